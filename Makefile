@@ -1,0 +1,76 @@
+
+# Copyright (C) The nginx-osp authors
+
+# Everything is made in build/.  What is missing on the machine is installed
+# by apt-get first; SETUP=no leaves the machine as it is.
+#
+#   make                    modules for the distribution's nginx
+#   make NGINX_SRC=/path    nginx of this source, and modules for it
+#   make STATIC=1           the same, with the modules inside
+#   make run                a demo on loopback: proxy, two origins, encoder
+#   make test               unit tests, then t/*.t; or TESTS="t/api.t ..."
+#   make unit               unit tests alone
+#   make fuzz               fuzzing, SECS=60 of each target
+#   make bench              measurements beside other relays
+#   make lint               style, warnings of two compilers, static analysis
+#   make docker-test        the image of docker/, needs root
+#   make install            modules into MODULES_PATH
+#   make clean
+
+
+BUILD =		$(CURDIR)/build
+SETUP ?=	yes
+SECS ?=	60
+TESTS ?=	t
+
+MODULES_PATH ?=	/usr/lib/nginx/modules
+
+export BUILD NGINX_SRC NGINX_RTMP_SRC STATIC
+
+
+build:		setup-build
+	@tools/build
+
+test:		setup-test build
+	@tools/unit
+	@tools/test $(TESTS)
+
+unit:		setup-test
+	@tools/unit
+	@tools/test t/unit.t
+
+fuzz:		setup-fuzz
+	@tools/fuzz $(SECS)
+
+bench:		setup-bench build
+	@bench/run $(BENCH)
+
+lint:		setup-lint
+	@tools/lint
+
+run:		setup-run build
+	@tools/run
+
+docker-test:	setup-docker
+	@tools/docker-test
+
+install:	build
+	install -d $(DESTDIR)$(MODULES_PATH)
+	install -m 644 $(BUILD)/modules/*.so $(DESTDIR)$(MODULES_PATH)
+
+setup:		setup-build
+	@rm -f $(BUILD)/src/*.failed
+
+setup-%:
+	@[ $(SETUP) = no ] || tools/setup $*
+
+clean:
+	rm -rf $(BUILD)
+
+
+.DEFAULT_GOAL =	build
+
+.PHONY:		build test unit fuzz bench lint run docker-test install \
+		setup clean
+
+.NOTPARALLEL:
