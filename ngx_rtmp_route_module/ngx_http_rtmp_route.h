@@ -1,0 +1,105 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/* The look-up of a location and the balancer of http{}, which share it. */
+
+
+#ifndef _NGX_HTTP_RTMP_ROUTE_H_INCLUDED_
+#define _NGX_HTTP_RTMP_ROUTE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_rtmp_route.h"
+#include "ngx_rtmp_route_key.h"
+
+
+#define NGX_HTTP_RTMP_ROUTE_NAMES  6
+
+
+/* the keys that a request may mean, in the order of looking them up */
+
+typedef struct {
+    ngx_uint_t                       n;
+    ngx_uint_t                       fallback;
+    ngx_str_t                        key[NGX_HTTP_RTMP_ROUTE_NAMES];
+} ngx_http_rtmp_route_keys_t;
+
+
+/* rtmp_route NAME PROTOCOL [key=] in upstream{} */
+
+typedef struct {
+    ngx_rtmp_route_t                *route;
+    ngx_uint_t                       protocol;
+    ngx_http_complex_value_t        *key;
+} ngx_http_rtmp_route_srv_conf_t;
+
+
+/* rtmp_route NAME [PROTOCOL] in a location */
+
+typedef struct {
+    ngx_rtmp_route_t                *route;
+    ngx_uint_t                       protocol;
+} ngx_http_rtmp_route_loc_conf_t;
+
+
+/* found again through a pool cleanup after a redirect has cleared r->ctx */
+
+typedef struct {
+    ngx_http_request_t              *request;
+    ngx_rtmp_route_t                *route;
+    ngx_str_t                        key;      /* chosen by a look-up */
+
+    ngx_str_t                        server;
+    ngx_str_t                        host;
+    ngx_uint_t                       protocol;
+
+    ngx_http_rtmp_route_keys_t       keys;
+    ngx_rtmp_route_wait_t            wait;
+    ngx_event_t                      timer;
+
+    unsigned                         chosen:1;
+    unsigned                         found:1;    /* key is set, maybe empty */
+    unsigned                         waiting:1;  /* wait is queued */
+    unsigned                         waited:1;   /* the timer was started */
+    unsigned                         timedout:1;
+} ngx_http_rtmp_route_ctx_t;
+
+
+/* the context of the request or, for a subrequest without one, its parent's */
+ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_get_ctx(ngx_http_request_t *r);
+ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_create_ctx(
+    ngx_http_request_t *r, ngx_rtmp_route_t *route);
+
+/* remembers the server for the variables */
+ngx_int_t ngx_http_rtmp_route_choose(ngx_http_request_t *r,
+    ngx_http_rtmp_route_ctx_t *ctx, ngx_rtmp_route_peer_t *peer);
+
+/* NGX_OK, NGX_DECLINED: the request names no stream, or NGX_ERROR */
+ngx_int_t ngx_http_rtmp_route_keys(ngx_http_request_t *r,
+    ngx_rtmp_route_t *route, ngx_http_rtmp_route_keys_t *keys);
+
+/*
+ * Sets query->key to the first known of the keys and returns as a look-up
+ * does; with NGX_DECLINED none is known and query->key is the fallback.
+ */
+ngx_int_t ngx_http_rtmp_route_known(ngx_rtmp_route_t *route,
+    ngx_http_rtmp_route_keys_t *keys, ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_peer_t *peer);
+
+/* the protocol of that name, NGX_RTMP_ROUTE_NONE: unknown */
+ngx_uint_t ngx_http_rtmp_route_protocol(ngx_str_t *name);
+
+/* ngx_http_rtmp_route_upstream.c: the directive of upstream{} */
+char *ngx_http_rtmp_route_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+extern ngx_module_t  ngx_http_rtmp_route_module;
+
+
+#endif /* _NGX_HTTP_RTMP_ROUTE_H_INCLUDED_ */

@@ -1,0 +1,230 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/* The HTTP API of the routes; between its own files only. */
+
+
+#ifndef _NGX_HTTP_RTMP_ROUTE_API_H_INCLUDED_
+#define _NGX_HTTP_RTMP_ROUTE_API_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_json.h"
+
+
+#define NGX_RTMP_ROUTE_VERSION           "0.1.0"
+#define NGX_RTMP_ROUTE_VERSION_MAJOR     0
+#define NGX_RTMP_ROUTE_VERSION_MINOR     1
+#define NGX_RTMP_ROUTE_VERSION_REVISION  0
+
+#define NGX_HTTP_RTMP_ROUTE_API_HREF                                          \
+    "ngx_rtmp_route_module/README.md#errors"
+
+/* "/1/" and "/v1/" mean the same */
+#define NGX_HTTP_RTMP_ROUTE_API_REGISTER  "1/srs/register"
+
+/* what a URI names, a bit each */
+
+#define NGX_HTTP_RTMP_ROUTE_API_NONE      0x0000
+#define NGX_HTTP_RTMP_ROUTE_API_VERSIONS  0x0001
+#define NGX_HTTP_RTMP_ROUTE_API_SRS       0x0002
+#define NGX_HTTP_RTMP_ROUTE_API_INDEX     0x0004
+#define NGX_HTTP_RTMP_ROUTE_API_ROOT      0x0008
+#define NGX_HTTP_RTMP_ROUTE_API_ROUTES    0x0010
+#define NGX_HTTP_RTMP_ROUTE_API_ROUTE     0x0020
+#define NGX_HTTP_RTMP_ROUTE_API_SERVERS   0x0040
+#define NGX_HTTP_RTMP_ROUTE_API_SERVER    0x0080
+#define NGX_HTTP_RTMP_ROUTE_API_STREAMS   0x0100
+#define NGX_HTTP_RTMP_ROUTE_API_STREAM    0x0200
+#define NGX_HTTP_RTMP_ROUTE_API_SESSIONS  0x0400
+#define NGX_HTTP_RTMP_ROUTE_API_SESSION   0x0800
+
+
+typedef struct {
+    ngx_uint_t                     used;       /* in any location */
+    ngx_int_t                      request_id; /* index of the variable */
+} ngx_http_rtmp_route_api_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                     used;       /* in a location of it */
+} ngx_http_rtmp_route_api_srv_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                     enabled;
+    ngx_flag_t                     write;
+    ngx_flag_t                     names;
+} ngx_http_rtmp_route_api_loc_conf_t;
+
+
+typedef struct ngx_http_rtmp_route_api_ctx_s  ngx_http_rtmp_route_api_ctx_t;
+
+typedef ngx_int_t (*ngx_http_rtmp_route_api_pt)(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+
+/* something of the request that was overwritten */
+
+typedef struct {
+    u_char                        *pos;
+    ngx_str_t                      text;
+} ngx_http_rtmp_route_api_masked_t;
+
+
+/* a field that ?fields= may name; number is known to the writer */
+
+typedef struct {
+    ngx_str_t                      name;
+    ngx_uint_t                     number;
+} ngx_http_rtmp_route_api_field_t;
+
+
+struct ngx_http_rtmp_route_api_ctx_s {
+    ngx_http_request_t            *request;
+    ngx_str_t                      token;
+    ngx_array_t                   *masked;
+
+    ngx_uint_t                     resource;
+    ngx_rtmp_route_t              *route;
+    ngx_str_t                      item;      /* id or key: rest of the URI */
+
+    size_t                         limit;     /* of the body */
+    ngx_str_t                      body;
+    size_t                         size;      /* of body.data */
+    ngx_http_rtmp_route_api_pt     body_handler;
+    uint64_t                       digest;    /* of the registrar's token */
+
+    ngx_rtmp_route_json_t          json;
+    uint64_t                       fields;    /* those wanted */
+    uint32_t                       cursor;
+    ngx_uint_t                     max;       /* entries of a page, 0: all */
+    ngx_uint_t                     type;      /* of sessions wanted */
+    ngx_str_t                      stream;    /* whose sessions are wanted */
+    ngx_uint_t                     hide;      /* names of streams, see entry */
+
+    unsigned                       secured:1;   /* token was looked for */
+    unsigned                       path_args:1; /* arguments are in the path */
+    unsigned                       single:1;    /* one entry is looked for */
+    unsigned                       peek:1;      /* is there one more? */
+    unsigned                       more:1;      /* after this page */
+    unsigned                       started:1;   /* the header was sent */
+};
+
+
+/* ngx_http_rtmp_route_api_module.c: answers */
+
+ngx_int_t ngx_http_rtmp_route_api_send(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_rtmp_route_json_t *json);
+ngx_int_t ngx_http_rtmp_route_api_error(ngx_http_request_t *r,
+    ngx_uint_t status, const char *code, const char *text);
+ngx_int_t ngx_http_rtmp_route_api_refuse(ngx_http_request_t *r,
+    ngx_rtmp_route_error_t *err);
+ngx_int_t ngx_http_rtmp_route_api_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
+/* a decoded argument; NGX_DECLINED: there is none */
+ngx_int_t ngx_http_rtmp_route_api_arg(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+/* the key of the stream that a text names; NGX_DECLINED: it names none */
+ngx_int_t ngx_http_rtmp_route_api_key(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_str_t *text, ngx_str_t *key);
+
+
+/* ngx_http_rtmp_route_api_token.c: keeps tokens out of the logs */
+
+ngx_int_t ngx_http_rtmp_route_api_token_init(ngx_conf_t *cf);
+
+/* the context of a request, made if need be; NULL: no memory */
+ngx_http_rtmp_route_api_ctx_t *ngx_http_rtmp_route_api_ctx(
+    ngx_http_request_t *r);
+
+
+/* ngx_http_rtmp_route_api_body.c: reads up to ctx->limit bytes */
+
+ngx_int_t ngx_http_rtmp_route_api_body(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+
+/* ngx_http_rtmp_route_api_get.c and _list.c */
+
+ngx_int_t ngx_http_rtmp_route_api_get_versions(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_get_index(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_get_root(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_get_routes(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_get_server(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_get_stream(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_get_list(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+/* with another status than 200, after something was changed */
+ngx_int_t ngx_http_rtmp_route_api_send_server(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t status);
+ngx_int_t ngx_http_rtmp_route_api_send_stream(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t status);
+
+/* ?fields= into ctx->fields; NGX_DECLINED: go on, otherwise it was answered */
+ngx_int_t ngx_http_rtmp_route_api_fields(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx,
+    ngx_http_rtmp_route_api_field_t *fields);
+
+
+/* ngx_http_rtmp_route_api_entry.c: one entry of a list, as JSON */
+
+extern ngx_http_rtmp_route_api_field_t
+    ngx_http_rtmp_route_api_server_fields[];
+extern ngx_http_rtmp_route_api_field_t
+    ngx_http_rtmp_route_api_stream_fields[];
+extern ngx_http_rtmp_route_api_field_t
+    ngx_http_rtmp_route_api_session_fields[];
+
+void ngx_http_rtmp_route_api_server(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_server_stat_t *stat, uint64_t fields);
+void ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_stream_stat_t *stat, uint64_t fields);
+void ngx_http_rtmp_route_api_session(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_session_stat_t *stat, uint64_t fields, ngx_uint_t hide);
+
+/*
+ * The name of a stream as a value or as a key.  With hide set, the parts from
+ * the hide'th on are shown as their hash.
+ */
+void ngx_http_rtmp_route_api_stream_name(ngx_rtmp_route_json_t *json,
+    ngx_str_t *key, ngx_uint_t hide, ngx_uint_t value);
+
+
+/* ngx_http_rtmp_route_api_write.c */
+
+ngx_int_t ngx_http_rtmp_route_api_register_check(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_register(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_server_create(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_server_update(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_server_delete(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_stream_pin(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_stream_delete(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+
+extern ngx_module_t  ngx_http_rtmp_route_api_module;
+
+
+#endif /* _NGX_HTTP_RTMP_ROUTE_API_H_INCLUDED_ */

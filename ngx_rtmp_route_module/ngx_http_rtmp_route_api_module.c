@@ -1,0 +1,831 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <nginx.h>
+#include "ngx_http_rtmp_route_api.h"
+#include "ngx_rtmp_route_key.h"
+
+
+#define NGX_HTTP_RTMP_ROUTE_API_REGISTER_BODY  1048576
+#define NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY     65536
+
+#define NGX_HTTP_RTMP_ROUTE_API_GET_LIST                                      \
+    (NGX_HTTP_RTMP_ROUTE_API_SERVERS|NGX_HTTP_RTMP_ROUTE_API_STREAMS          \
+     |NGX_HTTP_RTMP_ROUTE_API_SESSIONS|NGX_HTTP_RTMP_ROUTE_API_SESSION)
+
+
+/* what may be done with what; a write is refused unless write=on */
+
+typedef struct {
+    ngx_uint_t                     resources;
+    ngx_uint_t                     method;
+    ngx_uint_t                     write;
+    size_t                         limit;     /* 0: a body is ignored */
+    ngx_http_rtmp_route_api_pt     check;     /* before a body is read */
+    ngx_http_rtmp_route_api_pt     handler;
+} ngx_http_rtmp_route_api_op_t;
+
+
+static ngx_int_t ngx_http_rtmp_route_api_handler(ngx_http_request_t *r);
+static ngx_http_rtmp_route_api_op_t *ngx_http_rtmp_route_api_op(
+    ngx_http_request_t *r, ngx_http_rtmp_route_api_ctx_t *ctx);
+static ngx_int_t ngx_http_rtmp_route_api_method(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_http_rtmp_route_api_op_t *op);
+static ngx_int_t ngx_http_rtmp_route_api_uri(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+static ngx_uint_t ngx_http_rtmp_route_api_path(
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_str_t *path, ngx_str_t *route);
+static void ngx_http_rtmp_route_api_part(ngx_str_t *path, ngx_str_t *part);
+static ngx_uint_t ngx_http_rtmp_route_api_is(ngx_str_t *part,
+    const char *word);
+
+static void *ngx_http_rtmp_route_api_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_rtmp_route_api_create_srv_conf(ngx_conf_t *cf);
+static void *ngx_http_rtmp_route_api_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_rtmp_route_api_merge_loc_conf(ngx_conf_t *cf,
+    void *parent, void *child);
+static char *ngx_http_rtmp_route_api_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_http_rtmp_route_api_init(ngx_conf_t *cf);
+
+
+static ngx_http_rtmp_route_api_op_t  ngx_http_rtmp_route_api_ops[] = {
+
+    { NGX_HTTP_RTMP_ROUTE_API_SRS, NGX_HTTP_POST, 0,
+      NGX_HTTP_RTMP_ROUTE_API_REGISTER_BODY,
+      ngx_http_rtmp_route_api_register_check,
+      ngx_http_rtmp_route_api_register },
+
+    { NGX_HTTP_RTMP_ROUTE_API_VERSIONS, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_versions },
+
+    { NGX_HTTP_RTMP_ROUTE_API_INDEX, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_index },
+
+    { NGX_HTTP_RTMP_ROUTE_API_ROOT, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_root },
+
+    { NGX_HTTP_RTMP_ROUTE_API_ROUTES|NGX_HTTP_RTMP_ROUTE_API_ROUTE,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_routes },
+
+    { NGX_HTTP_RTMP_ROUTE_API_GET_LIST, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_list },
+
+    { NGX_HTTP_RTMP_ROUTE_API_SERVER, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_server },
+
+    { NGX_HTTP_RTMP_ROUTE_API_STREAM, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_stream },
+
+    { NGX_HTTP_RTMP_ROUTE_API_SERVERS, NGX_HTTP_POST, 1,
+      NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY, NULL,
+      ngx_http_rtmp_route_api_server_create },
+
+    { NGX_HTTP_RTMP_ROUTE_API_SERVER, NGX_HTTP_PATCH, 1,
+      NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY, NULL,
+      ngx_http_rtmp_route_api_server_update },
+
+    { NGX_HTTP_RTMP_ROUTE_API_SERVER, NGX_HTTP_DELETE, 1, 0, NULL,
+      ngx_http_rtmp_route_api_server_delete },
+
+    { NGX_HTTP_RTMP_ROUTE_API_STREAM, NGX_HTTP_PUT, 1,
+      NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY, NULL,
+      ngx_http_rtmp_route_api_stream_pin },
+
+    { NGX_HTTP_RTMP_ROUTE_API_STREAM, NGX_HTTP_DELETE, 1, 0, NULL,
+      ngx_http_rtmp_route_api_stream_delete },
+
+    { 0, 0, 0, 0, NULL, NULL }
+};
+
+
+static ngx_command_t  ngx_http_rtmp_route_api_commands[] = {
+
+    { ngx_string("rtmp_route_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
+      ngx_http_rtmp_route_api_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_rtmp_route_api_module_ctx = {
+    NULL,                                    /* preconfiguration */
+    ngx_http_rtmp_route_api_init,            /* postconfiguration */
+
+    ngx_http_rtmp_route_api_create_main_conf,/* create main configuration */
+    NULL,                                    /* init main configuration */
+
+    ngx_http_rtmp_route_api_create_srv_conf, /* create server configuration */
+    NULL,                                    /* merge server configuration */
+
+    ngx_http_rtmp_route_api_create_loc_conf, /* create location configuration */
+    ngx_http_rtmp_route_api_merge_loc_conf   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_rtmp_route_api_module = {
+    NGX_MODULE_V1,
+    &ngx_http_rtmp_route_api_module_ctx,     /* module context */
+    ngx_http_rtmp_route_api_commands,        /* module directives */
+    NGX_HTTP_MODULE,                         /* module type */
+    NULL,                                    /* init master */
+    NULL,                                    /* init module */
+    NULL,                                    /* init process */
+    NULL,                                    /* init thread */
+    NULL,                                    /* exit thread */
+    NULL,                                    /* exit process */
+    NULL,                                    /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_rtmp_route_api_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                            rc;
+    ngx_http_rtmp_route_api_op_t        *op;
+    ngx_http_rtmp_route_api_ctx_t       *ctx;
+    ngx_http_rtmp_route_api_loc_conf_t  *alcf;
+
+    ctx = ngx_http_rtmp_route_api_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    alcf = ngx_http_get_module_loc_conf(r, ngx_http_rtmp_route_api_module);
+
+    rc = ngx_http_rtmp_route_api_uri(r, ctx);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_FOUND,
+                                             "PathNotFound",
+                                             "path not found");
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_FOUND,
+                                             "RouteNotFound",
+                                             "route not found");
+    }
+
+    op = ngx_http_rtmp_route_api_op(r, ctx);
+
+    if (op == NULL || (op->write && !alcf->write)) {
+        return ngx_http_rtmp_route_api_method(r, ctx, op);
+    }
+
+    ctx->hide = 0;
+
+    if (!alcf->names && ctx->route && !ctx->route->secret) {
+        ctx->hide = (ctx->route->key == NGX_RTMP_ROUTE_KEY_STREAM) ? 1
+                    : (ctx->route->key == NGX_RTMP_ROUTE_KEY_VHOST) ? 3 : 2;
+    }
+
+    if (op->check) {
+        rc = op->check(r, ctx);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    if (op->limit) {
+        ctx->limit = op->limit;
+        ctx->body_handler = op->handler;
+
+        return ngx_http_rtmp_route_api_body(r, ctx);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return op->handler(r, ctx);
+}
+
+
+static ngx_http_rtmp_route_api_op_t *
+ngx_http_rtmp_route_api_op(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx)
+{
+    ngx_http_rtmp_route_api_op_t  *op;
+
+    for (op = ngx_http_rtmp_route_api_ops; op->resources; op++) {
+        if ((op->resources & ctx->resource) && (op->method & r->method)) {
+            return op;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_rtmp_route_api_method(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_http_rtmp_route_api_op_t *op)
+{
+    u_char                              *p;
+    ngx_str_t                            allow;
+    ngx_uint_t                           methods;
+    ngx_http_rtmp_route_api_op_t        *o;
+    ngx_http_rtmp_route_api_loc_conf_t  *alcf;
+    u_char                               buf[sizeof("GET, HEAD, POST, PUT, "
+                                                    "PATCH, DELETE, ")];
+
+    alcf = ngx_http_get_module_loc_conf(r, ngx_http_rtmp_route_api_module);
+
+    methods = 0;
+
+    for (o = ngx_http_rtmp_route_api_ops; o->resources; o++) {
+        if ((o->resources & ctx->resource) && (!o->write || alcf->write)) {
+            methods |= o->method;
+        }
+    }
+
+    p = ngx_sprintf(buf, "%s%s%s%s%s",
+                    (methods & NGX_HTTP_GET) ? "GET, HEAD, " : "",
+                    (methods & NGX_HTTP_POST) ? "POST, " : "",
+                    (methods & NGX_HTTP_PUT) ? "PUT, " : "",
+                    (methods & NGX_HTTP_PATCH) ? "PATCH, " : "",
+                    (methods & NGX_HTTP_DELETE) ? "DELETE, " : "");
+
+    allow.data = buf;
+    allow.len = (p == buf) ? 0 : p - buf - 2;
+
+    if (ngx_http_rtmp_route_api_header(r, "Allow", &allow) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (op) {
+        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_ALLOWED,
+                                             "MethodDisabled",
+                                             "method disabled");
+    }
+
+    return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_ALLOWED,
+                                         "MethodNotAllowed",
+                                         "method not allowed here");
+}
+
+
+/*
+ * What follows the first "/1/" or "/v1/" counts, wherever the location stands,
+ * unless nothing known follows: it is a part of the location then.  NGX_OK,
+ * NGX_DECLINED: no such path, NGX_ABORT: no such route.
+ */
+
+static ngx_int_t
+ngx_http_rtmp_route_api_uri(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx)
+{
+    u_char                    *p, *last;
+    size_t                     n;
+    ngx_str_t                  path, route, name;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    ctx->resource = NGX_HTTP_RTMP_ROUTE_API_NONE;
+    ctx->route = NULL;
+
+    last = r->uri.data + r->uri.len;
+
+    for (p = r->uri.data; p < last; p++) {
+
+        n = last - p;
+
+        if (n >= 2 && ngx_memcmp(p, "/1", 2) == 0) {
+            path.data = p + 2;
+
+        } else if (n >= 3 && ngx_memcmp(p, "/v1", 3) == 0) {
+            path.data = p + 3;
+
+        } else {
+            continue;
+        }
+
+        path.len = last - path.data;
+
+        if (path.len && path.data[0] != '/') {
+            continue;
+        }
+
+        ctx->resource = ngx_http_rtmp_route_api_path(ctx, &path, &route);
+
+        if (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_NONE) {
+            continue;
+        }
+
+        if (route.len) {
+            ctx->route = ngx_rtmp_route_find(&route);
+
+            if (ctx->route == NULL) {
+                return NGX_ABORT;
+            }
+        }
+
+        return NGX_OK;
+    }
+
+    /* the location itself */
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    name = clcf->name;
+    path = r->uri;
+
+    if (name.len && name.data[name.len - 1] == '/') {
+        name.len--;
+    }
+
+    if (path.len && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+
+    if (path.len == name.len
+        && ngx_memcmp(path.data, name.data, name.len) == 0)
+    {
+        ctx->resource = NGX_HTTP_RTMP_ROUTE_API_INDEX;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
+    ngx_str_t *path, ngx_str_t *route)
+{
+    ngx_str_t   part;
+    ngx_uint_t  collection, entry;
+
+    ngx_str_null(route);
+
+    ngx_http_rtmp_route_api_part(path, &part);
+
+    if (part.len == 0) {
+        return NGX_HTTP_RTMP_ROUTE_API_ROOT;
+    }
+
+    if (ngx_http_rtmp_route_api_is(&part, "versions") && path->len == 0) {
+        return NGX_HTTP_RTMP_ROUTE_API_VERSIONS;
+    }
+
+    if (ngx_http_rtmp_route_api_is(&part, "srs")) {
+        ngx_http_rtmp_route_api_part(path, &part);
+
+        return (ngx_http_rtmp_route_api_is(&part, "register")
+                && (path->len == 0
+                    || ngx_strlchr(path->data, path->data + path->len, '=')))
+               ? NGX_HTTP_RTMP_ROUTE_API_SRS : NGX_HTTP_RTMP_ROUTE_API_NONE;
+    }
+
+    if (!ngx_http_rtmp_route_api_is(&part, "routes")) {
+        return NGX_HTTP_RTMP_ROUTE_API_NONE;
+    }
+
+    ngx_http_rtmp_route_api_part(path, route);
+
+    if (route->len == 0) {
+        return NGX_HTTP_RTMP_ROUTE_API_ROUTES;
+    }
+
+    ngx_http_rtmp_route_api_part(path, &part);
+
+    if (part.len == 0) {
+        return NGX_HTTP_RTMP_ROUTE_API_ROUTE;
+    }
+
+    if (ngx_http_rtmp_route_api_is(&part, "servers")) {
+        collection = NGX_HTTP_RTMP_ROUTE_API_SERVERS;
+        entry = NGX_HTTP_RTMP_ROUTE_API_SERVER;
+
+    } else if (ngx_http_rtmp_route_api_is(&part, "streams")) {
+        collection = NGX_HTTP_RTMP_ROUTE_API_STREAMS;
+        entry = NGX_HTTP_RTMP_ROUTE_API_STREAM;
+
+    } else if (ngx_http_rtmp_route_api_is(&part, "sessions")) {
+        collection = NGX_HTTP_RTMP_ROUTE_API_SESSIONS;
+        entry = NGX_HTTP_RTMP_ROUTE_API_SESSION;
+
+    } else {
+        return NGX_HTTP_RTMP_ROUTE_API_NONE;
+    }
+
+    if (path->len && path->data[path->len - 1] == '/') {
+        path->len--;
+    }
+
+    if (path->len == 0) {
+        return collection;
+    }
+
+    ctx->item = *path;
+
+    return entry;
+}
+
+
+/* takes the first part off a path */
+
+static void
+ngx_http_rtmp_route_api_part(ngx_str_t *path, ngx_str_t *part)
+{
+    while (path->len && path->data[0] == '/') {
+        path->data++;
+        path->len--;
+    }
+
+    part->data = path->data;
+    part->len = 0;
+
+    while (path->len && path->data[0] != '/') {
+        path->data++;
+        path->len--;
+        part->len++;
+    }
+
+    while (path->len && path->data[0] == '/') {
+        path->data++;
+        path->len--;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_rtmp_route_api_is(ngx_str_t *part, const char *word)
+{
+    return part->len == ngx_strlen(word)
+           && ngx_memcmp(part->data, word, part->len) == 0;
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_rtmp_route_json_t *json)
+{
+    ngx_int_t  rc;
+
+    if (json->failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = json->length;
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    json->buf->last_buf = (r == r->main) ? 1 : 0;
+    json->buf->last_in_chain = 1;
+
+    return ngx_http_output_filter(r, json->out);
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_error(ngx_http_request_t *r, ngx_uint_t status,
+    const char *code, const char *text)
+{
+    ngx_rtmp_route_error_t  err;
+
+    (void) ngx_rtmp_route_error(&err, status, code, "%s", text);
+
+    return ngx_http_rtmp_route_api_refuse(r, &err);
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_refuse(ngx_http_request_t *r,
+    ngx_rtmp_route_error_t *err)
+{
+    ngx_int_t                             rc;
+    ngx_str_t                             s;
+    ngx_rtmp_route_json_t                 json;
+    ngx_http_variable_value_t            *vv;
+    ngx_http_rtmp_route_api_ctx_t        *ctx;
+    ngx_http_rtmp_route_api_main_conf_t  *amcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rtmp_route_api_module);
+
+    /* a log line shows the URI, and others may hold names of streams */
+
+    if (ctx && ctx->resource == NGX_HTTP_RTMP_ROUTE_API_SRS) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "registration was refused: %ui %V",
+                      err->status, &err->code);
+    }
+
+    /* the client need not send a body that nobody wants */
+
+    r->expect_tested = 1;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    amcf = ngx_http_get_module_main_conf(r, ngx_http_rtmp_route_api_module);
+
+    vv = ngx_http_get_indexed_variable(r, amcf->request_id);
+
+    if (vv == NULL || vv->not_found) {
+        ngx_str_set(&s, "");
+
+    } else {
+        s.data = vv->data;
+        s.len = vv->len;
+    }
+
+    ngx_rtmp_route_json_init(&json, r->pool, 512);
+
+    ngx_rtmp_route_json_open(&json, '{');
+    ngx_rtmp_route_json_name(&json, "error");
+
+    ngx_rtmp_route_json_open(&json, '{');
+    ngx_rtmp_route_json_name(&json, "status");
+    ngx_rtmp_route_json_number(&json, err->status);
+    ngx_rtmp_route_json_name(&json, "text");
+    ngx_rtmp_route_json_string(&json, &err->text);
+    ngx_rtmp_route_json_name(&json, "code");
+    ngx_rtmp_route_json_string(&json, &err->code);
+    ngx_rtmp_route_json_close(&json, '}');
+
+    ngx_rtmp_route_json_name(&json, "request_id");
+    ngx_rtmp_route_json_string(&json, &s);
+
+    ngx_str_set(&s, NGX_HTTP_RTMP_ROUTE_API_HREF);
+
+    ngx_rtmp_route_json_name(&json, "href");
+    ngx_rtmp_route_json_string(&json, &s);
+    ngx_rtmp_route_json_close(&json, '}');
+
+    return ngx_http_rtmp_route_api_send(r, err->status, &json);
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+
+    h->value.len = value->len;
+    h->value.data = ngx_pstrdup(r->pool, value);
+
+    if (h->value.data == NULL) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_arg(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    u_char     *src, *dst;
+    ngx_str_t   raw;
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &raw) != NGX_OK) {
+        ngx_str_null(value);
+        return NGX_DECLINED;
+    }
+
+    dst = ngx_pnalloc(r->pool, raw.len);
+    if (dst == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = dst;
+    src = raw.data;
+
+    ngx_unescape_uri(&dst, &src, raw.len, 0);
+
+    value->len = dst - value->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_key(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_str_t *text, ngx_str_t *key)
+{
+    ngx_int_t              rc;
+    ngx_rtmp_route_name_t  name;
+
+    rc = ngx_rtmp_route_name_text(r->pool, text, ctx->route->key, &name);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_rtmp_route_key(r->pool, &name, ctx->route->key,
+                              ctx->route->secret, key);
+}
+
+
+static void *
+ngx_http_rtmp_route_api_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_rtmp_route_api_main_conf_t));
+}
+
+
+static void *
+ngx_http_rtmp_route_api_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_rtmp_route_api_srv_conf_t));
+}
+
+
+static void *
+ngx_http_rtmp_route_api_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_rtmp_route_api_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_rtmp_route_api_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->enabled = 0;
+     */
+
+    conf->write = NGX_CONF_UNSET;
+    conf->names = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_rtmp_route_api_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child)
+{
+    ngx_http_rtmp_route_api_loc_conf_t *prev = parent;
+    ngx_http_rtmp_route_api_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" are parts of their location */
+
+    if (clcf->noname && !conf->enabled && prev->enabled) {
+        *conf = *prev;
+
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = ngx_http_rtmp_route_api_handler;
+        }
+    }
+
+    ngx_conf_init_value(conf->write, 0);
+    ngx_conf_init_value(conf->names, 1);
+
+    if (conf->enabled) {
+
+        /* bodies have limits of their own, and a refusal is JSON */
+
+        clcf->client_max_body_size = 0;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rtmp_route_api_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_rtmp_route_api_loc_conf_t *alcf = conf;
+
+    ngx_str_t                            *value, s;
+    ngx_uint_t                            i;
+    ngx_flag_t                           *flag;
+    ngx_http_core_loc_conf_t             *clcf;
+    ngx_http_rtmp_route_api_srv_conf_t   *ascf;
+    ngx_http_rtmp_route_api_main_conf_t  *amcf;
+
+    if (alcf->enabled) {
+        return "is duplicate";
+    }
+
+    alcf->enabled = 1;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "write=", 6) == 0) {
+            flag = &alcf->write;
+
+        } else if (ngx_strncmp(value[i].data, "names=", 6) == 0) {
+            flag = &alcf->names;
+
+        } else {
+            goto invalid;
+        }
+
+        if (*flag != NGX_CONF_UNSET) {
+            goto invalid;
+        }
+
+        if (ngx_strcmp(value[i].data + 6, "on") == 0) {
+            *flag = 1;
+
+        } else if (ngx_strcmp(value[i].data + 6, "off") == 0) {
+            *flag = 0;
+
+        } else {
+            goto invalid;
+        }
+    }
+
+    amcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_rtmp_route_api_module);
+
+    if (!amcf->used) {
+        amcf->used = 1;
+
+        ngx_str_set(&s, "request_id");
+
+        amcf->request_id = ngx_http_get_variable_index(cf, &s);
+
+        if (amcf->request_id == NGX_ERROR) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    ascf = ngx_http_conf_get_module_srv_conf(cf,
+                                             ngx_http_rtmp_route_api_module);
+    ascf->used = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_rtmp_route_api_handler;
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_rtmp_route_api_init(ngx_conf_t *cf)
+{
+    ngx_http_rtmp_route_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_rtmp_route_api_module);
+
+    if (!amcf->used) {
+        return NGX_OK;
+    }
+
+    return ngx_http_rtmp_route_api_token_init(cf);
+}

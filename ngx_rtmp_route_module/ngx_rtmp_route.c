@@ -1,0 +1,182 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "ngx_rtmp_route_conf.h"
+
+
+ngx_str_t *
+ngx_rtmp_route_name(ngx_rtmp_route_t *route)
+{
+    return &route->name;
+}
+
+
+ngx_uint_t
+ngx_rtmp_route_key_form(ngx_rtmp_route_t *route)
+{
+    return route->key;
+}
+
+
+ngx_uint_t
+ngx_rtmp_route_key_secret(ngx_rtmp_route_t *route)
+{
+    return route->secret;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_pick(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_peer_t *peer)
+{
+    return ngx_rtmp_route_table_pick(&route->table, query, peer);
+}
+
+
+void
+ngx_rtmp_route_report(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_peer_t *peer, ngx_uint_t failed)
+{
+    ngx_rtmp_route_table_report(&route->table, query, peer, failed);
+}
+
+
+void
+ngx_rtmp_route_free(ngx_rtmp_route_t *route, ngx_rtmp_route_peer_t *peer)
+{
+    ngx_rtmp_route_table_free(&route->table, peer);
+}
+
+
+ngx_int_t
+ngx_rtmp_route_session_open(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_session_info_t *info,
+    ngx_rtmp_route_session_t *session, ngx_rtmp_route_peer_t *peer)
+{
+    session->route = route;
+
+    return ngx_rtmp_route_table_open(&route->table, query, info, session,
+                                     peer);
+}
+
+
+ngx_int_t
+ngx_rtmp_route_session_next(ngx_rtmp_route_session_t *session,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer)
+{
+    return ngx_rtmp_route_table_next(&session->route->table, session, query,
+                                     peer);
+}
+
+
+void
+ngx_rtmp_route_session_state(ngx_rtmp_route_session_t *session,
+    ngx_uint_t state)
+{
+    ngx_rtmp_route_table_state(&session->route->table, session, state);
+}
+
+
+void
+ngx_rtmp_route_session_close(ngx_rtmp_route_session_t *session)
+{
+    if (session->route == NULL) {
+        return;
+    }
+
+    ngx_rtmp_route_table_close(&session->route->table, session);
+
+    session->route = NULL;
+}
+
+
+/*
+ * While somebody waits here the zone counts this process, so that changes
+ * wake it.  A change between the pick that found nothing and the counting
+ * would be missed: whoever begins to count looks once more by itself.
+ */
+
+void
+ngx_rtmp_route_wait(ngx_rtmp_route_wait_t *wait)
+{
+    ngx_rtmp_route_t  *route;
+
+    route = wait->route;
+
+    ngx_queue_insert_tail(&route->waits, &wait->queue);
+
+    if (!route->waiting) {
+        route->waiting = 1;
+        ngx_rtmp_route_table_waiters(&route->table, 1);
+        ngx_post_event(&route->wake, &ngx_posted_events);
+    }
+}
+
+
+void
+ngx_rtmp_route_wait_cancel(ngx_rtmp_route_wait_t *wait)
+{
+    ngx_rtmp_route_t  *route;
+
+    route = wait->route;
+
+    ngx_queue_remove(&wait->queue);
+
+    /* during a run of the waiters the run itself looks at the end */
+
+    if (ngx_queue_empty(&route->waits) && route->waiting == 1) {
+        route->waiting = 0;
+        ngx_rtmp_route_table_waiters(&route->table, -1);
+    }
+}
+
+
+ngx_msec_t
+ngx_rtmp_route_wait_time(ngx_rtmp_route_t *route)
+{
+    return route->unknown_wait;
+}
+
+
+void
+ngx_rtmp_route_wake_handler(ngx_event_t *ev)
+{
+    ngx_queue_t             queue, *q;
+    ngx_rtmp_route_t       *route;
+    ngx_rtmp_route_wait_t  *wait;
+
+    route = ev->data;
+
+    if (ngx_queue_empty(&route->waits)) {
+        return;
+    }
+
+    /* those who wait again are not called in the same run */
+
+    ngx_queue_init(&queue);
+    ngx_queue_add(&queue, &route->waits);
+    ngx_queue_init(&route->waits);
+
+    route->waiting = 2;
+
+    while (!ngx_queue_empty(&queue)) {
+        q = ngx_queue_head(&queue);
+        ngx_queue_remove(q);
+
+        wait = ngx_queue_data(q, ngx_rtmp_route_wait_t, queue);
+        wait->handler(wait);
+    }
+
+    route->waiting = 1;
+
+    if (ngx_queue_empty(&route->waits)) {
+        route->waiting = 0;
+        ngx_rtmp_route_table_waiters(&route->table, -1);
+    }
+}

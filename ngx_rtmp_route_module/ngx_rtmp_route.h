@@ -1,0 +1,236 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * The only header of this module that other modules include: routes, picking
+ * a server, sessions, waiting.  No function here blocks, and none holds a
+ * lock after it has returned.
+ */
+
+
+#ifndef _NGX_RTMP_ROUTE_H_INCLUDED_
+#define _NGX_RTMP_ROUTE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* protocols: a server has a list of endpoints for each */
+
+#define NGX_RTMP_ROUTE_RTMP          0
+#define NGX_RTMP_ROUTE_RTMPS         1
+#define NGX_RTMP_ROUTE_HTTP          2
+#define NGX_RTMP_ROUTE_HTTPS         3
+#define NGX_RTMP_ROUTE_API           4
+#define NGX_RTMP_ROUTE_SRT           5
+#define NGX_RTMP_ROUTE_RTC           6
+#define NGX_RTMP_ROUTE_NPROTO        7
+#define NGX_RTMP_ROUTE_NONE          NGX_RTMP_ROUTE_NPROTO
+
+/* what a server is wanted for */
+
+#define NGX_RTMP_ROUTE_PUBLISH       0
+#define NGX_RTMP_ROUTE_PLAY          1
+#define NGX_RTMP_ROUTE_FETCH         2
+
+/* preamble that a server expects in front of RTMP, 0 is "not set" */
+
+#define NGX_RTMP_ROUTE_PP_OFF        1
+#define NGX_RTMP_ROUTE_PP_V1         2
+#define NGX_RTMP_ROUTE_PP_V2         3
+#define NGX_RTMP_ROUTE_PP_SRS        4
+
+/* session states, in the order in which they are passed */
+
+#define NGX_RTMP_ROUTE_S_CONNECT     0
+#define NGX_RTMP_ROUTE_S_SETUP       1
+#define NGX_RTMP_ROUTE_S_RELAY       2
+#define NGX_RTMP_ROUTE_S_CLOSING     3
+
+#define NGX_RTMP_ROUTE_ID_LEN        128   /* of a server */
+#define NGX_RTMP_ROUTE_HOST_LEN      255
+#define NGX_RTMP_ROUTE_KEY_LEN       1024  /* of a stream */
+#define NGX_RTMP_ROUTE_MAX_TRIED     16
+
+/* context of directives inside rtmp_route NAME { }, for core modules */
+
+#define NGX_RTMP_ROUTE_CONF          0x02000000
+
+
+typedef struct ngx_rtmp_route_s        ngx_rtmp_route_t;
+typedef struct ngx_rtmp_route_table_s  ngx_rtmp_route_table_t;
+
+
+/* a server in the table; seq tells a reused index from the one meant */
+
+typedef struct {
+    uint32_t                 index;
+    uint32_t                 seq;
+} ngx_rtmp_route_ref_t;
+
+
+typedef struct {
+    ngx_rtmp_route_ref_t     server;
+    ngx_uint_t               protocol;
+    ngx_uint_t               endpoint;
+} ngx_rtmp_route_tried_t;
+
+
+/* a question to the table; zeroed and filled by the caller, who owns it */
+
+typedef struct {
+    ngx_str_t                key;          /* canonical, see route_key.h */
+    ngx_uint_t               op;           /* NGX_RTMP_ROUTE_PUBLISH ... */
+    ngx_uint_t               protocol;     /* wanted endpoint */
+    ngx_uint_t               alternative;  /* taken if a server lacks it */
+    unsigned                 count:1;      /* count it in the server's conns */
+    unsigned                 lookup:1;     /* known streams only, no pick */
+    unsigned                 peek:1;       /* asks, but takes no turn */
+    ngx_uint_t               ntried;
+    ngx_rtmp_route_tried_t   tried[NGX_RTMP_ROUTE_MAX_TRIED];
+} ngx_rtmp_route_query_t;
+
+
+/* the answer: all in it is copied, nothing points to shared memory */
+
+typedef struct {
+    ngx_rtmp_route_ref_t     server;
+    ngx_uint_t               protocol;
+    ngx_uint_t               endpoint;
+    ngx_uint_t               proxy_protocol;
+    ngx_uint_t               source;       /* NGX_RTMP_ROUTE_FROM_* */
+    uint32_t                 conn;         /* record that counts it, or 0 */
+    unsigned                 known:1;      /* the stream is in the table */
+    unsigned                 single:1;     /* no other server to try */
+    unsigned                 last:1;       /* nothing left but this */
+    ngx_sockaddr_t           sockaddr;
+    socklen_t                socklen;
+    ngx_str_t                name;         /* "10.0.0.11:1935" */
+    ngx_str_t                id;
+    ngx_str_t                host;         /* as configured, without port */
+    u_char                   name_buf[NGX_SOCKADDR_STRLEN];
+    u_char                   id_buf[NGX_RTMP_ROUTE_ID_LEN];
+    u_char                   host_buf[NGX_RTMP_ROUTE_HOST_LEN];
+} ngx_rtmp_route_peer_t;
+
+
+/* what a session tells of itself; copied by ngx_rtmp_route_session_open() */
+
+typedef struct {
+    ngx_uint_t               type;         /* PUBLISH or PLAY */
+    ngx_str_t                client;       /* "203.0.113.7:51234" */
+    ngx_str_t                agent;        /* flashVer, at most 64 bytes kept */
+} ngx_rtmp_route_session_info_t;
+
+
+/* an open session; owned by the caller, zeroed before the first use */
+
+typedef struct {
+    ngx_rtmp_route_t        *route;
+    uint32_t                 cell;         /* 0: not in the table */
+    uint32_t                 number;
+    ngx_atomic_t            *in;           /* bytes, added to without a lock; */
+    ngx_atomic_t            *out;          /* never NULL once opened */
+    ngx_atomic_t            *active;       /* ngx_current_msec at the last */
+} ngx_rtmp_route_session_t;
+
+
+/*
+ * Somebody who waits for a stream or a server; owned by the caller until
+ * the handler was called or the wait cancelled.  The handler is called from
+ * the event loop, never from within ngx_rtmp_route_wait().
+ */
+
+typedef struct ngx_rtmp_route_wait_s  ngx_rtmp_route_wait_t;
+
+struct ngx_rtmp_route_wait_s {
+    ngx_queue_t              queue;
+    ngx_rtmp_route_t        *route;
+    void                    *data;
+    void                   (*handler)(ngx_rtmp_route_wait_t *wait);
+};
+
+
+/*
+ * The route of that name; created if it is not there yet, so that blocks may
+ * stand in any order: a route which is never defined is refused after the
+ * configuration was read.  Configuration time only.  NULL: out of memory.
+ */
+ngx_rtmp_route_t *ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name);
+
+/* the defined route of that name at run time, or NULL */
+ngx_rtmp_route_t *ngx_rtmp_route_find(ngx_str_t *name);
+
+/* the route whose block is being read: for directives of other modules */
+ngx_rtmp_route_t *ngx_rtmp_route_current(ngx_conf_t *cf);
+
+/* the name of a route, the form of its keys, and whether names are hashed */
+ngx_str_t *ngx_rtmp_route_name(ngx_rtmp_route_t *route);
+ngx_uint_t ngx_rtmp_route_key_form(ngx_rtmp_route_t *route);
+ngx_uint_t ngx_rtmp_route_key_secret(ngx_rtmp_route_t *route);
+
+/*
+ * Finds the server for a query.  NGX_OK: peer is filled and, with
+ * query->count, counted until ngx_rtmp_route_free().  NGX_DECLINED: the
+ * stream is unknown and refused (404).  NGX_BUSY: no live server (503).
+ * NGX_AGAIN: unknown, and the route says to wait (ngx_rtmp_route_wait()).
+ * Takes and releases the zone's lock.
+ */
+ngx_int_t ngx_rtmp_route_pick(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
+
+/*
+ * Says how a connection to the peer of ngx_rtmp_route_pick() went: failed
+ * counts towards max_fails, otherwise fails are forgiven.  Adds the peer to
+ * query->tried if it failed, so that the next pick takes another one.
+ */
+void ngx_rtmp_route_report(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer,
+    ngx_uint_t failed);
+
+/* ends the counting of a peer that was picked with query->count */
+void ngx_rtmp_route_free(ngx_rtmp_route_t *route, ngx_rtmp_route_peer_t *peer);
+
+/*
+ * Picks a server and opens a session on it, in one step.  Returns as
+ * ngx_rtmp_route_pick() does; the session exists after NGX_OK only.  When
+ * the zone is full the session goes on uncounted (session->cell is 0).
+ */
+ngx_int_t ngx_rtmp_route_session_open(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_session_info_t *info,
+    ngx_rtmp_route_session_t *session, ngx_rtmp_route_peer_t *peer);
+
+/*
+ * Moves an open session to another server than those in query->tried.
+ * NGX_OK, or NGX_BUSY if there is none: the session then stays where it is.
+ */
+ngx_int_t ngx_rtmp_route_session_next(ngx_rtmp_route_session_t *session,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
+
+/* NGX_RTMP_ROUTE_S_*; S_RELAY makes a published stream a live one */
+void ngx_rtmp_route_session_state(ngx_rtmp_route_session_t *session,
+    ngx_uint_t state);
+
+/* ends a session; harmless if it was never opened or is closed already */
+void ngx_rtmp_route_session_close(ngx_rtmp_route_session_t *session);
+
+/*
+ * Calls wait->handler, in this worker, after the next change that may let a
+ * pick succeed (a stream or a server appears in the route, in whatever
+ * worker); the caller sets route, handler and data, keeps a timer of its own,
+ * picks again and if need be waits again.  The time limit that the route's
+ * configuration names is ngx_rtmp_route_wait_time(), in ms.
+ */
+void ngx_rtmp_route_wait(ngx_rtmp_route_wait_t *wait);
+void ngx_rtmp_route_wait_cancel(ngx_rtmp_route_wait_t *wait);
+ngx_msec_t ngx_rtmp_route_wait_time(ngx_rtmp_route_t *route);
+
+
+extern ngx_module_t  ngx_rtmp_route_module;
+
+
+#endif /* _NGX_RTMP_ROUTE_H_INCLUDED_ */

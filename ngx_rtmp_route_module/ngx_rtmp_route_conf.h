@@ -1,0 +1,132 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/* What rtmp_route NAME { } says; inside the module only. */
+
+
+#ifndef _NGX_RTMP_ROUTE_CONF_H_INCLUDED_
+#define _NGX_RTMP_ROUTE_CONF_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_rtmp_route.h"
+#include "ngx_rtmp_route_table.h"
+
+
+/* register [timeout=] [token=]... [from=]... [allow=]... [ports=] ... */
+
+typedef struct {
+    ngx_msec_t                       timeout;
+    ngx_array_t                     *tokens;    /* of ngx_str_t, or NULL */
+    ngx_array_t                     *from;      /* of ngx_cidr_t, or NULL */
+    ngx_array_t                     *allow;     /* of ngx_cidr_t, or NULL */
+    ngx_array_t                     *ports;     /* of port ranges, or NULL */
+    unsigned                         streams:1;
+    unsigned                         open:1;
+} ngx_rtmp_route_register_t;
+
+
+typedef struct {
+    in_port_t                        first;
+    in_port_t                        last;
+} ngx_rtmp_route_ports_t;
+
+
+/* server ADDR ...: a name stands for as many servers as it has addresses */
+
+typedef struct {
+    ngx_str_t                        name;      /* as written */
+    ngx_rtmp_route_server_info_t     info;      /* endpoints: ports only */
+    ngx_rtmp_route_server_params_t   params;
+    ngx_uint_t                       naddrs;
+    ngx_rtmp_route_endpoint_t       *addrs;     /* literal or resolved */
+    unsigned                         literal:1;
+    ngx_event_t                      event;     /* resolves, worker 0 */
+    ngx_connection_t                 dumb;
+    ngx_rtmp_route_t                *route;
+} ngx_rtmp_route_server_t;
+
+
+struct ngx_rtmp_route_s {
+    ngx_str_t                        name;
+    ngx_rtmp_route_table_t           table;
+
+    ngx_shm_zone_t                  *shm_zone;
+    ngx_str_t                        zone;
+    ssize_t                          size;
+
+    ngx_uint_t                       key;       /* NGX_RTMP_ROUTE_KEY_* */
+    ngx_flag_t                       secret;
+    ngx_uint_t                       method;
+    ngx_uint_t                       unknown;
+    ngx_msec_t                       unknown_wait;
+    ngx_msec_t                       inactive;
+
+    ngx_rtmp_route_register_t       *reg;       /* NULL: none may register */
+
+    ngx_resolver_t                  *resolver;
+    ngx_msec_t                       resolver_timeout;
+    ngx_array_t                      servers;   /* ngx_rtmp_route_server_t */
+
+    ngx_queue_t                      waits;     /* this process' waiters */
+    ngx_event_t                      wake;      /* posted: runs the waiters */
+    ngx_uint_t                       waiting;   /* counted in the zone */
+
+    ngx_cycle_t                     *cycle;
+    u_char                          *file;      /* where it is mentioned */
+    ngx_uint_t                       line;
+    unsigned                         defined:1;
+};
+
+
+typedef struct {
+    ngx_array_t                      routes;    /* ngx_rtmp_route_t * */
+    ngx_rtmp_route_t                *current;   /* whose block is read */
+} ngx_rtmp_route_main_conf_t;
+
+
+#define ngx_rtmp_route_main_conf(cycle)                                       \
+    ((ngx_rtmp_route_main_conf_t *)                                           \
+         ngx_get_conf((cycle)->conf_ctx, ngx_rtmp_route_module))
+
+
+/* ngx_rtmp_route_directives.c: what the block may say */
+
+char *ngx_rtmp_route_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_rtmp_route_key_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_rtmp_route_method(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_rtmp_route_unknown(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_rtmp_route_resolver(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* what it leaves unset, and checks that need the whole block */
+char *ngx_rtmp_route_defaults(ngx_conf_t *cf, ngx_rtmp_route_t *route);
+
+
+/* ngx_rtmp_route_servers.c: server and register */
+
+ngx_int_t ngx_rtmp_route_server_lookup(ngx_conf_t *cf,
+    ngx_rtmp_route_t *route);
+char *ngx_rtmp_route_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_rtmp_route_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_rtmp_route.c: calls those who wait in this process */
+
+void ngx_rtmp_route_wake_handler(ngx_event_t *ev);
+
+
+/* ngx_rtmp_route_resolve.c: keeps the table's copy of static servers true */
+
+/* applies the configured servers in init_module: nothing can fail after it */
+void ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route);
+
+/* in the first worker: resolves names now and again, on cancelable timers */
+void ngx_rtmp_route_servers_resolve(ngx_rtmp_route_t *route);
+
+
+#endif /* _NGX_RTMP_ROUTE_CONF_H_INCLUDED_ */

@@ -1,0 +1,383 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * Static servers in the table.  A literal address is one server; a name is as
+ * many as it has addresses: with one its id is the name, with several each is
+ * "name#address".  A name without an address yet has an entry that is never
+ * picked, so that the API shows it.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_addr.h"
+
+
+#define NGX_RTMP_ROUTE_MAX_ADDRS  64
+#define NGX_RTMP_ROUTE_RETRY      5000
+
+
+static void ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
+static void ngx_rtmp_route_server_info(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addr, ngx_uint_t single,
+    ngx_rtmp_route_server_info_t *info);
+static ngx_uint_t ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs);
+static ngx_uint_t ngx_rtmp_route_server_configured(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_server_info_t *info);
+static void ngx_rtmp_route_resolve_handler(ngx_event_t *ev);
+static void ngx_rtmp_route_resolved_handler(ngx_resolver_ctx_t *ctx);
+
+
+void
+ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route)
+{
+    uint32_t                       cursor;
+    ngx_str_t                      id;
+    ngx_uint_t                     i, n;
+    ngx_rtmp_route_server_t       *servers;
+    ngx_rtmp_route_endpoint_t      addrs[NGX_RTMP_ROUTE_MAX_ADDRS];
+    ngx_rtmp_route_server_stat_t   stat;
+
+    servers = route->servers.elts;
+
+    ngx_rtmp_route_table_configure(&route->table);
+
+    for (i = 0; i < route->servers.nelts; i++) {
+
+        if (servers[i].naddrs) {
+            ngx_rtmp_route_server_sync(&servers[i], servers[i].addrs,
+                                       servers[i].naddrs);
+            continue;
+        }
+
+        /* the addresses that the previous configuration has found */
+
+        n = ngx_rtmp_route_server_known(&servers[i], addrs);
+
+        ngx_rtmp_route_server_sync(&servers[i], addrs, n);
+    }
+
+    cursor = 0;
+
+    while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
+           == NGX_OK)
+    {
+        if (stat.info.source != NGX_RTMP_ROUTE_SRC_CONFIG
+            || ngx_rtmp_route_server_configured(route, &stat.info))
+        {
+            continue;
+        }
+
+        id.len = stat.info.id_len;
+        id.data = stat.info.id;
+
+        (void) ngx_rtmp_route_server_delete(&route->table, &id);
+    }
+}
+
+
+/* makes the table hold exactly these addresses for a server */
+
+static void
+ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n)
+{
+    uint32_t                       cursor;
+    ngx_str_t                      id;
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_rtmp_route_t              *route;
+    ngx_rtmp_route_server_info_t   info;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    route = server->route;
+
+    for (i = 0; i < ngx_max(n, 1); i++) {
+
+        ngx_rtmp_route_server_info(server, n ? &addrs[i] : NULL, n <= 1,
+                                   &info);
+
+        rc = ngx_rtmp_route_server_set(&route->table, &info, &server->params,
+                                       NULL);
+
+        if (rc == NGX_ABORT) {
+
+            /* after a reload, which this process is about to be told of */
+
+            return;
+        }
+
+        if (rc != NGX_OK && rc != NGX_DONE) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          rc == NGX_BUSY
+                              ? "cannot add server \"%V\" to route \"%V\", "
+                                "zone is full"
+                              : "cannot add server \"%V\" to route \"%V\", "
+                                "its id is taken",
+                          &server->name, &route->name);
+        }
+    }
+
+    cursor = 0;
+
+    while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
+           == NGX_OK)
+    {
+        if (stat.info.source != NGX_RTMP_ROUTE_SRC_CONFIG
+            || stat.info.origin_len != server->info.origin_len
+            || ngx_memcmp(stat.info.origin, server->info.origin,
+                          stat.info.origin_len)
+               != 0)
+        {
+            continue;
+        }
+
+        for (i = 0; i < ngx_max(n, 1); i++) {
+
+            ngx_rtmp_route_server_info(server, n ? &addrs[i] : NULL, n <= 1,
+                                       &info);
+
+            if (info.id_len == stat.info.id_len
+                && ngx_memcmp(info.id, stat.info.id, info.id_len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (i < ngx_max(n, 1)) {
+            continue;
+        }
+
+        id.len = stat.info.id_len;
+        id.data = stat.info.id;
+
+        (void) ngx_rtmp_route_server_delete(&route->table, &id);
+    }
+}
+
+
+static void
+ngx_rtmp_route_server_info(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addr, ngx_uint_t single,
+    ngx_rtmp_route_server_info_t *info)
+{
+    u_char      *p;
+    in_port_t    port;
+    ngx_uint_t   i, k;
+
+    *info = server->info;
+
+    if (addr == NULL) {
+        return;
+    }
+
+    for (i = 0; i < NGX_RTMP_ROUTE_NPROTO; i++) {
+        for (k = 0; k < info->nendpoints[i]; k++) {
+            port = info->endpoints[i][k].port;
+            info->endpoints[i][k] = *addr;
+            info->endpoints[i][k].port = port;
+        }
+    }
+
+    if (single) {
+        return;
+    }
+
+    p = info->id + info->id_len;
+    *p++ = '#';
+    p = ngx_rtmp_route_endpoint_text(p, info->id + NGX_RTMP_ROUTE_ID_LEN,
+                                     addr, 1);
+    info->id_len = (u_char) (p - info->id);
+}
+
+
+static ngx_uint_t
+ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs)
+{
+    uint32_t                       cursor;
+    ngx_uint_t                     i, n;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    n = 0;
+    cursor = 0;
+
+    while (n < NGX_RTMP_ROUTE_MAX_ADDRS
+           && ngx_rtmp_route_server_walk(&server->route->table, &cursor, &stat)
+              == NGX_OK)
+    {
+        if (stat.info.source != NGX_RTMP_ROUTE_SRC_CONFIG
+            || stat.info.origin_len != server->info.origin_len
+            || ngx_memcmp(stat.info.origin, server->info.origin,
+                          stat.info.origin_len)
+               != 0)
+        {
+            continue;
+        }
+
+        for (i = 0; i < NGX_RTMP_ROUTE_NPROTO; i++) {
+            if (stat.info.nendpoints[i] && stat.info.endpoints[i][0].family) {
+                addrs[n++] = stat.info.endpoints[i][0];
+                break;
+            }
+        }
+    }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_rtmp_route_server_configured(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_server_info_t *info)
+{
+    ngx_uint_t                i;
+    ngx_rtmp_route_server_t  *servers;
+
+    servers = route->servers.elts;
+
+    for (i = 0; i < route->servers.nelts; i++) {
+
+        if (servers[i].info.origin_len == info->origin_len
+            && ngx_memcmp(servers[i].info.origin, info->origin,
+                          info->origin_len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_rtmp_route_servers_resolve(ngx_rtmp_route_t *route)
+{
+    ngx_uint_t                i;
+    ngx_event_t              *ev;
+    ngx_rtmp_route_server_t  *servers;
+
+    if (route->resolver == NULL) {
+        return;
+    }
+
+    servers = route->servers.elts;
+
+    for (i = 0; i < route->servers.nelts; i++) {
+
+        if (servers[i].literal) {
+            continue;
+        }
+
+        ev = &servers[i].event;
+
+        ev->handler = ngx_rtmp_route_resolve_handler;
+        ev->data = &servers[i].dumb;
+        ev->log = ngx_cycle->log;
+        ev->cancelable = 1;
+
+        servers[i].dumb.fd = (ngx_socket_t) -1;
+        servers[i].dumb.data = &servers[i];
+
+        ngx_add_timer(ev, 1);
+    }
+}
+
+
+static void
+ngx_rtmp_route_resolve_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c;
+    ngx_resolver_ctx_t       *ctx;
+    ngx_rtmp_route_server_t  *server;
+
+    /* the table is the successor's */
+
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
+    }
+
+    c = ev->data;
+    server = c->data;
+
+    ctx = ngx_resolve_start(server->route->resolver, NULL);
+
+    if (ctx == NULL) {
+        ngx_add_timer(ev, NGX_RTMP_ROUTE_RETRY);
+        return;
+    }
+
+    if (ctx == NGX_NO_RESOLVER) {
+        return;
+    }
+
+    ctx->name = server->name;
+    ctx->handler = ngx_rtmp_route_resolved_handler;
+    ctx->data = server;
+    ctx->timeout = server->route->resolver_timeout;
+    ctx->cancelable = 1;
+
+    if (ngx_resolve_name(ctx) != NGX_OK) {
+        ngx_add_timer(ev, NGX_RTMP_ROUTE_RETRY);
+    }
+}
+
+
+static void
+ngx_rtmp_route_resolved_handler(ngx_resolver_ctx_t *ctx)
+{
+    ngx_uint_t                  i, n;
+    ngx_msec_t                  timer;
+    ngx_rtmp_route_server_t    *server;
+    ngx_rtmp_route_endpoint_t   addrs[NGX_RTMP_ROUTE_MAX_ADDRS];
+
+    server = ctx->data;
+
+    if (ctx->state) {
+
+        /* old addresses stay in use, as nobody says that they are wrong */
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "server \"%V\" of route \"%V\" could not be resolved "
+                      "(%i: %s)", &server->name, &server->route->name,
+                      ctx->state, ngx_resolver_strerror(ctx->state));
+
+        timer = NGX_RTMP_ROUTE_RETRY;
+        goto done;
+    }
+
+    n = 0;
+
+    for (i = 0; i < ctx->naddrs && n < NGX_RTMP_ROUTE_MAX_ADDRS; i++) {
+
+        if (ngx_rtmp_route_endpoint_from(ctx->addrs[i].sockaddr, &addrs[n])
+            == NGX_OK)
+        {
+            addrs[n++].port = 0;
+        }
+    }
+
+    if (n && !ngx_exiting) {
+        ngx_rtmp_route_server_sync(server, addrs, n);
+    }
+
+    timer = ctx->valid > ngx_time() ? (ctx->valid - ngx_time() + 1) * 1000
+                                    : 1000;
+
+done:
+
+    ngx_resolve_name_done(ctx);
+
+    if (!ngx_exiting) {
+        ngx_add_timer(&server->event, timer);
+    }
+}

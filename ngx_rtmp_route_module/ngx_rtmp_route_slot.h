@@ -1,0 +1,64 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * Worker slots and wake-ups.  The master makes one shared mapping with an
+ * entry and an eventfd for each slot before its first fork and keeps both
+ * over reloads, so that old and new workers can wake each other.  A worker
+ * claims a slot when it starts; the slot's generation changes with each claim,
+ * so that what a dead process has left in a zone is told from what its
+ * successor puts there.
+ */
+
+
+#ifndef _NGX_RTMP_ROUTE_SLOT_H_INCLUDED_
+#define _NGX_RTMP_ROUTE_SLOT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+#define NGX_RTMP_ROUTE_NO_SLOT      ((ngx_uint_t) -1)
+#define NGX_RTMP_ROUTE_SLOTS_LIMIT  1024
+
+
+/*
+ * In the master, before the first fork; later calls do nothing.  NGX_ERROR
+ * after one log line.
+ */
+ngx_int_t ngx_rtmp_route_slots_create(ngx_uint_t n, ngx_log_t *log);
+
+/* the number of slots, 0 before ngx_rtmp_route_slots_create() */
+ngx_uint_t ngx_rtmp_route_slots(void);
+
+/*
+ * In a worker's init_process: claims a slot and lets events be read from its
+ * eventfd.  Without a free slot the worker goes on uncounted.  handler is
+ * called from the event loop after somebody has woken this slot.
+ */
+ngx_int_t ngx_rtmp_route_slot_claim(ngx_cycle_t *cycle,
+    void (*handler)(void));
+
+/* in exit_process: what is left in the zones is undone by the others */
+void ngx_rtmp_route_slot_release(void);
+
+/* the slot of this process or NGX_RTMP_ROUTE_NO_SLOT, and its generation */
+ngx_uint_t ngx_rtmp_route_slot(void);
+uint32_t ngx_rtmp_route_slot_generation(ngx_uint_t slot);
+ngx_pid_t ngx_rtmp_route_slot_pid(ngx_uint_t slot);
+
+/*
+ * Whether that generation of the slot is a living process.  A process that is
+ * found gone frees the slot.  Reads /proc at most once in some seconds.
+ */
+ngx_uint_t ngx_rtmp_route_slot_alive(ngx_uint_t slot, uint32_t generation);
+
+/* makes the handler of that slot run; any process, any number of times */
+void ngx_rtmp_route_slot_wake(ngx_uint_t slot);
+
+
+#endif /* _NGX_RTMP_ROUTE_SLOT_H_INCLUDED_ */

@@ -1,0 +1,350 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * The shared-memory table of a route: servers, streams, sessions.  It knows
+ * nothing of requests, names or JSON, so that it is tested alone.
+ *
+ * The zone is one arena laid out at its creation: slot heads, an array of
+ * server records, a hash of streams, and cells of 128 bytes that hold streams,
+ * sessions, counted connections and their texts.  All links are indexes.
+ * The slab mutex of the zone is the only lock.  A process may be killed
+ * anywhere: each record has a valid mark that is set last and cleared first,
+ * sh->dirty is set around each change, and who finds it set when taking the
+ * lock rebuilds links, free lists and counters from the valid records.
+ */
+
+
+#ifndef _NGX_RTMP_ROUTE_TABLE_H_INCLUDED_
+#define _NGX_RTMP_ROUTE_TABLE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_rtmp_route.h"
+#include "ngx_rtmp_route_slot.h"
+
+
+/* who says on which server a stream is: the higher one wins */
+
+#define NGX_RTMP_ROUTE_FROM_NONE      0
+#define NGX_RTMP_ROUTE_FROM_PICK      1
+#define NGX_RTMP_ROUTE_FROM_FOUND     2
+#define NGX_RTMP_ROUTE_FROM_CORE      3
+#define NGX_RTMP_ROUTE_FROM_LIST      4
+#define NGX_RTMP_ROUTE_FROM_PIN       5
+#define NGX_RTMP_ROUTE_FROM_PUBLISH   6
+
+/* where a server comes from */
+
+#define NGX_RTMP_ROUTE_SRC_CONFIG     1
+#define NGX_RTMP_ROUTE_SRC_API        2
+#define NGX_RTMP_ROUTE_SRC_REGISTER   3
+#define NGX_RTMP_ROUTE_SRC_CORE       4
+
+/* state of a server as the API shows it */
+
+#define NGX_RTMP_ROUTE_UP             0
+#define NGX_RTMP_ROUTE_DOWN           1    /* by configuration or API */
+#define NGX_RTMP_ROUTE_EXPIRED        2    /* no registration in time */
+#define NGX_RTMP_ROUTE_UNAVAIL        3    /* max_fails */
+#define NGX_RTMP_ROUTE_DRAINING       4
+#define NGX_RTMP_ROUTE_UNRESOLVED     5    /* a name without an address yet */
+
+/* balancing methods */
+
+#define NGX_RTMP_ROUTE_HASH           0
+#define NGX_RTMP_ROUTE_LEAST_CONN     1
+#define NGX_RTMP_ROUTE_ROUND_ROBIN    2
+#define NGX_RTMP_ROUTE_RANDOM         3
+
+/* what to do with a stream that nobody knows */
+
+#define NGX_RTMP_ROUTE_UNKNOWN_PICK   0
+#define NGX_RTMP_ROUTE_UNKNOWN_WAIT   1
+#define NGX_RTMP_ROUTE_UNKNOWN_REFUSE 2
+
+#define NGX_RTMP_ROUTE_MAX_ENDPOINTS  4
+#define NGX_RTMP_ROUTE_TEXT_LEN       64
+
+
+/* an address and port; family 0: none, port in host byte order */
+
+typedef struct {
+    uint16_t                    family;
+    uint16_t                    port;
+    u_char                      addr[16];
+} ngx_rtmp_route_endpoint_t;
+
+
+/* who and where a server is; replaced as a whole, in shared memory too */
+
+typedef struct {
+    u_char                      id_len;
+    u_char                      host_len;
+    u_char                      service_len;
+    u_char                      pid_len;
+    u_char                      device_len;
+    u_char                      origin_len;
+    u_char                      proxy_protocol;
+    u_char                      source;         /* NGX_RTMP_ROUTE_SRC_* */
+    u_char                      nendpoints[8];  /* by protocol */
+    u_char                      id[NGX_RTMP_ROUTE_ID_LEN];
+    u_char                      host[NGX_RTMP_ROUTE_HOST_LEN + 1];
+    u_char                      service[NGX_RTMP_ROUTE_TEXT_LEN];
+    u_char                      pid[NGX_RTMP_ROUTE_TEXT_LEN];
+    u_char                      device[NGX_RTMP_ROUTE_TEXT_LEN];
+    u_char                      origin[NGX_RTMP_ROUTE_ID_LEN];
+                                   /* the configured name this address is of */
+    ngx_rtmp_route_endpoint_t   registrar;      /* who registered it */
+    uint64_t                    token;          /* digest of its token or 0 */
+    ngx_rtmp_route_endpoint_t   endpoints[NGX_RTMP_ROUTE_NPROTO]
+                                         [NGX_RTMP_ROUTE_MAX_ENDPOINTS];
+} ngx_rtmp_route_server_info_t;
+
+
+/* what an operator may set, at run time too */
+
+typedef struct {
+    uint32_t                    weight;         /* 1 by default */
+    uint32_t                    max_conns;      /* 0: no limit */
+    uint32_t                    max_streams;
+    uint32_t                    max_fails;      /* 1 by default, 0: off */
+    uint32_t                    fail_timeout;   /* ms */
+    uint32_t                    slow_start;     /* ms */
+    uint32_t                    timeout;        /* of a registration, ms */
+    unsigned                    down:1;
+    unsigned                    drain:1;
+    unsigned                    backup:1;
+} ngx_rtmp_route_server_params_t;
+
+
+/* a copy of all that the table knows of a server */
+
+typedef struct {
+    ngx_rtmp_route_ref_t             ref;
+    ngx_rtmp_route_server_info_t     info;
+    ngx_rtmp_route_server_params_t   params;
+    ngx_uint_t                       state;     /* NGX_RTMP_ROUTE_UP ... */
+    uint32_t                         streams;   /* live ones */
+    uint32_t                         conns;
+    uint64_t                         selected;
+    uint64_t                         fails;
+    uint64_t                         unavail;
+    ngx_msec_t                       last_seen; /* as ngx_current_msec */
+    ngx_msec_t                       expires;   /* ms from now, 0: never */
+} ngx_rtmp_route_server_stat_t;
+
+
+typedef struct {
+    ngx_str_t                        key;       /* points to key_buf */
+    ngx_str_t                        server;    /* id, points to id_buf */
+    ngx_uint_t                       source;    /* NGX_RTMP_ROUTE_FROM_* */
+    uint32_t                         publishers;
+    uint32_t                         players;
+    ngx_msec_t                       age;       /* ms since it was created */
+    u_char                           id_buf[NGX_RTMP_ROUTE_ID_LEN];
+    u_char                           key_buf[NGX_RTMP_ROUTE_KEY_LEN];
+} ngx_rtmp_route_stream_stat_t;
+
+
+typedef struct {
+    uint32_t                         slot;
+    uint32_t                         number;    /* id is "slot-number" */
+    ngx_uint_t                       type;      /* PUBLISH or PLAY */
+    ngx_uint_t                       state;     /* NGX_RTMP_ROUTE_S_* */
+    ngx_pid_t                        pid;
+    ngx_str_t                        key;
+    ngx_str_t                        server;    /* id */
+    ngx_str_t                        client;
+    ngx_str_t                        upstream;  /* "10.0.0.11:1935" */
+    ngx_str_t                        agent;
+    uint64_t                         in;
+    uint64_t                         out;
+    ngx_msec_t                       started;   /* ms ago */
+    ngx_msec_t                       idle;      /* ms since the last byte */
+    u_char                           id_buf[NGX_RTMP_ROUTE_ID_LEN];
+    u_char                           key_buf[NGX_RTMP_ROUTE_KEY_LEN];
+    u_char                           text_buf[256];
+} ngx_rtmp_route_session_stat_t;
+
+
+/* totals, exact at the moment of the call */
+
+typedef struct {
+    uint32_t                         servers;
+    uint32_t                         streams;
+    uint32_t                         sessions;
+    uint32_t                         conns;     /* counted, not sessions */
+    uint32_t                         cells_total;
+    uint32_t                         cells_used;
+    uint64_t                         evicted;   /* streams, for room */
+    uint64_t                         full;      /* refusals for lack of room */
+    uint64_t                         rebuilt;
+} ngx_rtmp_route_table_stat_t;
+
+
+typedef struct ngx_rtmp_route_shm_s    ngx_rtmp_route_shm_t;
+
+/* one process' view of a table; the settings are the caller's */
+
+struct ngx_rtmp_route_table_s {
+    ngx_rtmp_route_shm_t            *sh;
+    ngx_slab_pool_t                 *shpool;
+    ngx_log_t                       *log;       /* used without the lock */
+    ngx_uint_t                       method;    /* NGX_RTMP_ROUTE_HASH ... */
+    ngx_uint_t                       unknown;   /* NGX_RTMP_ROUTE_UNKNOWN_* */
+    ngx_msec_t                       inactive;  /* 0: forget nothing */
+    uint32_t                         config;    /* of this process, or 0 */
+
+    /* set while the lock is held, seen to once it is released */
+
+    unsigned                         wake:1;
+    unsigned                         log_full:1;
+    unsigned                         log_rebuilt:1;
+};
+
+
+/*
+ * Lays out a fresh zone, or takes over one that holds a table already (a
+ * reload).  NGX_DECLINED: it holds something else or another layout.
+ */
+ngx_int_t ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
+    ngx_slab_pool_t *shpool);
+
+/*
+ * Copies servers and streams of another table, as many as fit, for a zone
+ * whose size has changed.  Sessions are not copied: their processes go on with
+ * the old zone.
+ */
+void ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_table_t *old);
+
+/*
+ * Says that the configured servers are of a new configuration from now on:
+ * processes of an earlier one can no longer set them.
+ */
+void ngx_rtmp_route_table_configure(ngx_rtmp_route_table_t *table);
+
+/*
+ * Bounded housekeeping, to be called each second by each worker: undoes the
+ * records of slots whose process is gone, forgets streams that were unused
+ * for table->inactive, and removes registrations long expired.
+ */
+void ngx_rtmp_route_table_sweep(ngx_rtmp_route_table_t *table);
+
+void ngx_rtmp_route_table_stat(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_table_stat_t *stat);
+
+/*
+ * A walk over all records that compares links, free list and counters with
+ * what they should be: for tests.  NGX_OK, or NGX_ERROR and one log line.
+ */
+ngx_int_t ngx_rtmp_route_table_check(ngx_rtmp_route_table_t *table);
+
+
+/*
+ * Adds or replaces the server with info->id.  NGX_OK: added; NGX_DONE: there
+ * already and updated; NGX_BUSY: no room.  A registration (SRC_REGISTER) is a
+ * heartbeat too; one that takes an rtmp address which another registered
+ * server holds replaces that one, and the old one with the same id but another
+ * service or pid is a restart: its streams are picked anew, its fails
+ * forgotten.  NGX_DECLINED: the entry (or the address) belongs to somebody
+ * else (other registrar address and other token, and not down), or the id is
+ * that of a configured or API server.  NGX_ABORT: a configured server, and
+ * there is a newer configuration.  With params NULL those of the server
+ * are kept; otherwise what was set at run time (server_update) is kept where
+ * params say the same as the last ones given here; with SRC_API params are
+ * taken as they are.  ref may be NULL.
+ */
+ngx_int_t ngx_rtmp_route_server_set(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_server_info_t *info,
+    ngx_rtmp_route_server_params_t *params, ngx_rtmp_route_ref_t *ref);
+
+/* NGX_OK, or NGX_DECLINED: no such server */
+ngx_int_t ngx_rtmp_route_server_get(ngx_rtmp_route_table_t *table,
+    ngx_str_t *id, ngx_rtmp_route_server_stat_t *stat);
+ngx_int_t ngx_rtmp_route_server_delete(ngx_rtmp_route_table_t *table,
+    ngx_str_t *id);
+
+/*
+ * Sets what params say otherwise than was, which is what the caller has read
+ * before: two who change different things at once do not undo each other.
+ * With was NULL all of params is set.
+ */
+ngx_int_t ngx_rtmp_route_server_update(ngx_rtmp_route_table_t *table,
+    ngx_str_t *id, ngx_rtmp_route_server_params_t *was,
+    ngx_rtmp_route_server_params_t *params);
+
+/*
+ * Walks: *cursor is 0 at first; NGX_OK: stat is filled, NGX_DONE: no more.
+ * The lock is held for one record, so records may come and go meanwhile; one
+ * that is there all the time is seen once.
+ */
+ngx_int_t ngx_rtmp_route_server_walk(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_server_stat_t *stat);
+ngx_int_t ngx_rtmp_route_stream_walk(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_stream_stat_t *stat);
+ngx_int_t ngx_rtmp_route_session_walk(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_session_stat_t *stat);
+
+
+/* NGX_OK, or NGX_DECLINED: unknown */
+ngx_int_t ngx_rtmp_route_stream_get(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key, ngx_rtmp_route_stream_stat_t *stat);
+
+/*
+ * Says that a stream is on a server.  from is one of FROM_PIN, FROM_LIST,
+ * FROM_CORE, FROM_FOUND.  NGX_OK; NGX_DONE: known to be there already;
+ * NGX_BUSY: no room; NGX_DECLINED: no such server; NGX_ABORT: a source that
+ * comes before has it elsewhere (a live publisher, a pin, another live
+ * origin's listing), nothing is changed.  A pin is remembered beneath a live
+ * publisher and returns NGX_OK.
+ */
+ngx_int_t ngx_rtmp_route_stream_set(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key, ngx_str_t *server, ngx_uint_t from);
+
+/* forgets a stream (its sessions go on); NGX_DECLINED: unknown */
+ngx_int_t ngx_rtmp_route_stream_delete(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key);
+
+/*
+ * A registration's list of streams: call begin, stream_set(FROM_LIST) for
+ * each, end.  What this server listed before and no longer lists is forgotten
+ * by the end call, unless something else holds it.
+ */
+void ngx_rtmp_route_list_begin(ngx_rtmp_route_table_t *table, ngx_str_t *id);
+void ngx_rtmp_route_list_end(ngx_rtmp_route_table_t *table, ngx_str_t *id);
+
+
+/* as the functions without _table_ in ngx_rtmp_route.h */
+ngx_int_t ngx_rtmp_route_table_pick(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
+void ngx_rtmp_route_table_report(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer,
+    ngx_uint_t failed);
+void ngx_rtmp_route_table_free(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_peer_t *peer);
+ngx_int_t ngx_rtmp_route_table_open(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_session_info_t *info,
+    ngx_rtmp_route_session_t *session, ngx_rtmp_route_peer_t *peer);
+ngx_int_t ngx_rtmp_route_table_next(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_t *session, ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_peer_t *peer);
+void ngx_rtmp_route_table_state(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_t *session, ngx_uint_t state);
+void ngx_rtmp_route_table_close(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_t *session);
+
+/*
+ * Counts this process' waiters in the zone: while it is not 0 the slot is
+ * woken by each change that may let a pick succeed.
+ */
+void ngx_rtmp_route_table_waiters(ngx_rtmp_route_table_t *table,
+    ngx_int_t add);
+
+
+#endif /* _NGX_RTMP_ROUTE_TABLE_H_INCLUDED_ */
