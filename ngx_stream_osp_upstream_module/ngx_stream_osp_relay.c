@@ -1,0 +1,702 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * The relay: bytes go from one side to the other through one buffer of the
+ * worker.  A session has a buffer only while a receiver is blocked, and then
+ * the sender is not read.  The end of one side is passed on when all before
+ * it is; what the other side still says is passed for a short time.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_stream.h>
+#include "ngx_stream_osp_session.h"
+
+
+/* reads in one go, then it is the turn of others */
+
+#define NGX_STREAM_OSP_RELAY_READS   8
+
+#define NGX_STREAM_OSP_FILTER_READ   16384
+
+
+static void ngx_stream_osp_relay_handlers(ngx_connection_t *c);
+static void ngx_stream_osp_relay_read(ngx_event_t *rev);
+static void ngx_stream_osp_relay_write(ngx_event_t *wev);
+static void ngx_stream_osp_relay_timer(ngx_stream_osp_session_t *os);
+static void ngx_stream_osp_relay(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir);
+static ngx_int_t ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir);
+static ngx_int_t ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir, ngx_connection_t *src, ngx_connection_t *dst);
+static ngx_int_t ngx_stream_osp_relay_send(ngx_stream_osp_flow_t *flow,
+    ngx_uint_t dir, ngx_connection_t *dst, u_char **pos, u_char *last);
+static ngx_int_t ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir, ngx_connection_t *dst);
+static void ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir);
+static void ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir, ngx_uint_t error);
+static void ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir);
+static void ngx_stream_osp_relay_shut(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir, ngx_connection_t *dst);
+static void ngx_stream_osp_relay_closing(ngx_stream_osp_session_t *os,
+    ngx_msec_t time);
+
+
+/* of the worker: nothing stays in it between two events */
+
+static u_char  *ngx_stream_osp_relay_buf;
+static size_t   ngx_stream_osp_relay_buf_size;
+
+
+ngx_int_t
+ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log, u_char **buf)
+{
+    u_char  *p;
+
+    if (ngx_stream_osp_relay_buf_size < size) {
+
+        p = ngx_alloc(size, log);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_stream_osp_relay_buf) {
+            ngx_free(ngx_stream_osp_relay_buf);
+        }
+
+        ngx_stream_osp_relay_buf = p;
+        ngx_stream_osp_relay_buf_size = size;
+    }
+
+    *buf = ngx_stream_osp_relay_buf;
+
+    return NGX_OK;
+}
+
+
+/* the set-up has ended: all that it has not sent goes first */
+
+void
+ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
+{
+    u_char                  *p, *last;
+    ngx_connection_t        *c, *pc;
+    ngx_stream_osp_flow_t   *up, *down;
+    ngx_stream_osp_setup_t  *setup;
+
+    c = os->session->connection;
+    pc = os->origin;
+    setup = os->setup;
+
+    up = &os->flow[NGX_STREAM_OSP_UP];
+    down = &os->flow[NGX_STREAM_OSP_DOWN];
+
+    c->log->action = "relaying";
+
+    p = setup->raw.start + setup->sent;
+    last = setup->raw.last;
+
+    if (setup->up.to) {
+        last = setup->raw.start + setup->send_end;
+        up->filter = &setup->up;
+    }
+
+    if (ngx_stream_osp_filter_needed(&setup->filter)) {
+        down->filter = &setup->filter;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_STREAM, c->log, 0,
+                   "osp relay, left: %uz, filters: %d %d",
+                   (size_t) (last - p), up->filter != NULL,
+                   down->filter != NULL);
+
+    if (p < last) {
+
+        if (ngx_stream_osp_buf_reserve(&up->buf, last - p, c->log)
+            != NGX_OK)
+        {
+            ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                    NGX_STREAM_OSP_INTERNAL_ERROR);
+            return;
+        }
+
+        up->buf.last = ngx_cpymem(up->buf.last, p, last - p);
+    }
+
+    if (os->reason == NGX_STREAM_OSP_NONE) {
+        ngx_rtmp_route_session_state(&os->rs, NGX_RTMP_ROUTE_S_RELAY);
+    }
+
+    ngx_stream_osp_setup_done(os);
+
+    ngx_stream_osp_relay_handlers(c);
+    ngx_stream_osp_relay_handlers(pc);
+
+    if (pc->read->timer_set) {
+        ngx_del_timer(pc->read);
+    }
+
+    os->activity = ngx_current_msec;
+    ngx_add_timer(c->read, os->conf->timeout);
+
+    if (ngx_stream_osp_relay_pass(os, NGX_STREAM_OSP_DOWN) == NGX_OK) {
+        ngx_stream_osp_relay(os, NGX_STREAM_OSP_UP);
+    }
+}
+
+
+/* there is no origin (any more): the client gets what is left for it */
+
+void
+ngx_stream_osp_relay_end(ngx_stream_osp_session_t *os)
+{
+    ngx_connection_t  *c;
+
+    c = os->session->connection;
+
+    c->log->action = "closing client connection";
+
+    ngx_stream_osp_setup_done(os);
+
+    ngx_stream_osp_relay_handlers(c);
+
+    os->flow[NGX_STREAM_OSP_UP].dead = 1;
+    os->flow[NGX_STREAM_OSP_DOWN].eof = 1;
+
+    ngx_stream_osp_relay_closing(os, NGX_STREAM_OSP_CLOSE_TIME);
+
+    if (ngx_stream_osp_relay_pass(os, NGX_STREAM_OSP_DOWN) == NGX_OK) {
+        ngx_stream_osp_relay(os, NGX_STREAM_OSP_UP);
+    }
+}
+
+
+static void
+ngx_stream_osp_relay_handlers(ngx_connection_t *c)
+{
+    ngx_event_handler_pt  *read, *write;
+
+    read = &c->read->handler;
+    write = &c->write->handler;
+
+#if (NGX_SSL)
+
+    /*
+     * TLS that has to write in order to read, or the other way round, borrows
+     * the other handler and puts back what it has saved
+     */
+
+    if (c->ssl && c->ssl->saved_read_handler) {
+        read = &c->ssl->saved_read_handler;
+    }
+
+    if (c->ssl && c->ssl->saved_write_handler) {
+        write = &c->ssl->saved_write_handler;
+    }
+
+#endif
+
+    *read = ngx_stream_osp_relay_read;
+    *write = ngx_stream_osp_relay_write;
+}
+
+
+static void
+ngx_stream_osp_relay_read(ngx_event_t *rev)
+{
+    ngx_uint_t                 dir;
+    ngx_connection_t          *c;
+    ngx_stream_session_t      *s;
+    ngx_stream_osp_session_t  *os;
+
+    c = rev->data;
+    s = c->data;
+    os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
+
+    if (c->close) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_SHUTDOWN);
+        return;
+    }
+
+    if (rev->timedout) {
+        rev->timedout = 0;
+        ngx_stream_osp_relay_timer(os);
+        return;
+    }
+
+    dir = (c == s->connection) ? NGX_STREAM_OSP_UP : NGX_STREAM_OSP_DOWN;
+
+    ngx_stream_osp_relay(os, dir);
+}
+
+
+static void
+ngx_stream_osp_relay_write(ngx_event_t *wev)
+{
+    ngx_uint_t                 dir;
+    ngx_connection_t          *c;
+    ngx_stream_session_t      *s;
+    ngx_stream_osp_session_t  *os;
+
+    c = wev->data;
+    s = c->data;
+    os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
+
+    dir = (c == s->connection) ? NGX_STREAM_OSP_DOWN : NGX_STREAM_OSP_UP;
+
+    if (os->flow[dir].buf.pos == os->flow[dir].buf.last) {
+
+        if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+            ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                    NGX_STREAM_OSP_INTERNAL_ERROR);
+        }
+
+        return;
+    }
+
+    ngx_stream_osp_relay(os, dir);
+}
+
+
+/* one timer, not armed anew by each read */
+
+static void
+ngx_stream_osp_relay_timer(ngx_stream_osp_session_t *os)
+{
+    ngx_msec_t         idle;
+    ngx_connection_t  *c;
+
+    c = os->session->connection;
+
+    if (os->closing) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_OK);
+        return;
+    }
+
+    idle = ngx_current_msec - os->activity;
+
+    if (idle < os->conf->timeout) {
+        ngx_add_timer(c->read, os->conf->timeout - idle);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
+                  "connection timed out");
+
+    ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_TIMEOUT);
+}
+
+
+static void
+ngx_stream_osp_relay(ngx_stream_osp_session_t *os, ngx_uint_t dir)
+{
+    ngx_uint_t  other;
+
+    if (ngx_stream_osp_relay_pass(os, dir) != NGX_OK) {
+        return;
+    }
+
+    /* the other side may have been found dead, then it is to be read out */
+
+    other = !dir;
+
+    if (os->flow[dir].dead && !os->flow[other].eof && !os->flow[other].shut) {
+        (void) ngx_stream_osp_relay_pass(os, other);
+    }
+}
+
+
+/* NGX_OK, or NGX_DONE: the session has ended */
+
+static ngx_int_t
+ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os, ngx_uint_t dir)
+{
+    ngx_int_t               rc;
+    ngx_uint_t              n;
+    ngx_connection_t       *src, *dst;
+    ngx_stream_osp_flow_t  *flow;
+
+    flow = &os->flow[dir];
+
+    if (dir == NGX_STREAM_OSP_UP) {
+        src = os->session->connection;
+        dst = os->origin;
+
+    } else {
+        src = os->origin;
+        dst = os->session->connection;
+    }
+
+    for (n = 0; /* void */ ; n++) {
+
+        if (flow->buf.pos < flow->buf.last) {
+
+            if (ngx_stream_osp_relay_drain(os, dir, dst) == NGX_AGAIN) {
+                break;
+            }
+        }
+
+        if (flow->eof) {
+
+            if (!flow->shut) {
+                ngx_stream_osp_relay_shut(os, dir, dst);
+            }
+
+            break;
+        }
+
+        if (!src->read->ready) {
+            break;
+        }
+
+        if (n == NGX_STREAM_OSP_RELAY_READS) {
+            ngx_post_event(src->read, &ngx_posted_next_events);
+            break;
+        }
+
+        rc = ngx_stream_osp_relay_recv(os, dir, src, dst);
+
+        if (rc == NGX_DONE) {
+            return NGX_DONE;
+        }
+
+        if (rc == NGX_AGAIN) {
+            break;
+        }
+    }
+
+    if (os->flow[NGX_STREAM_OSP_UP].shut && os->flow[NGX_STREAM_OSP_DOWN].shut)
+    {
+        ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_OK);
+        return NGX_DONE;
+    }
+
+    if (src
+        && ngx_handle_read_event(src->read, flow->eof ? NGX_CLOSE_EVENT : 0)
+           != NGX_OK)
+    {
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK; NGX_AGAIN: no more bytes; NGX_DONE: the session has ended */
+
+static ngx_int_t
+ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    ngx_connection_t *src, ngx_connection_t *dst)
+{
+    u_char                 *p, *last, *buf;
+    size_t                  size, held;
+    ssize_t                 n;
+    ngx_int_t               rc;
+    ngx_stream_osp_flow_t  *flow;
+
+    flow = &os->flow[dir];
+
+    size = os->conf->buffer_size;
+    held = 0;
+
+    if (ngx_stream_osp_relay_buffer(size, src->log, &buf) != NGX_OK) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return NGX_DONE;
+    }
+
+    if (flow->filter) {
+        size = ngx_min(size, NGX_STREAM_OSP_FILTER_READ);
+        held = ngx_stream_osp_filter_unhold(flow->filter, buf);
+    }
+
+    n = src->recv(src, buf + held, size - held);
+
+    if (n == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (n == 0 || n == NGX_ERROR) {
+        ngx_stream_osp_relay_eof(os, dir, n == NGX_ERROR);
+        return NGX_OK;
+    }
+
+    if (dir == NGX_STREAM_OSP_UP) {
+        os->session->received += n;
+        *flow->count += n;
+
+    } else {
+        os->received += n;
+    }
+
+    if (flow->dead) {
+        return NGX_OK;
+    }
+
+    os->activity = ngx_current_msec;
+    *os->rs.active = os->activity;
+
+    p = buf;
+    last = buf + held + n;
+
+    if (flow->filter) {
+
+        if (flow->filter->track) {
+            rc = ngx_stream_osp_filter_relay(flow->filter, &p, last,
+                                             &flow->buf, src->log);
+            last = p;
+
+        } else {
+            rc = ngx_stream_osp_filter_map(flow->filter, &p, last);
+            last = p;
+            p = buf;
+        }
+
+        if (rc != NGX_OK) {
+            ngx_stream_osp_relay_invalid(os, dir);
+            return NGX_DONE;
+        }
+    }
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    if (ngx_stream_osp_relay_send(flow, dir, dst, &p, last) == NGX_ERROR) {
+        ngx_stream_osp_relay_dead(os, dir);
+        return NGX_OK;
+    }
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    /* the receiver is blocked: what is left waits in memory of the session */
+
+    if (ngx_stream_osp_buf_reserve(&flow->buf, last - p, src->log) != NGX_OK) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return NGX_DONE;
+    }
+
+    flow->buf.last = ngx_cpymem(flow->buf.last, p, last - p);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stream_osp_relay_send(ngx_stream_osp_flow_t *flow, ngx_uint_t dir,
+    ngx_connection_t *dst, u_char **pos, u_char *last)
+{
+    u_char   *p;
+    ssize_t   n;
+
+    p = *pos;
+
+    while (p < last && dst->write->ready) {
+
+        n = dst->send(dst, p, last - p);
+
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (n == NGX_AGAIN || n == 0) {
+            break;
+        }
+
+        p += n;
+
+        if (dir == NGX_STREAM_OSP_DOWN) {
+            *flow->count += n;
+        }
+    }
+
+    *pos = p;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: the buffer is empty, and gone; NGX_AGAIN: still blocked */
+
+static ngx_int_t
+ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    ngx_connection_t *dst)
+{
+    ngx_stream_osp_flow_t  *flow;
+
+    flow = &os->flow[dir];
+
+    if (flow->dead) {
+        ngx_stream_osp_buf_free(&flow->buf);
+        return NGX_OK;
+    }
+
+    if (ngx_stream_osp_relay_send(flow, dir, dst, &flow->buf.pos,
+                                  flow->buf.last)
+        == NGX_ERROR)
+    {
+        ngx_stream_osp_relay_dead(os, dir);
+        return NGX_OK;
+    }
+
+    if (flow->buf.pos == flow->buf.last) {
+        ngx_stream_osp_buf_free(&flow->buf);
+        return NGX_OK;
+    }
+
+    if (ngx_handle_write_event(dst->write, 0) != NGX_OK) {
+        ngx_stream_osp_relay_dead(os, dir);
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
+{
+    if (dir == NGX_STREAM_OSP_UP) {
+        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                      "client sent invalid rtmp");
+
+        ngx_stream_osp_finalize(os, NGX_STREAM_BAD_REQUEST,
+                                NGX_STREAM_OSP_PROTOCOL_ERROR);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
+                  "upstream sent invalid rtmp");
+
+    ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
+                            NGX_STREAM_OSP_PROTOCOL_ERROR);
+}
+
+
+static void
+ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    ngx_uint_t error)
+{
+    os->flow[dir].eof = 1;
+
+    if (os->reason == NGX_STREAM_OSP_NONE) {
+        os->status = NGX_STREAM_OK;
+
+        if (dir == NGX_STREAM_OSP_UP) {
+            os->reason = error ? NGX_STREAM_OSP_CLIENT_CLOSED
+                               : NGX_STREAM_OSP_OK;
+
+        } else {
+            os->reason = NGX_STREAM_OSP_ORIGIN_CLOSED;
+
+            if (error) {
+                os->status = NGX_STREAM_BAD_GATEWAY;
+            }
+        }
+    }
+
+    /* it may be gone for good, then writing to it fails */
+
+    if (os->origin) {
+        os->origin->log_error = NGX_ERROR_INFO;
+    }
+}
+
+
+/* the receiver is gone: what comes for it is read, so as to see the end */
+
+static void
+ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os, ngx_uint_t dir)
+{
+    os->flow[dir].dead = 1;
+
+    ngx_stream_osp_buf_free(&os->flow[dir].buf);
+
+    ngx_stream_osp_relay_closing(os, NGX_STREAM_OSP_CLOSE_TIME);
+}
+
+
+static void
+ngx_stream_osp_relay_shut(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    ngx_connection_t *dst)
+{
+    ngx_stream_osp_flow_t  *flow;
+
+    flow = &os->flow[dir];
+
+    flow->shut = 1;
+
+    ngx_stream_osp_relay_closing(os, NGX_STREAM_OSP_LINGER_TIME);
+
+    if (dst == NULL || flow->dead) {
+        return;
+    }
+
+#if (NGX_SSL)
+
+    if (dst->ssl && !dst->ssl->no_send_shutdown) {
+        (void) SSL_shutdown(dst->ssl->connection);
+        ERR_clear_error();
+    }
+
+#endif
+
+    /* the other side may have closed its end at the same time */
+
+    (void) ngx_shutdown_socket(dst->fd, NGX_WRITE_SHUTDOWN);
+}
+
+
+/* the session ends within that time, whatever the two sides do */
+
+static void
+ngx_stream_osp_relay_closing(ngx_stream_osp_session_t *os, ngx_msec_t time)
+{
+    ngx_connection_t  *c;
+
+    c = os->session->connection;
+
+    /* a timer that is close to the old one would be left as it is */
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    ngx_add_timer(c->read, time);
+
+    if (os->closing) {
+        return;
+    }
+
+    os->closing = 1;
+
+    if (os->rs.route && os->rs.in) {
+        ngx_rtmp_route_session_state(&os->rs, NGX_RTMP_ROUTE_S_CLOSING);
+    }
+}
+
+
+void
+ngx_stream_osp_relay_exit(ngx_cycle_t *cycle)
+{
+    if (ngx_stream_osp_relay_buf) {
+        ngx_free(ngx_stream_osp_relay_buf);
+
+        ngx_stream_osp_relay_buf = NULL;
+        ngx_stream_osp_relay_buf_size = 0;
+    }
+}

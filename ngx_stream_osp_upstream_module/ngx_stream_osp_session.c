@@ -1,0 +1,684 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_stream.h>
+#include "ngx_stream_osp_session.h"
+
+
+/* dead peers are found after this time, seconds */
+
+#define NGX_STREAM_OSP_USER_TIMEOUT  20
+#define NGX_STREAM_OSP_KEEPINTVL     10
+
+
+static ngx_int_t ngx_stream_osp_create_setup(ngx_stream_osp_session_t *os);
+static void ngx_stream_osp_opened(ngx_stream_osp_session_t *os);
+static void ngx_stream_osp_not_found(ngx_stream_osp_session_t *os);
+static void ngx_stream_osp_wait(ngx_stream_osp_session_t *os);
+static void ngx_stream_osp_wait_handler(ngx_rtmp_route_wait_t *wait);
+static void ngx_stream_osp_log_end(ngx_stream_osp_session_t *os);
+static u_char *ngx_stream_osp_log_error(ngx_log_t *log, u_char *buf,
+    size_t len);
+
+
+/* where bytes are counted that belong to no session of the table */
+
+static ngx_atomic_t  ngx_stream_osp_uncounted;
+
+
+void
+ngx_stream_osp_handler(ngx_stream_session_t *s)
+{
+    ngx_connection_t          *c;
+    ngx_stream_osp_session_t  *os;
+
+    c = s->connection;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_STREAM, c->log, 0, "osp upstream handler");
+
+    os = ngx_pcalloc(c->pool, sizeof(ngx_stream_osp_session_t));
+    if (os == NULL) {
+        ngx_stream_finalize_session(s, NGX_STREAM_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    os->session = s;
+    os->conf = ngx_stream_get_module_srv_conf(s,
+                                              ngx_stream_osp_upstream_module);
+    os->flow[NGX_STREAM_OSP_UP].count = &ngx_stream_osp_uncounted;
+    os->flow[NGX_STREAM_OSP_DOWN].count = &ngx_stream_osp_uncounted;
+
+    ngx_stream_set_ctx(s, os, ngx_stream_osp_upstream_module);
+
+    if (c->type != SOCK_STREAM) {
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "\"osp_upstream\" does not work over UDP");
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return;
+    }
+
+    s->log_handler = ngx_stream_osp_log_error;
+
+    if (ngx_stream_osp_create_setup(os) != NGX_OK) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return;
+    }
+
+    if (ngx_stream_osp_socket(c, 1) != NGX_OK) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_OK,
+                                NGX_STREAM_OSP_CLIENT_CLOSED);
+        return;
+    }
+
+    ngx_stream_osp_client_start(os);
+}
+
+
+static ngx_int_t
+ngx_stream_osp_create_setup(ngx_stream_osp_session_t *os)
+{
+    ngx_connection_t      *c;
+    ngx_stream_session_t  *s;
+
+    s = os->session;
+    c = s->connection;
+
+    os->pool = ngx_create_pool(4096, c->log);
+    if (os->pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    os->setup = ngx_pcalloc(os->pool, sizeof(ngx_stream_osp_setup_t));
+    if (os->setup == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->upstream_states = ngx_array_create(c->pool, 1,
+                                          sizeof(ngx_stream_upstream_state_t));
+    if (s->upstream_states == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* picks a server, once the client has said what it wants */
+
+void
+ngx_stream_osp_open(ngx_stream_osp_session_t *os)
+{
+    u_char                          text[NGX_SOCKADDR_STRLEN];
+    ngx_int_t                       rc;
+    ngx_connection_t               *c;
+    ngx_stream_osp_setup_t         *setup;
+    ngx_rtmp_route_session_info_t   info;
+
+    c = os->session->connection;
+    setup = os->setup;
+
+    setup->phase = ngx_stream_osp_waiting;
+    c->log->action = "choosing an upstream server";
+
+    info.type = os->op;
+    info.agent = os->agent;
+    info.client.data = text;
+    info.client.len = ngx_sock_ntop(c->sockaddr, c->socklen, text,
+                                    NGX_SOCKADDR_STRLEN, 1);
+
+    rc = ngx_rtmp_route_session_open(setup->route, &setup->query, &info,
+                                     &os->rs, &setup->peer);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_STREAM, c->log, 0,
+                   "osp session open: %i", rc);
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_stream_osp_opened(os);
+        return;
+
+    case NGX_AGAIN:
+        ngx_stream_osp_wait(os);
+        return;
+
+    case NGX_DECLINED:
+        ngx_stream_osp_not_found(os);
+        return;
+
+    default: /* NGX_BUSY */
+        ngx_log_error(NGX_LOG_ERR, c->log, 0, "no live upstreams");
+
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
+                                   NGX_STREAM_OSP_NO_SERVER,
+                                   "NetConnection.Connect.Rejected",
+                                   "no server available");
+    }
+}
+
+
+static void
+ngx_stream_osp_opened(ngx_stream_osp_session_t *os)
+{
+    ngx_connection_t  *c;
+
+    c = os->session->connection;
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    os->flow[NGX_STREAM_OSP_UP].count = os->rs.in;
+    os->flow[NGX_STREAM_OSP_DOWN].count = os->rs.out;
+
+    /* all that has been read and written for this session so far */
+
+    *os->rs.in += os->session->received;
+    *os->rs.out += c->sent;
+
+    ngx_stream_osp_connect(os);
+}
+
+
+static void
+ngx_stream_osp_not_found(ngx_stream_osp_session_t *os)
+{
+    ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                  "client refused, the stream is unknown");
+
+    if (os->op == NGX_RTMP_ROUTE_PUBLISH) {
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
+                                   NGX_STREAM_OSP_REFUSED,
+                                   "NetStream.Publish.Denied",
+                                   "stream is not allowed");
+
+    } else {
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
+                                   NGX_STREAM_OSP_REFUSED,
+                                   "NetStream.Play.StreamNotFound",
+                                   "stream not found");
+    }
+}
+
+
+static void
+ngx_stream_osp_wait(ngx_stream_osp_session_t *os)
+{
+    ngx_msec_t               time, passed;
+    ngx_connection_t        *c;
+    ngx_stream_osp_setup_t  *setup;
+
+    c = os->session->connection;
+    setup = os->setup;
+
+    time = ngx_rtmp_route_wait_time(setup->route);
+
+    if (setup->wait_start == 0) {
+        setup->wait_start = ngx_current_msec;
+    }
+
+    passed = ngx_current_msec - setup->wait_start;
+
+    if (passed >= time) {
+        ngx_stream_osp_not_found(os);
+        return;
+    }
+
+    if (ngx_stream_osp_watch(os) != NGX_OK) {
+        return;
+    }
+
+    ngx_add_timer(c->read, time - passed);
+
+    setup->wait.route = setup->route;
+    setup->wait.handler = ngx_stream_osp_wait_handler;
+    setup->wait.data = os;
+    setup->wait_set = 1;
+
+    ngx_rtmp_route_wait(&setup->wait);
+}
+
+
+static void
+ngx_stream_osp_wait_handler(ngx_rtmp_route_wait_t *wait)
+{
+    ngx_stream_osp_session_t  *os;
+
+    os = wait->data;
+    os->setup->wait_set = 0;
+
+    ngx_stream_osp_open(os);
+}
+
+
+/*
+ * While the client has to wait it is not read, what it sends stays in the
+ * socket; but if it goes, that is to be noticed.
+ */
+
+ngx_int_t
+ngx_stream_osp_watch(ngx_stream_osp_session_t *os)
+{
+    char               buf[1];
+    ssize_t            n;
+    ngx_err_t          err;
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    c = os->session->connection;
+    rev = c->read;
+
+#if (NGX_HAVE_EPOLLRDHUP)
+
+    if ((ngx_event_flags & NGX_USE_EPOLL_EVENT) && ngx_use_epoll_rdhup
+        && !rev->pending_eof && !rev->error)
+    {
+        goto done;
+    }
+
+#endif
+
+    if (rev->ready || rev->pending_eof) {
+        n = recv(c->fd, buf, 1, MSG_PEEK);
+        err = ngx_socket_errno;
+
+        /* what it said before its end is passed on if a server is found */
+
+        if (n == 0
+            || (n == -1 && err != NGX_EAGAIN)
+            || (rev->pending_eof
+                && os->setup->phase == ngx_stream_osp_waiting))
+        {
+            ngx_stream_osp_finalize(os, NGX_STREAM_OK,
+                                    NGX_STREAM_OSP_CLIENT_CLOSED);
+            return NGX_ERROR;
+        }
+    }
+
+#if (NGX_HAVE_EPOLLRDHUP)
+done:
+#endif
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_stream_osp_socket(ngx_connection_t *c, ngx_uint_t keepalive)
+{
+    int               value;
+    struct sockaddr  *sa;
+#if (NGX_LINUX)
+    int               seconds, interval;
+#endif
+
+#if (NGX_SSL)
+
+    /* what was not written is copied, and written again from there */
+
+    if (c->ssl) {
+        SSL_set_mode(c->ssl->connection, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+                                         |SSL_MODE_ENABLE_PARTIAL_WRITE);
+        c->ssl->no_wait_shutdown = 1;
+    }
+
+#endif
+
+    sa = c->sockaddr;
+
+    if (sa && sa->sa_family == AF_UNIX) {
+        return NGX_OK;
+    }
+
+    if (ngx_tcp_nodelay(c) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+#if (NGX_LINUX)
+
+    value = NGX_STREAM_OSP_USER_TIMEOUT * 1000;
+
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+                   (const void *) &value, sizeof(int))
+        == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(TCP_USER_TIMEOUT) failed");
+    }
+
+#endif
+
+    if (!keepalive) {
+        return NGX_OK;
+    }
+
+    value = 1;
+
+    if (setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE,
+                   (const void *) &value, sizeof(int))
+        == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(SO_KEEPALIVE) failed");
+        return NGX_OK;
+    }
+
+#if (NGX_LINUX)
+
+    seconds = NGX_STREAM_OSP_USER_TIMEOUT;
+    interval = NGX_STREAM_OSP_KEEPINTVL;
+
+    if (setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE,
+                   (const void *) &seconds, sizeof(int))
+        == -1
+        || setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPINTVL,
+                      (const void *) &interval, sizeof(int))
+           == -1)
+    {
+        ngx_connection_error(c, ngx_socket_errno,
+                             "setsockopt(TCP_KEEPIDLE) failed");
+    }
+
+#endif
+
+    return NGX_OK;
+}
+
+
+/* tells the client why, as RTMP knows it, and ends the session */
+
+void
+ngx_stream_osp_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
+    ngx_uint_t reason, const char *code, ngx_str_t *description)
+{
+    ngx_log_debug3(NGX_LOG_DEBUG_STREAM, os->session->connection->log, 0,
+                   "osp refuse: %ui %s \"%V\"", status, code, description);
+
+    if (os->setup->phase == ngx_stream_osp_handshake) {
+        ngx_stream_osp_finalize(os, status, reason);
+        return;
+    }
+
+    if (os->reason == NGX_STREAM_OSP_NONE) {
+        os->status = status;
+        os->reason = reason;
+    }
+
+    ngx_stream_osp_client_status(os, code, description);
+
+    ngx_stream_osp_origin_close(os);
+
+    os->flow[NGX_STREAM_OSP_UP].count = &ngx_stream_osp_uncounted;
+    os->flow[NGX_STREAM_OSP_DOWN].count = &ngx_stream_osp_uncounted;
+
+    ngx_rtmp_route_session_close(&os->rs);
+
+    ngx_stream_osp_relay_end(os);
+}
+
+
+void
+ngx_stream_osp_refuse_text(ngx_stream_osp_session_t *os, ngx_uint_t status,
+    ngx_uint_t reason, const char *code, const char *description)
+{
+    ngx_str_t  text;
+
+    text.data = (u_char *) description;
+    text.len = ngx_strlen(description);
+
+    ngx_stream_osp_refuse(os, status, reason, code, &text);
+}
+
+
+/* frees what the relay does not need */
+
+void
+ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_setup_t  *setup;
+
+    setup = os->setup;
+
+    if (setup) {
+
+        if (setup->wait_set) {
+            ngx_rtmp_route_wait_cancel(&setup->wait);
+        }
+
+        if (setup->raw.start) {
+            ngx_free(setup->raw.start);
+        }
+
+        os->setup = NULL;
+    }
+
+    if (os->pool
+        && os->flow[NGX_STREAM_OSP_UP].filter == NULL
+        && os->flow[NGX_STREAM_OSP_DOWN].filter == NULL)
+    {
+        ngx_destroy_pool(os->pool);
+        os->pool = NULL;
+    }
+}
+
+
+void
+ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
+    ngx_uint_t reason)
+{
+    ngx_stream_session_t  *s;
+
+    s = os->session;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_STREAM, s->connection->log, 0,
+                   "finalize osp session: %ui %ui", status, reason);
+
+    if (os->reason == NGX_STREAM_OSP_NONE) {
+        os->status = status;
+        os->reason = reason;
+    }
+
+    ngx_stream_osp_log_end(os);
+
+    ngx_stream_osp_origin_close(os);
+
+    ngx_rtmp_route_session_close(&os->rs);
+
+    ngx_stream_osp_buf_free(&os->flow[NGX_STREAM_OSP_UP].buf);
+    ngx_stream_osp_buf_free(&os->flow[NGX_STREAM_OSP_DOWN].buf);
+
+    os->flow[NGX_STREAM_OSP_UP].filter = NULL;
+    os->flow[NGX_STREAM_OSP_DOWN].filter = NULL;
+
+    ngx_stream_osp_setup_done(os);
+
+    ngx_stream_finalize_session(s, os->status);
+}
+
+
+static void
+ngx_stream_osp_log_end(ngx_stream_osp_session_t *os)
+{
+    char                  *side;
+    ngx_connection_t      *c;
+    ngx_log_handler_pt     handler;
+    ngx_stream_session_t  *s;
+
+    s = os->session;
+    c = s->connection;
+
+    switch (os->reason) {
+
+    case NGX_STREAM_OSP_OK:
+    case NGX_STREAM_OSP_CLIENT_CLOSED:
+        side = "client disconnected";
+        break;
+
+    case NGX_STREAM_OSP_ORIGIN_CLOSED:
+        side = "upstream disconnected";
+        break;
+
+    case NGX_STREAM_OSP_SHUTDOWN:
+        side = "disconnected on shutdown";
+        break;
+
+    case NGX_STREAM_OSP_TIMEOUT:
+    case NGX_STREAM_OSP_HANDSHAKE_TIMEOUT:
+        side = "connection timed out";
+        break;
+
+    default:
+        side = "session refused";
+        break;
+    }
+
+    handler = c->log->handler;
+    c->log->handler = NULL;
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                  "%s"
+                  ", bytes from/to client:%O/%O"
+                  ", bytes from/to upstream:%O/%O",
+                  side, s->received, c->sent, os->received,
+                  os->origin ? os->origin->sent
+                             : os->state ? os->state->bytes_sent : 0);
+
+    c->log->handler = handler;
+}
+
+
+static u_char *
+ngx_stream_osp_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char                    *p;
+    ngx_stream_session_t      *s;
+    ngx_stream_osp_session_t  *os;
+
+    s = log->data;
+    os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
+
+    p = buf;
+
+    if (os->upstream) {
+        p = ngx_snprintf(buf, len, ", upstream: \"%V\"", os->upstream);
+        len -= p - buf;
+    }
+
+    return ngx_snprintf(p, len,
+                        ", bytes from/to client:%O/%O"
+                        ", bytes from/to upstream:%O/%O",
+                        s->received, s->connection->sent,
+                        os->received, os->origin ? os->origin->sent : 0);
+}
+
+
+/* sends what is there for the client */
+
+ngx_int_t
+ngx_stream_osp_flush(ngx_stream_osp_session_t *os)
+{
+    ssize_t                 n;
+    ngx_connection_t       *c;
+    ngx_stream_osp_buf_t   *b;
+    ngx_stream_osp_flow_t  *flow;
+
+    c = os->session->connection;
+    flow = &os->flow[NGX_STREAM_OSP_DOWN];
+    b = &flow->buf;
+
+    while (b->pos < b->last) {
+
+        n = c->send(c, b->pos, b->last - b->pos);
+
+        if (n == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (n == NGX_AGAIN || n == 0) {
+
+            if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            return NGX_AGAIN;
+        }
+
+        b->pos += n;
+        *flow->count += n;
+    }
+
+    b->pos = b->start;
+    b->last = b->start;
+
+    return NGX_OK;
+}
+
+
+/* makes room for size more bytes behind b->last */
+
+ngx_int_t
+ngx_stream_osp_buf_reserve(ngx_stream_osp_buf_t *b, size_t size,
+    ngx_log_t *log)
+{
+    u_char  *p;
+    size_t   len, room;
+
+    if ((size_t) (b->end - b->last) >= size) {
+        return NGX_OK;
+    }
+
+    len = b->last - b->pos;
+    room = b->end - b->start;
+
+    if (room - len >= size) {
+        ngx_memmove(b->start, b->pos, len);
+
+        b->pos = b->start;
+        b->last = b->start + len;
+
+        return NGX_OK;
+    }
+
+    room = ngx_max(2 * room, len + size);
+
+    p = ngx_alloc(room, log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (b->start) {
+        ngx_memcpy(p, b->pos, len);
+        ngx_free(b->start);
+    }
+
+    b->start = p;
+    b->pos = p;
+    b->last = p + len;
+    b->end = p + room;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_stream_osp_buf_free(ngx_stream_osp_buf_t *b)
+{
+    if (b->start) {
+        ngx_free(b->start);
+    }
+
+    ngx_memzero(b, sizeof(ngx_stream_osp_buf_t));
+}

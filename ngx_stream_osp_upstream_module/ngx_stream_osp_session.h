@@ -1,0 +1,391 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * An RTMP session: set-up between client and origin, then relay.  What only
+ * the set-up needs is in a pool of its own, which the relay does not have.
+ */
+
+
+#ifndef _NGX_STREAM_OSP_SESSION_H_INCLUDED_
+#define _NGX_STREAM_OSP_SESSION_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+#include <ngx_stream.h>
+#include "ngx_rtmp_route.h"
+#include "ngx_rtmp_route_key.h"
+#include "ngx_osp_rtmp_chunk.h"
+#include "ngx_osp_rtmp_command.h"
+#include "ngx_osp_rtmp_handshake.h"
+
+
+/* $rtmp_reason */
+
+#define NGX_STREAM_OSP_NONE               0
+#define NGX_STREAM_OSP_OK                 1
+#define NGX_STREAM_OSP_CLIENT_CLOSED      2
+#define NGX_STREAM_OSP_ORIGIN_CLOSED      3
+#define NGX_STREAM_OSP_REFUSED            4
+#define NGX_STREAM_OSP_NO_SERVER          5
+#define NGX_STREAM_OSP_CONNECT_FAILED     6
+#define NGX_STREAM_OSP_HANDSHAKE_TIMEOUT  7
+#define NGX_STREAM_OSP_PROTOCOL_ERROR     8
+#define NGX_STREAM_OSP_LIMIT              9
+#define NGX_STREAM_OSP_KICKED             10
+#define NGX_STREAM_OSP_REPLACED           11
+#define NGX_STREAM_OSP_SHUTDOWN           12
+#define NGX_STREAM_OSP_TIMEOUT            13
+#define NGX_STREAM_OSP_INTERNAL_ERROR     14
+
+/* flows */
+
+#define NGX_STREAM_OSP_UP                 0       /* client to origin */
+#define NGX_STREAM_OSP_DOWN               1
+
+/* room in front of C0 for the longest preamble */
+
+#define NGX_STREAM_OSP_PREAMBLE_MAX       128
+
+/* to send what is left, and to wait for the end of the other side; ms */
+
+#define NGX_STREAM_OSP_CLOSE_TIME         5000
+#define NGX_STREAM_OSP_LINGER_TIME        2000
+
+/*
+ * What a client may send before publish or play; a session in set-up must
+ * not need more than 64 kilobytes, whatever the two sides send.
+ */
+
+#define NGX_STREAM_OSP_RAW_INITIAL        16384
+#define NGX_STREAM_OSP_RAW_MAX            20480
+#define NGX_STREAM_OSP_MAX_COMMANDS       128
+#define NGX_STREAM_OSP_MAX_COMMAND_LEN    8192
+
+/* our answers that a client has not read yet */
+
+#define NGX_STREAM_OSP_OUT_MAX            8192
+
+
+typedef struct ngx_stream_osp_session_s  ngx_stream_osp_session_t;
+typedef struct ngx_stream_osp_setup_s    ngx_stream_osp_setup_t;
+typedef struct ngx_stream_osp_filter_s   ngx_stream_osp_filter_t;
+
+
+typedef struct {
+    ngx_addr_t                      *addr;
+    ngx_stream_complex_value_t      *value;
+#if (NGX_HAVE_TRANSPARENT_PROXY)
+    ngx_uint_t                       transparent;
+#endif
+} ngx_stream_osp_local_t;
+
+
+typedef struct {
+    ngx_rtmp_route_t                *route;
+    ngx_stream_complex_value_t      *route_value;
+
+    ngx_msec_t                       connect_timeout;
+    ngx_msec_t                       handshake_timeout;
+    ngx_msec_t                       timeout;
+    ngx_flag_t                       next_upstream;
+    ngx_uint_t                       next_upstream_tries;
+    ngx_uint_t                       proxy_protocol;
+    size_t                           buffer_size;
+    ngx_stream_osp_local_t          *local;
+    ngx_flag_t                       socket_keepalive;
+
+#if (NGX_SSL)
+    ngx_flag_t                       ssl_enable;
+    ngx_flag_t                       ssl_session_reuse;
+    ngx_uint_t                       ssl_protocols;
+    ngx_str_t                        ssl_ciphers;
+    ngx_stream_complex_value_t      *ssl_name;
+    ngx_flag_t                       ssl_server_name;
+    ngx_flag_t                       ssl_verify;
+    ngx_uint_t                       ssl_verify_depth;
+    ngx_str_t                        ssl_trusted_certificate;
+    ngx_str_t                        ssl_crl;
+    ngx_str_t                        ssl_certificate;
+    ngx_str_t                        ssl_certificate_key;
+    ngx_array_t                     *ssl_conf_commands;
+
+    ngx_ssl_t                       *ssl;
+#endif
+} ngx_stream_osp_srv_conf_t;
+
+
+typedef struct {
+    u_char                          *start;
+    u_char                          *pos;
+    u_char                          *last;
+    u_char                          *end;
+} ngx_stream_osp_buf_t;
+
+
+/*
+ * One direction of the relay.  The buffer exists only while the receiver is
+ * blocked.
+ */
+
+typedef struct {
+    ngx_stream_osp_buf_t             buf;
+    ngx_stream_osp_filter_t         *filter;     /* NULL: plain bytes */
+    ngx_atomic_t                    *count;      /* of the table, or dummy */
+    unsigned                         eof:1;      /* the sender has ended */
+    unsigned                         shut:1;     /* the receiver knows it */
+    unsigned                         dead:1;     /* the receiver is gone */
+} ngx_stream_osp_flow_t;
+
+
+typedef struct {
+    uint32_t                         csid;
+    ngx_uint_t                       fmt;        /* of its last message */
+} ngx_stream_osp_dirty_t;
+
+
+struct ngx_stream_osp_filter_s {
+    ngx_osp_rtmp_reader_t           *reader;
+    ngx_osp_rtmp_track_t            *track;      /* NULL: nothing left out */
+
+    /* message stream ids, if the two sides differ */
+    uint32_t                         from;
+    uint32_t                         to;
+
+    /*
+     * chunk streams on which the receiver's last header is not that of the
+     * sender, so that its next header may have to be written anew
+     */
+    ngx_uint_t                       ndirty;
+    ngx_stream_osp_dirty_t           dirty[NGX_OSP_RTMP_MAX_STREAMS];
+
+    /* a header that was cut by the end of the buffer */
+    size_t                           held;
+    u_char                           hold[NGX_OSP_RTMP_HEADER_MAX];
+};
+
+
+struct ngx_stream_osp_session_s {
+    ngx_stream_session_t            *session;
+    ngx_stream_osp_srv_conf_t       *conf;
+
+    ngx_pool_t                      *pool;       /* of the set-up */
+    ngx_stream_osp_setup_t          *setup;      /* NULL: relay */
+
+    ngx_connection_t                *origin;
+    ngx_stream_osp_flow_t            flow[2];
+    ngx_rtmp_route_session_t         rs;
+
+    ngx_msec_t                       activity;   /* last bytes, either way */
+    ngx_msec_t                       start;      /* of this upstream */
+    off_t                            received;   /* from it */
+    ngx_stream_upstream_state_t     *state;
+    ngx_str_t                       *upstream;   /* its address */
+
+    ngx_uint_t                       op;
+    ngx_str_t                        app;
+    ngx_str_t                        stream;
+    ngx_str_t                        vhost;
+    ngx_str_t                        agent;
+    ngx_str_t                        server;
+    u_char                           hash[16];
+
+    unsigned                         named:1;    /* names and op are set */
+    unsigned                         hashed:1;
+    unsigned                         closing:1;
+    unsigned                         reason:4;
+    unsigned                         status:10;
+};
+
+
+/* a command that was answered here: the origin's answer is dropped */
+
+typedef struct {
+    double                           tid;
+    ngx_osp_rtmp_name_e              name;
+    ngx_uint_t                       done;
+} ngx_stream_osp_answer_t;
+
+
+typedef enum {
+    ngx_stream_osp_handshake = 0,
+    ngx_stream_osp_commands,
+    ngx_stream_osp_waiting,                      /* for a server */
+    ngx_stream_osp_connecting,
+    ngx_stream_osp_origin_handshake,
+    ngx_stream_osp_replies                       /* of the origin */
+} ngx_stream_osp_phase_e;
+
+
+/*
+ * raw holds all that the client has sent, C0 to publish, behind room for a
+ * preamble: it is what the origin gets, so it can be sent again to another
+ * server.  Offsets are from raw.start.
+ */
+
+struct ngx_stream_osp_setup_s {
+    ngx_stream_osp_phase_e           phase;
+    ngx_stream_osp_buf_t             raw;
+
+    /* client */
+    ngx_osp_rtmp_handshake_t         hs;
+    ngx_osp_rtmp_reader_t           *reader;
+    ngx_osp_rtmp_asm_t               assembly;
+    ngx_osp_rtmp_track_t            *track;
+    size_t                           chunk_size; /* the client expects */
+    size_t                           connect_end;
+    size_t                           create_end;
+    ngx_array_t                      answers;    /* ngx_stream_osp_answer_t */
+    ngx_str_t                        app;
+    ngx_str_t                        tc_url;
+    double                           connect_tid;
+    double                           stream_tid; /* of publish or play */
+
+    /* route */
+    ngx_rtmp_route_t                *route;
+    ngx_rtmp_route_query_t           query;
+    ngx_rtmp_route_peer_t            peer;
+    ngx_rtmp_route_wait_t            wait;
+    ngx_msec_t                       wait_start;
+
+    /* origin */
+    ngx_peer_connection_t            pc;
+    ngx_osp_rtmp_handshake_t         ohs;
+    ngx_osp_rtmp_asm_t               replies;
+    ngx_uint_t                       nreplies;
+    ngx_stream_osp_filter_t          filter;
+    ngx_stream_osp_filter_t          up;         /* used if ids differ */
+    ngx_str_t                        ssl_name;
+    ngx_uint_t                       tries;
+    size_t                           sent;
+    size_t                           send_end;
+    ngx_osp_rtmp_message_t           on_fc_publish;
+
+    unsigned                         connect:1;  /* the client has sent it */
+    unsigned                         created:1;  /* our last on C3 says so */
+    unsigned                         wait_set:1;
+    unsigned                         step:1;     /* one command at a time */
+    unsigned                         accepted:1; /* connect was answered */
+    unsigned                         done:1;     /* publish or play was */
+};
+
+
+/* what a worker remembers of a server */
+
+typedef struct {
+    ngx_stream_osp_srv_conf_t       *conf;
+    time_t                           expires;
+#if (NGX_SSL)
+    ngx_ssl_session_t               *ssl_session;
+#endif
+    unsigned                         step:1;
+    unsigned                         known:1;    /* which of the two it takes */
+    u_char                           len;
+    u_char                           name[NGX_SOCKADDR_STRLEN];
+} ngx_stream_osp_peer_t;
+
+
+/* ngx_stream_osp_session.c */
+
+void ngx_stream_osp_handler(ngx_stream_session_t *s);
+void ngx_stream_osp_open(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
+    ngx_uint_t reason, const char *code, ngx_str_t *description);
+void ngx_stream_osp_refuse_text(ngx_stream_osp_session_t *os,
+    ngx_uint_t status, ngx_uint_t reason, const char *code,
+    const char *description);
+void ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
+    ngx_uint_t reason);
+ngx_int_t ngx_stream_osp_watch(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_socket(ngx_connection_t *c, ngx_uint_t keepalive);
+ngx_int_t ngx_stream_osp_flush(ngx_stream_osp_session_t *os);
+
+ngx_int_t ngx_stream_osp_buf_reserve(ngx_stream_osp_buf_t *b, size_t size,
+    ngx_log_t *log);
+void ngx_stream_osp_buf_free(ngx_stream_osp_buf_t *b);
+
+/* ngx_stream_osp_client.c */
+
+void ngx_stream_osp_client_start(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_client_read(ngx_event_t *rev);
+void ngx_stream_osp_client_write(ngx_event_t *wev);
+ngx_int_t ngx_stream_osp_client_out(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_out_t *out, size_t size);
+void ngx_stream_osp_client_status(ngx_stream_osp_session_t *os,
+    const char *code, ngx_str_t *description);
+
+/* ngx_stream_osp_origin.c */
+
+void ngx_stream_osp_connect(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_next(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_origin_ready(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_origin_close(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_origin_write(ngx_event_t *wev);
+void ngx_stream_osp_origin_read(ngx_event_t *rev);
+ngx_int_t ngx_stream_osp_origin_send(ngx_stream_osp_session_t *os);
+
+/* ngx_stream_osp_filter.c */
+
+ngx_int_t ngx_stream_osp_filter_init(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_filter_replies(ngx_stream_osp_session_t *os,
+    u_char **pos, u_char *last);
+ngx_int_t ngx_stream_osp_filter_relay(ngx_stream_osp_filter_t *f,
+    u_char **pos, u_char *last, ngx_stream_osp_buf_t *out, ngx_log_t *log);
+ngx_int_t ngx_stream_osp_filter_map(ngx_stream_osp_filter_t *f, u_char **pos,
+    u_char *last);
+size_t ngx_stream_osp_filter_unhold(ngx_stream_osp_filter_t *f, u_char *p);
+ngx_uint_t ngx_stream_osp_filter_needed(ngx_stream_osp_filter_t *f);
+
+/* ngx_stream_osp_redirect.c */
+
+ngx_int_t ngx_stream_osp_redirect(ngx_stream_osp_session_t *os,
+    ngx_str_t *url);
+
+/* ngx_stream_osp_relay.c */
+
+ngx_int_t ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log,
+    u_char **buf);
+void ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_relay_end(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_relay_exit(ngx_cycle_t *cycle);
+
+/* ngx_stream_osp_peers.c */
+
+ngx_stream_osp_peer_t *ngx_stream_osp_peer_find(
+    ngx_stream_osp_session_t *os);
+void ngx_stream_osp_peer_set(ngx_stream_osp_session_t *os, ngx_uint_t step);
+#if (NGX_SSL)
+ngx_int_t ngx_stream_osp_peer_set_ssl_session(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_peer_save_ssl_session(ngx_connection_t *c);
+#endif
+void ngx_stream_osp_peers_exit(ngx_cycle_t *cycle);
+
+/* ngx_stream_osp_proxy_protocol.c */
+
+u_char *ngx_stream_osp_preamble(ngx_connection_t *c, ngx_uint_t type,
+    u_char *buf, u_char *last);
+
+/* ngx_stream_osp_ssl.c */
+
+#if (NGX_SSL)
+ngx_int_t ngx_stream_osp_set_ssl(ngx_conf_t *cf,
+    ngx_stream_osp_srv_conf_t *conf);
+void ngx_stream_osp_ssl_connect(ngx_stream_osp_session_t *os);
+#endif
+
+/* ngx_stream_osp_variables.c */
+
+ngx_int_t ngx_stream_osp_add_variables(ngx_conf_t *cf);
+
+
+extern ngx_module_t  ngx_stream_osp_upstream_module;
+
+
+#endif /* _NGX_STREAM_OSP_SESSION_H_INCLUDED_ */
