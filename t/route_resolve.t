@@ -1,0 +1,214 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-osp authors
+
+# Tests for names of servers: looked up at run time, again when their TTL has
+# ended, and over a reload.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use IO::Socket::INET;
+use JSON::PP;
+use Time::HiRes qw/ sleep time /;
+
+BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
+
+use Test::Nginx;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(17);
+
+my $dns = port(8980, udp => 1);
+
+$t->write_file_expand('nginx.conf', <<"EOF");
+
+%%TEST_GLOBALS%%
+
+daemon off;
+worker_processes 2;
+
+rtmp_route live {
+    zone      live 1m;
+    resolver  127.0.0.1:$dns ipv6=off;
+    resolver_timeout 1s;
+
+    server    one.example.com http=%%PORT_8081%% weight=3;
+    server    many.example.com:1936;
+    server    never.example.com;
+    server    127.0.0.9;
+}
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    upstream origin {
+        rtmp_route live http;
+    }
+
+    server {
+        listen 127.0.0.1:8080;
+
+        location /api/ {
+            rtmp_route_api;
+        }
+
+        location / {
+            proxy_pass http://origin;
+        }
+    }
+
+    server {
+        listen 127.0.0.1:8081;
+        location / { return 200 one; }
+    }
+}
+
+EOF
+
+write_names('one.example.com' => ['127.0.0.1']);
+
+# nginx is there before its resolver
+
+$t->run();
+
+my %servers = servers();
+
+is(join(' ', sort keys %servers),
+    '127.0.0.9 many.example.com never.example.com one.example.com',
+    'all are shown at once');
+is($servers{'127.0.0.9'}{state}, 'up', 'address is up');
+is("@{$servers{'never.example.com'}}{qw/ state reason /}", 'down unresolved',
+    'unresolved is down');
+is_deeply($servers{'never.example.com'}{rtmp}, [], 'unresolved has no address');
+
+$t->run_daemon(\&dns_daemon, $dns, $t->testdir() . '/names');
+
+ok(wait_for(sub { up('one.example.com') }, 12), 'resolved later');
+
+%servers = servers();
+is_deeply($servers{'one.example.com'}{http}, ['127.0.0.1:' . port(8081)],
+    'address and port');
+is($servers{'one.example.com'}{weight}, 3, 'parameters');
+like(http_get('/live/x.m3u8'), qr/^one$/m, 'proxied to it');
+
+# several addresses are several servers, followed as the TTL ends
+
+write_names('one.example.com' => ['127.0.0.1'],
+    'many.example.com' => ['127.0.0.2', '127.0.0.3']);
+
+ok(wait_for(sub { up('many.example.com#127.0.0.3') }, 8), 'several addresses');
+
+%servers = servers();
+is_deeply($servers{'many.example.com#127.0.0.2'}{rtmp}, ['127.0.0.2:1936'],
+    'address of several');
+ok(!$servers{'many.example.com'}, 'placeholder has gone');
+
+write_names('one.example.com' => ['127.0.0.1'],
+    'many.example.com' => ['127.0.0.3', '127.0.0.4']);
+
+ok(wait_for(sub { up('many.example.com#127.0.0.4') }, 8), 'address added');
+ok(!{ servers() }->{'many.example.com#127.0.0.2'}, 'address removed');
+
+# a name that is not answered keeps what it had, over a reload too
+
+write_names('one.example.com' => ['127.0.0.1']);
+sleep 2.5;
+ok(up('many.example.com#127.0.0.4'), 'kept when resolver fails');
+
+$t->reload();
+sleep 1;
+
+%servers = servers();
+is($servers{'many.example.com#127.0.0.4'}{state}, 'up', 'kept over reload');
+is(scalar(keys %servers), 5, 'nothing doubled by reload');
+
+like($t->read_file('error.log'),
+    qr/\[error\].*server "never.example.com" of route "live" could not be /,
+    'failure logged');
+
+###############################################################################
+
+sub servers {
+    my ($list) = http_get('/api/1/routes/live/servers/')
+        =~ /\x0d?\n\x0d?\n(.*)/s;
+    return map { $_->{id} => $_ } @{ decode_json($list) };
+}
+
+sub up {
+    my ($id) = @_;
+    my %servers = servers();
+    return $servers{$id} && $servers{$id}{state} eq 'up';
+}
+
+sub wait_for {
+    my ($test, $time) = @_;
+    my $end = time() + $time;
+
+    while (time() < $end) {
+        return 1 if $test->();
+        sleep 0.1;
+    }
+
+    return 0;
+}
+
+# replaced at once, as the daemon reads it for each question
+
+sub write_names {
+    my (%names) = @_;
+
+    $t->write_file('names.new', encode_json(\%names));
+    rename($t->testdir() . '/names.new', $t->testdir() . '/names')
+        or die "Can't rename: $!\n";
+}
+
+sub dns_daemon {
+    my ($port, $file) = @_;
+
+    my $socket = IO::Socket::INET->new(
+        LocalAddr => '127.0.0.1', LocalPort => $port, Proto => 'udp')
+        or die "Can't listen: $!\n";
+
+    while ($socket->recv(my $query, 512)) {
+        my ($id, $flags, $count) = unpack('nnn', $query);
+        my ($rest, @labels) = substr($query, 12);
+
+        while (length $rest) {
+            my $length = ord(substr($rest, 0, 1, ''));
+            last if $length == 0;
+            push @labels, substr($rest, 0, $length, '');
+        }
+
+        open(my $fh, '<', $file) or next;
+        my $names = decode_json(do { local $/; <$fh> });
+        my $addrs = $names->{join('.', @labels)} || [];
+
+        # NXDOMAIN without an address
+
+        my $answer = pack('nnnnnn', $id, @$addrs ? 0x8180 : 0x8183, 1,
+            scalar(@$addrs), 0, 0)
+            . substr($query, 12, length($query) - 12 - length($rest))
+            . substr($rest, 0, 4);
+
+        # question's name, A, IN, TTL of one second
+
+        $answer .= pack('nnnNnC4', 0xc00c, 1, 1, 1, 4, split(/\./, $_))
+            for @$addrs;
+
+        $socket->send($answer);
+    }
+}
+
+###############################################################################
