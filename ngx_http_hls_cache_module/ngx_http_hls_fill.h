@@ -1,0 +1,134 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * Requests that belong to no client.  A fill runs the content handler of a
+ * viewer's location and hands what it answers to its owner; a ghost asks like
+ * a viewer would, through all phases, and throws the answer away: that is how
+ * objects are refreshed and prefetched.
+ */
+
+
+#ifndef _NGX_HTTP_HLS_FILL_H_INCLUDED_
+#define _NGX_HTTP_HLS_FILL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+typedef struct ngx_http_hls_fill_s   ngx_http_hls_fill_t;
+typedef struct ngx_http_hls_ghost_s  ngx_http_hls_ghost_t;
+
+
+/*
+ * Made by ngx_http_hls_fill_create(), its memory is its own pool.  The owner
+ * sets what is above the line.  Callbacks come from the event loop, never
+ * from within start(), and never after end().
+ */
+
+struct ngx_http_hls_fill_s {
+    void                     *data;
+
+    /*
+     * The answer's header, once: sr->headers_out is the origin's or that of
+     * nginx's own error page.  What is not NGX_OK ends the fill (the upstream
+     * connection is closed) and end() follows.
+     */
+    ngx_int_t               (*header)(ngx_http_hls_fill_t *fill,
+                                      ngx_http_request_t *sr);
+
+    /* bytes of the body, to be copied; not NGX_OK ends the fill */
+    ngx_int_t               (*body)(ngx_http_hls_fill_t *fill, u_char *data,
+                                    size_t len);
+
+    /*
+     * The last call, once, whatever happens, also when the worker leaves.
+     * complete: the whole body was seen and has the announced length.
+     */
+    void                    (*end)(ngx_http_hls_fill_t *fill,
+                                   ngx_uint_t complete);
+
+    ngx_msec_t                timeout;    /* of the whole fill, 0: none */
+    ngx_str_t                 args;       /* to ask with */
+    ngx_str_t                 host;       /* Host to ask with */
+    ngx_array_t              *pass;       /* of ngx_str_t: lower-case names of */
+                                          /* the viewer's headers that go on */
+
+    /* ---- */
+
+    ngx_pool_t               *pool;       /* lives until end() has returned */
+    ngx_connection_t         *connection;
+    ngx_http_request_t       *parent;
+    ngx_uint_t                status;     /* of the first answer or error */
+    ngx_event_t               event;
+    ngx_event_t               timer;
+    unsigned                  started:1;
+    unsigned                  header_seen:1;
+    unsigned                  last_seen:1;
+    unsigned                  failed:1;
+    unsigned                  paused:1;
+    unsigned                  ended:1;
+};
+
+
+/*
+ * A fill for r, which is in our precontent handler: its location, uri,
+ * captures and variables are taken over; r may end before the fill starts.
+ * NULL: no memory or no connections, the caller passes r through.
+ */
+ngx_http_hls_fill_t *ngx_http_hls_fill_create(ngx_http_request_t *r);
+
+/* posts the start; on failure end() is called from the event loop */
+void ngx_http_hls_fill_start(ngx_http_hls_fill_t *fill);
+
+/* ends it early, from anywhere; end(complete 0) follows from the event loop */
+void ngx_http_hls_fill_stop(ngx_http_hls_fill_t *fill);
+
+/* stops and goes on reading from the origin, for a body that one reader has */
+void ngx_http_hls_fill_pause(ngx_http_hls_fill_t *fill, ngx_uint_t pause);
+
+/* whether r is (a subrequest of) a fill or a ghost; r->ctx does not matter */
+ngx_http_hls_fill_t *ngx_http_hls_fill_of(ngx_http_request_t *r);
+ngx_http_hls_ghost_t *ngx_http_hls_ghost_of(ngx_http_request_t *r);
+
+
+/*
+ * What is to be asked for, and as whom; copied from a viewer's request, owns
+ * its memory, may be used for any number of ghosts one after the other.
+ */
+
+struct ngx_http_hls_ghost_s {
+    void                     *data;       /* the owner's */
+    void                    (*end)(ngx_http_hls_ghost_t *ghost);
+                                          /* after each run; may free it */
+    /* ---- */
+    ngx_pool_t               *pool;
+    ngx_str_t                 uri;        /* unparsed, with arguments */
+    ngx_str_t                 host;
+    ngx_listening_t          *listening;
+    ngx_http_connection_t     hc;
+    ngx_event_t               event;
+    ngx_connection_t         *connection;
+    unsigned                  running:1;
+};
+
+/* for the uri that r was asked with, or for another one (prefetch) */
+ngx_http_hls_ghost_t *ngx_http_hls_ghost_create(ngx_http_request_t *r,
+    ngx_str_t *uri);
+
+/* NGX_ERROR: no memory or connections; then end() is not called */
+ngx_int_t ngx_http_hls_ghost_run(ngx_http_hls_ghost_t *ghost);
+
+/* frees it, at once or when its run ends; end() is not called any more */
+void ngx_http_hls_ghost_free(ngx_http_hls_ghost_t *ghost);
+
+
+extern ngx_module_t  ngx_http_hls_fill_module;
+
+
+#endif /* _NGX_HTTP_HLS_FILL_H_INCLUDED_ */
