@@ -14,6 +14,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_http_rtmp_route_api_section.h"
 #include "ngx_rtmp_route_conf.h"
 #include "ngx_rtmp_route_json.h"
 
@@ -25,6 +26,9 @@
 
 #define NGX_HTTP_RTMP_ROUTE_API_HREF                                          \
     "ngx_rtmp_route_module/README.md#errors"
+
+/* of a body, but for that of a registration */
+#define NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY  65536
 
 /* "/1/" and "/v1/" mean the same */
 #define NGX_HTTP_RTMP_ROUTE_API_REGISTER  "1/srs/register"
@@ -44,11 +48,15 @@
 #define NGX_HTTP_RTMP_ROUTE_API_STREAM    0x0200
 #define NGX_HTTP_RTMP_ROUTE_API_SESSIONS  0x0400
 #define NGX_HTTP_RTMP_ROUTE_API_SESSION   0x0800
+#define NGX_HTTP_RTMP_ROUTE_API_SECTION   0x1000
 
 
 typedef struct {
     ngx_uint_t                     used;       /* in any location */
     ngx_int_t                      request_id; /* index of the variable */
+    ngx_uint_t                     nsections;
+    ngx_http_rtmp_route_api_section_t
+                    *sections[NGX_HTTP_RTMP_ROUTE_API_MAX_SECTIONS];
 } ngx_http_rtmp_route_api_main_conf_t;
 
 
@@ -94,6 +102,8 @@ struct ngx_http_rtmp_route_api_ctx_s {
     ngx_uint_t                     resource;
     ngx_rtmp_route_t              *route;
     ngx_str_t                      item;      /* id or key: rest of the URI */
+    ngx_http_rtmp_route_api_section_t
+                                  *section;   /* of another module */
 
     size_t                         limit;     /* of the body */
     ngx_str_t                      body;
@@ -118,20 +128,14 @@ struct ngx_http_rtmp_route_api_ctx_s {
 };
 
 
-/* ngx_http_rtmp_route_api_module.c: answers */
+/* ngx_http_rtmp_route_api_module.c */
 
-ngx_int_t ngx_http_rtmp_route_api_send(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_rtmp_route_json_t *json);
-ngx_int_t ngx_http_rtmp_route_api_error(ngx_http_request_t *r,
-    ngx_uint_t status, const char *code, const char *text);
-ngx_int_t ngx_http_rtmp_route_api_refuse(ngx_http_request_t *r,
-    ngx_rtmp_route_error_t *err);
-ngx_int_t ngx_http_rtmp_route_api_header(ngx_http_request_t *r,
-    const char *name, ngx_str_t *value);
+/* 405 with those methods that may be used */
+ngx_int_t ngx_http_rtmp_route_api_allow(ngx_http_request_t *r,
+    ngx_uint_t methods, ngx_uint_t disabled);
 
-/* a decoded argument; NGX_DECLINED: there is none */
-ngx_int_t ngx_http_rtmp_route_api_arg(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value);
+
+/* ngx_http_rtmp_route_api_answer.c: what is not in ..._section.h */
 
 /* the key of the stream that a text names; NGX_DECLINED: it names none */
 ngx_int_t ngx_http_rtmp_route_api_key(ngx_http_request_t *r,
@@ -150,6 +154,14 @@ ngx_http_rtmp_route_api_ctx_t *ngx_http_rtmp_route_api_ctx(
 /* ngx_http_rtmp_route_api_body.c: reads up to ctx->limit bytes */
 
 ngx_int_t ngx_http_rtmp_route_api_body(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+
+/* ngx_http_rtmp_route_api_section.c: what other modules have added */
+
+ngx_http_rtmp_route_api_section_t *ngx_http_rtmp_route_api_section_find(
+    ngx_http_rtmp_route_api_main_conf_t *amcf, ngx_str_t *name);
+ngx_int_t ngx_http_rtmp_route_api_section(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 
 
@@ -197,13 +209,6 @@ void ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_stream_stat_t *stat, uint64_t fields);
 void ngx_http_rtmp_route_api_session(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_session_stat_t *stat, uint64_t fields, ngx_uint_t hide);
-
-/*
- * The name of a stream as a value or as a key.  With hide set, the parts from
- * the hide'th on are shown as their hash.
- */
-void ngx_http_rtmp_route_api_stream_name(ngx_rtmp_route_json_t *json,
-    ngx_str_t *key, ngx_uint_t hide, ngx_uint_t value);
 
 
 /* ngx_http_rtmp_route_api_write.c */

@@ -135,8 +135,12 @@ ngx_int_t
 ngx_http_rtmp_route_api_get_root(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx)
 {
-    ngx_str_t              name;
-    ngx_rtmp_route_json_t  json;
+    ngx_str_t                             name;
+    ngx_uint_t                            i;
+    ngx_rtmp_route_json_t                 json;
+    ngx_http_rtmp_route_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_get_module_main_conf(r, ngx_http_rtmp_route_api_module);
 
     ngx_str_set(&name, "routes");
 
@@ -144,6 +148,11 @@ ngx_http_rtmp_route_api_get_root(ngx_http_request_t *r,
 
     ngx_rtmp_route_json_open(&json, '[');
     ngx_rtmp_route_json_string(&json, &name);
+
+    for (i = 0; i < amcf->nsections; i++) {
+        ngx_rtmp_route_json_string(&json, &amcf->sections[i]->name);
+    }
+
     ngx_rtmp_route_json_close(&json, ']');
 
     return ngx_http_rtmp_route_api_send(r, NGX_HTTP_OK, &json);

@@ -20,7 +20,6 @@
 
 #define NGX_HTTP_RTMP_ROUTE_API_STEP     65536    /* bytes */
 #define NGX_HTTP_RTMP_ROUTE_API_RECORDS  4096
-#define NGX_HTTP_RTMP_ROUTE_API_PAGE     1000
 
 
 static ngx_int_t ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
@@ -37,8 +36,6 @@ static ngx_int_t ngx_http_rtmp_route_api_list_send(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t done);
 static ngx_int_t ngx_http_rtmp_route_api_list_header(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t done);
-static ngx_int_t ngx_http_rtmp_route_api_list_link(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx);
 static ngx_int_t ngx_http_rtmp_route_api_list_wait(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_rtmp_route_api_list_pending(ngx_http_request_t *r);
 static void ngx_http_rtmp_route_api_list_handler(ngx_http_request_t *r);
@@ -96,8 +93,8 @@ static ngx_int_t
 ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx)
 {
-    ngx_int_t                         rc, n;
-    ngx_str_t                         arg;
+    ngx_int_t                         rc;
+    ngx_http_rtmp_route_api_page_t    page;
     ngx_http_rtmp_route_api_field_t  *fields;
 
     switch (ctx->resource) {
@@ -130,41 +127,14 @@ ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_rtmp_route_api_arg(r, "after", &arg);
+    rc = ngx_http_rtmp_route_api_page(r, &page);
 
-    if (rc == NGX_ERROR) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    if (rc == NGX_OK && arg.len) {
-        n = ngx_atoi(arg.data, arg.len);
-
-        if (n == NGX_ERROR || n > (ngx_int_t) NGX_MAX_UINT32_VALUE) {
-            return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
-                                                 "ArgumentInvalid",
-                                                 "invalid \"after\"");
-        }
-
-        ctx->cursor = (uint32_t) n;
-    }
-
-    rc = ngx_http_rtmp_route_api_arg(r, "limit", &arg);
-
-    if (rc == NGX_ERROR) {
-        return rc;
-    }
-
-    if (rc == NGX_OK && arg.len) {
-        n = ngx_atoi(arg.data, arg.len);
-
-        if (n < 1) {
-            return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
-                                                 "ArgumentInvalid",
-                                                 "invalid \"limit\"");
-        }
-
-        ctx->max = ngx_min(n, NGX_HTTP_RTMP_ROUTE_API_PAGE);
-    }
+    ctx->cursor = page.after;
+    ctx->max = page.limit;
 
     if (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_SESSIONS) {
         return ngx_http_rtmp_route_api_list_filters(r, ctx);
@@ -448,60 +418,11 @@ ngx_http_rtmp_route_api_list_header(ngx_http_request_t *r,
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
-    if (ctx->more && ngx_http_rtmp_route_api_list_link(r, ctx) != NGX_OK) {
+    if (ctx->more && ngx_http_rtmp_route_api_next(r, ctx->cursor) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_http_send_header(r);
-}
-
-
-/* where the list goes on: the same arguments but for "after" */
-
-static ngx_int_t
-ngx_http_rtmp_route_api_list_link(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx)
-{
-    size_t      len;
-    u_char     *p, *arg, *last, *end;
-    ngx_str_t   link;
-
-    link.data = ngx_pnalloc(r->pool, r->args.len + sizeof("<?&after=>; "
-                                     "rel=\"next\"") + NGX_INT32_LEN);
-    if (link.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(link.data, "<?", 2);
-
-    arg = r->args.data;
-    last = r->args.data + r->args.len;
-
-    while (arg < last) {
-
-        end = ngx_strlchr(arg, last, '&');
-
-        if (end == NULL) {
-            end = last;
-        }
-
-        len = end - arg;
-
-        if (len && (len < 6
-                    || ngx_strncasecmp(arg, (u_char *) "after=", 6) != 0))
-        {
-            p = ngx_cpymem(p, arg, len);
-            *p++ = '&';
-        }
-
-        arg = end + 1;
-    }
-
-    p = ngx_sprintf(p, "after=%uD>; rel=\"next\"", ctx->cursor);
-
-    link.len = p - link.data;
-
-    return ngx_http_rtmp_route_api_header(r, "Link", &link);
 }
 
 

@@ -7,13 +7,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include <nginx.h>
 #include "ngx_http_rtmp_route_api.h"
 #include "ngx_rtmp_route_key.h"
 
 
 #define NGX_HTTP_RTMP_ROUTE_API_REGISTER_BODY  1048576
-#define NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY     65536
 
 #define NGX_HTTP_RTMP_ROUTE_API_GET_LIST                                      \
     (NGX_HTTP_RTMP_ROUTE_API_SERVERS|NGX_HTTP_RTMP_ROUTE_API_STREAMS          \
@@ -41,6 +39,8 @@ static ngx_int_t ngx_http_rtmp_route_api_uri(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 static ngx_uint_t ngx_http_rtmp_route_api_path(
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_str_t *path, ngx_str_t *route);
+static ngx_uint_t ngx_http_rtmp_route_api_added(
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_str_t *path, ngx_str_t *name);
 static void ngx_http_rtmp_route_api_part(ngx_str_t *path, ngx_str_t *part);
 static ngx_uint_t ngx_http_rtmp_route_api_is(ngx_str_t *part,
     const char *word);
@@ -179,6 +179,10 @@ ngx_http_rtmp_route_api_handler(ngx_http_request_t *r)
                                              "route not found");
     }
 
+    if (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_SECTION) {
+        return ngx_http_rtmp_route_api_section(r, ctx);
+    }
+
     op = ngx_http_rtmp_route_api_op(r, ctx);
 
     if (op == NULL || (op->write && !alcf->write)) {
@@ -237,13 +241,9 @@ static ngx_int_t
 ngx_http_rtmp_route_api_method(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_http_rtmp_route_api_op_t *op)
 {
-    u_char                              *p;
-    ngx_str_t                            allow;
     ngx_uint_t                           methods;
     ngx_http_rtmp_route_api_op_t        *o;
     ngx_http_rtmp_route_api_loc_conf_t  *alcf;
-    u_char                               buf[sizeof("GET, HEAD, POST, PUT, "
-                                                    "PATCH, DELETE, ")];
 
     alcf = ngx_http_get_module_loc_conf(r, ngx_http_rtmp_route_api_module);
 
@@ -255,29 +255,7 @@ ngx_http_rtmp_route_api_method(ngx_http_request_t *r,
         }
     }
 
-    p = ngx_sprintf(buf, "%s%s%s%s%s",
-                    (methods & NGX_HTTP_GET) ? "GET, HEAD, " : "",
-                    (methods & NGX_HTTP_POST) ? "POST, " : "",
-                    (methods & NGX_HTTP_PUT) ? "PUT, " : "",
-                    (methods & NGX_HTTP_PATCH) ? "PATCH, " : "",
-                    (methods & NGX_HTTP_DELETE) ? "DELETE, " : "");
-
-    allow.data = buf;
-    allow.len = (p == buf) ? 0 : p - buf - 2;
-
-    if (ngx_http_rtmp_route_api_header(r, "Allow", &allow) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (op) {
-        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_ALLOWED,
-                                             "MethodDisabled",
-                                             "method disabled");
-    }
-
-    return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_ALLOWED,
-                                         "MethodNotAllowed",
-                                         "method not allowed here");
+    return ngx_http_rtmp_route_api_allow(r, methods, op != NULL);
 }
 
 
@@ -393,7 +371,7 @@ ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
     }
 
     if (!ngx_http_rtmp_route_api_is(&part, "routes")) {
-        return NGX_HTTP_RTMP_ROUTE_API_NONE;
+        return ngx_http_rtmp_route_api_added(ctx, path, &part);
     }
 
     ngx_http_rtmp_route_api_part(path, route);
@@ -438,6 +416,33 @@ ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
 }
 
 
+/* a section that another module has added */
+
+static ngx_uint_t
+ngx_http_rtmp_route_api_added(ngx_http_rtmp_route_api_ctx_t *ctx,
+    ngx_str_t *path, ngx_str_t *name)
+{
+    ngx_http_rtmp_route_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_get_module_main_conf(ctx->request,
+                                         ngx_http_rtmp_route_api_module);
+
+    ctx->section = ngx_http_rtmp_route_api_section_find(amcf, name);
+
+    if (ctx->section == NULL) {
+        return NGX_HTTP_RTMP_ROUTE_API_NONE;
+    }
+
+    if (path->len && path->data[path->len - 1] == '/') {
+        path->len--;
+    }
+
+    ctx->item = *path;
+
+    return NGX_HTTP_RTMP_ROUTE_API_SECTION;
+}
+
+
 /* takes the first part off a path */
 
 static void
@@ -469,196 +474,6 @@ ngx_http_rtmp_route_api_is(ngx_str_t *part, const char *word)
 {
     return part->len == ngx_strlen(word)
            && ngx_memcmp(part->data, word, part->len) == 0;
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_api_send(ngx_http_request_t *r, ngx_uint_t status,
-    ngx_rtmp_route_json_t *json)
-{
-    ngx_int_t  rc;
-
-    if (json->failed) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = json->length;
-
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    json->buf->last_buf = (r == r->main) ? 1 : 0;
-    json->buf->last_in_chain = 1;
-
-    return ngx_http_output_filter(r, json->out);
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_api_error(ngx_http_request_t *r, ngx_uint_t status,
-    const char *code, const char *text)
-{
-    ngx_rtmp_route_error_t  err;
-
-    (void) ngx_rtmp_route_error(&err, status, code, "%s", text);
-
-    return ngx_http_rtmp_route_api_refuse(r, &err);
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_api_refuse(ngx_http_request_t *r,
-    ngx_rtmp_route_error_t *err)
-{
-    ngx_int_t                             rc;
-    ngx_str_t                             s;
-    ngx_rtmp_route_json_t                 json;
-    ngx_http_variable_value_t            *vv;
-    ngx_http_rtmp_route_api_ctx_t        *ctx;
-    ngx_http_rtmp_route_api_main_conf_t  *amcf;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_rtmp_route_api_module);
-
-    /* a log line shows the URI, and others may hold names of streams */
-
-    if (ctx && ctx->resource == NGX_HTTP_RTMP_ROUTE_API_SRS) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "registration was refused: %ui %V",
-                      err->status, &err->code);
-    }
-
-    /* the client need not send a body that nobody wants */
-
-    r->expect_tested = 1;
-
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        r->keepalive = 0;
-    }
-
-    amcf = ngx_http_get_module_main_conf(r, ngx_http_rtmp_route_api_module);
-
-    vv = ngx_http_get_indexed_variable(r, amcf->request_id);
-
-    if (vv == NULL || vv->not_found) {
-        ngx_str_set(&s, "");
-
-    } else {
-        s.data = vv->data;
-        s.len = vv->len;
-    }
-
-    ngx_rtmp_route_json_init(&json, r->pool, 512);
-
-    ngx_rtmp_route_json_open(&json, '{');
-    ngx_rtmp_route_json_name(&json, "error");
-
-    ngx_rtmp_route_json_open(&json, '{');
-    ngx_rtmp_route_json_name(&json, "status");
-    ngx_rtmp_route_json_number(&json, err->status);
-    ngx_rtmp_route_json_name(&json, "text");
-    ngx_rtmp_route_json_string(&json, &err->text);
-    ngx_rtmp_route_json_name(&json, "code");
-    ngx_rtmp_route_json_string(&json, &err->code);
-    ngx_rtmp_route_json_close(&json, '}');
-
-    ngx_rtmp_route_json_name(&json, "request_id");
-    ngx_rtmp_route_json_string(&json, &s);
-
-    ngx_str_set(&s, NGX_HTTP_RTMP_ROUTE_API_HREF);
-
-    ngx_rtmp_route_json_name(&json, "href");
-    ngx_rtmp_route_json_string(&json, &s);
-    ngx_rtmp_route_json_close(&json, '}');
-
-    return ngx_http_rtmp_route_api_send(r, err->status, &json);
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_api_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
-
-    h->value.len = value->len;
-    h->value.data = ngx_pstrdup(r->pool, value);
-
-    if (h->value.data == NULL) {
-        h->hash = 0;
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_api_arg(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
-{
-    u_char     *src, *dst;
-    ngx_str_t   raw;
-
-    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &raw) != NGX_OK) {
-        ngx_str_null(value);
-        return NGX_DECLINED;
-    }
-
-    dst = ngx_pnalloc(r->pool, raw.len);
-    if (dst == NULL) {
-        return NGX_ERROR;
-    }
-
-    value->data = dst;
-    src = raw.data;
-
-    ngx_unescape_uri(&dst, &src, raw.len, 0);
-
-    value->len = dst - value->data;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_api_key(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_str_t *text, ngx_str_t *key)
-{
-    ngx_int_t              rc;
-    ngx_rtmp_route_name_t  name;
-
-    rc = ngx_rtmp_route_name_text(r->pool, text, ctx->route->key, &name);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_rtmp_route_key(r->pool, &name, ctx->route->key,
-                              ctx->route->secret, key);
 }
 
 

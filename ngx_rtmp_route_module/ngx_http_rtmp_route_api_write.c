@@ -589,8 +589,5 @@ ngx_http_rtmp_route_api_stream_delete(ngx_http_request_t *r,
                                              "stream not found");
     }
 
-    r->headers_out.status = NGX_HTTP_NO_CONTENT;
-    r->header_only = 1;
-
-    return ngx_http_send_header(r);
+    return ngx_http_rtmp_route_api_no_content(r);
 }

@@ -55,6 +55,7 @@
 #define NGX_RTMP_ROUTE_HOST_LEN      255
 #define NGX_RTMP_ROUTE_KEY_LEN       1024  /* of a stream */
 #define NGX_RTMP_ROUTE_MAX_TRIED     16
+#define NGX_RTMP_ROUTE_MAX_WAKES     8     /* handlers of other modules */
 
 /* context of directives inside rtmp_route NAME { }, for core modules */
 
@@ -228,6 +229,22 @@ void ngx_rtmp_route_session_close(ngx_rtmp_route_session_t *session);
 void ngx_rtmp_route_wait(ngx_rtmp_route_wait_t *wait);
 void ngx_rtmp_route_wait_cancel(ngx_rtmp_route_wait_t *wait);
 ngx_msec_t ngx_rtmp_route_wait_time(ngx_rtmp_route_t *route);
+
+/*
+ * For modules that wait for other workers in zones of their own.  The handler
+ * is called from the event loop of each worker whenever its slot was woken,
+ * for whatever reason (ngx_rtmp_route_slot.h); wakes may come in one.  To be
+ * called for each configuration anew, while it is read or from init_module;
+ * twice for the same handler is as good as once.  There are slots then even
+ * if no route is defined.  NGX_ERROR after one log line.
+ */
+ngx_int_t ngx_rtmp_route_on_wake(void (*handler)(void));
+
+/*
+ * Makes the slots if they are not there yet: for a zone's init, whose layout
+ * depends on ngx_rtmp_route_slots().  In the master, before the first fork.
+ */
+ngx_int_t ngx_rtmp_route_slots_init(ngx_cycle_t *cycle);
 
 
 extern ngx_module_t  ngx_rtmp_route_module;

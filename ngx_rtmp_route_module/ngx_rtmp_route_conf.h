@@ -86,6 +86,11 @@ struct ngx_rtmp_route_s {
 typedef struct {
     ngx_array_t                      routes;    /* ngx_rtmp_route_t * */
     ngx_rtmp_route_t                *current;   /* whose block is read */
+
+    ngx_cycle_t                     *cycle;
+    ngx_uint_t                       nwakes;    /* of other modules */
+    void                           (*wakes[NGX_RTMP_ROUTE_MAX_WAKES])(void);
+    unsigned                         initialized:1;
 } ngx_rtmp_route_main_conf_t;
 
 

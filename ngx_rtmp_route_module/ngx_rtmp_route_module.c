@@ -30,8 +30,11 @@ static void ngx_rtmp_route_woken(void);
 static void ngx_rtmp_route_sweep_handler(ngx_event_t *ev);
 
 
-static ngx_event_t       ngx_rtmp_route_sweep_event;
-static ngx_connection_t  ngx_rtmp_route_dumb;
+static ngx_event_t                  ngx_rtmp_route_sweep_event;
+static ngx_connection_t             ngx_rtmp_route_dumb;
+
+/* of the configuration that was read last */
+static ngx_rtmp_route_main_conf_t  *ngx_rtmp_route_last_conf;
 
 
 static ngx_core_module_t  ngx_rtmp_route_module_ctx = {
@@ -141,7 +144,7 @@ static ngx_command_t  ngx_rtmp_route_commands[] = {
 ngx_module_t  ngx_rtmp_route_module = {
     NGX_MODULE_V1,
     &ngx_rtmp_route_module_ctx,            /* module context */
-    ngx_rtmp_route_commands,        /* module directives */
+    ngx_rtmp_route_commands,               /* module directives */
     NGX_CORE_MODULE,                       /* module type */
     NULL,                                  /* init master */
     ngx_rtmp_route_init_module,            /* init module */
@@ -252,6 +255,18 @@ ngx_rtmp_route_create_conf(ngx_cycle_t *cycle)
     {
         return NULL;
     }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     rmcf->current = NULL;
+     *     rmcf->nwakes = 0;
+     *     rmcf->initialized = 0;
+     */
+
+    rmcf->cycle = cycle;
+
+    ngx_rtmp_route_last_conf = rmcf;
 
     return rmcf;
 }
@@ -387,6 +402,53 @@ ngx_rtmp_route_lookup(ngx_rtmp_route_main_conf_t *rmcf, ngx_str_t *name)
 }
 
 
+ngx_int_t
+ngx_rtmp_route_on_wake(void (*handler)(void))
+{
+    ngx_uint_t                   i;
+    ngx_rtmp_route_main_conf_t  *rmcf;
+
+    rmcf = ngx_rtmp_route_last_conf;
+
+    for (i = 0; i < rmcf->nwakes; i++) {
+        if (rmcf->wakes[i] == handler) {
+            return NGX_OK;
+        }
+    }
+
+    if (i == NGX_RTMP_ROUTE_MAX_WAKES) {
+        ngx_log_error(NGX_LOG_EMERG, rmcf->cycle->log, 0,
+                      "too many modules wait for other processes");
+        return NGX_ERROR;
+    }
+
+    rmcf->wakes[i] = handler;
+    rmcf->nwakes++;
+
+    /* before, the number of worker processes may not be known yet */
+
+    return rmcf->initialized ? ngx_rtmp_route_slots_init(rmcf->cycle) : NGX_OK;
+}
+
+
+/* before the first fork: a reload finds them there, and adds workers */
+
+ngx_int_t
+ngx_rtmp_route_slots_init(ngx_cycle_t *cycle)
+{
+    ngx_uint_t        n;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    n = ngx_max(ngx_ncpu, ccf->worker_processes);
+    n = ngx_max(4 * n, NGX_RTMP_ROUTE_MIN_SLOTS);
+    n = ngx_min(n, NGX_RTMP_ROUTE_MAX_SLOTS);
+
+    return ngx_rtmp_route_slots_create(n, cycle->log);
+}
+
+
 static ngx_int_t
 ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
@@ -394,23 +456,12 @@ ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     size_t             len;
     ngx_int_t          rc;
-    ngx_uint_t         n;
     ngx_slab_pool_t   *shpool;
-    ngx_core_conf_t   *ccf;
     ngx_rtmp_route_t  *route;
 
     route = shm_zone->data;
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(route->cycle->conf_ctx,
-                                           ngx_core_module);
-
-    /* before the first fork: a reload finds them there, and adds workers */
-
-    n = ngx_max(ngx_ncpu, ccf->worker_processes);
-    n = ngx_max(4 * n, NGX_RTMP_ROUTE_MIN_SLOTS);
-    n = ngx_min(n, NGX_RTMP_ROUTE_MAX_SLOTS);
-
-    if (ngx_rtmp_route_slots_create(n, shm_zone->shm.log) != NGX_OK) {
+    if (ngx_rtmp_route_slots_init(route->cycle) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -505,7 +556,9 @@ ngx_rtmp_route_init_module(ngx_cycle_t *cycle)
         ngx_rtmp_route_servers_apply(routes[i]);
     }
 
-    return NGX_OK;
+    rmcf->initialized = 1;
+
+    return rmcf->nwakes ? ngx_rtmp_route_slots_init(cycle) : NGX_OK;
 }
 
 
@@ -525,12 +578,16 @@ ngx_rtmp_route_init_process(ngx_cycle_t *cycle)
 
     rmcf = ngx_rtmp_route_main_conf(cycle);
 
-    if (rmcf->routes.nelts == 0) {
+    if (rmcf->routes.nelts == 0 && rmcf->nwakes == 0) {
         return NGX_OK;
     }
 
     if (ngx_rtmp_route_slot_claim(cycle, ngx_rtmp_route_woken) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (rmcf->routes.nelts == 0) {
+        return NGX_OK;
     }
 
     routes = rmcf->routes.elts;
@@ -591,6 +648,10 @@ ngx_rtmp_route_woken(void)
         if (!ngx_queue_empty(&routes[i]->waits)) {
             ngx_post_event(&routes[i]->wake, &ngx_posted_events);
         }
+    }
+
+    for (i = 0; i < rmcf->nwakes; i++) {
+        rmcf->wakes[i]();
     }
 }
 
