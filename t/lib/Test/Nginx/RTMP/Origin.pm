@@ -162,19 +162,23 @@ sub wait {
     return $events[-1];
 }
 
-# What came last of media, once it is what was sent; of the last connection
-# that sent any.
+# What came last of media, once it is what was sent.  What an earlier call has
+# found does not count: another connection may send the same.
 
 sub wait_media {
     my ($self, $digest, $timeout) = @_;
-    my $last;
+    my @media;
 
     wait_until(sub {
-        $last = ($self->events(event => 'media'))[-1];
-        return $last && $last->{digest} eq $digest;
+        @media = $self->events(event => 'media');
+        return @media > ($self->{media_seen} || 0)
+            && $media[-1]{digest} eq $digest;
     }, $timeout || 5);
 
-    return $last ? $last->{digest} : '';
+    splice(@media, 0, $self->{media_seen} || 0);
+    $self->{media_seen} += @media;
+
+    return @media ? $media[-1]{digest} : '';
 }
 
 sub connections {
