@@ -31,7 +31,7 @@ export BUILD NGINX_SRC NGINX_RTMP_SRC STATIC
 build:		setup-build
 	@tools/build
 
-test:		setup-test build
+test:		setup-test setup-browser build
 	@tools/unit
 	@tools/test $(TESTS)
 
