@@ -1,0 +1,466 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_http_hls_store.h"
+#include "ngx_http_hls_policy.h"
+
+
+static ngx_msec_t ngx_http_hls_policy_clamp(ngx_msec_t value, ngx_msec_t min,
+    ngx_msec_t max);
+static void ngx_http_hls_policy_control(ngx_http_hls_policy_headers_t *headers,
+    ngx_str_t *value);
+static ngx_uint_t ngx_http_hls_policy_is(ngx_str_t *text, const char *word);
+
+
+void
+ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
+    ngx_http_hls_policy_ttl_t *ttl)
+{
+    ngx_msec_t  half, next;
+
+    ttl->predicted = 0;
+
+    ttl->target = in->target ? in->target : NGX_HTTP_HLS_TARGET;
+
+    if (in->master) {
+        ttl->target = NGX_HTTP_HLS_MASTER;
+    }
+
+    if (in->update) {
+        ttl->target = in->update;
+    }
+
+    ttl->target = ngx_http_hls_policy_clamp(ttl->target, NGX_HTTP_HLS_TTL_MIN,
+                                            NGX_HTTP_HLS_ENDED);
+
+    ttl->usable = in->now + 3 * ttl->target;
+
+    if (in->valid) {
+        ttl->next = in->now + in->valid;
+        goto done;
+    }
+
+    if (in->endlist) {
+        ttl->next = in->now + NGX_HTTP_HLS_ENDED;
+        goto done;
+    }
+
+    if (in->master) {
+        ttl->next = in->now + NGX_HTTP_HLS_MASTER;
+        goto done;
+    }
+
+    if (in->update) {
+        ttl->next = in->now
+                    + ngx_http_hls_policy_clamp(in->update,
+                                                NGX_HTTP_HLS_TTL_MIN,
+                                                NGX_HTTP_HLS_TTL_MAX);
+        goto done;
+    }
+
+    half = ngx_http_hls_policy_clamp(ttl->target / 2, NGX_HTTP_HLS_TTL_MIN,
+                                     NGX_HTTP_HLS_TTL_MAX);
+
+    ttl->next = in->now + half;
+
+    if (in->period == 0) {
+        goto done;
+    }
+
+    next = in->changed + in->period;
+
+    if ((ngx_msec_int_t) (next - in->now) > 0) {
+
+        /* it is not worth asking just before the change */
+
+        if ((ngx_msec_int_t) (next - ttl->next)
+            <= (ngx_msec_int_t) (ttl->target / 8))
+        {
+            ttl->next = next;
+            ttl->predicted = 1;
+        }
+
+    } else if (in->now - in->changed <= 3 * ttl->target) {
+
+        /* it is overdue */
+
+        ttl->next = in->now + ngx_min(ngx_max(ttl->target / 8,
+                                              NGX_HTTP_HLS_POLL_MIN),
+                                      half);
+        ttl->predicted = 1;
+    }
+
+done:
+
+    if ((ngx_msec_int_t) (ttl->usable - ttl->next) < 0) {
+        ttl->usable = ttl->next + 3 * ttl->target;
+    }
+
+    ttl->kept = ttl->usable + NGX_HTTP_HLS_KEPT;
+}
+
+
+ngx_msec_t
+ngx_http_hls_policy_life(ngx_msec_t window, ngx_msec_t target,
+    ngx_uint_t ended, ngx_msec_t valid)
+{
+    if (valid) {
+        return valid;
+    }
+
+    if (ended) {
+        return NGX_HTTP_HLS_ENDED;
+    }
+
+    window = ngx_min(window, NGX_HTTP_HLS_ENDED);
+    target = ngx_min(target, NGX_HTTP_HLS_ENDED);
+
+    return ngx_http_hls_policy_clamp(window + 3 * target,
+                                     NGX_HTTP_HLS_LIFE_MIN,
+                                     NGX_HTTP_HLS_ENDED);
+}
+
+
+void
+ngx_http_hls_policy_fail(ngx_http_hls_policy_fail_t *in,
+    ngx_http_hls_policy_failed_t *failed)
+{
+    ngx_uint_t  gone;
+
+    gone = (in->status == NGX_HTTP_FORBIDDEN
+            || in->status == NGX_HTTP_NOT_FOUND
+            || in->status == 410);
+
+    if (in->usable) {
+
+        /* soon, for a playlist may be away for a moment only */
+
+        failed->action = NGX_HTTP_HLS_FAILED_STALE;
+        failed->status = 0;
+        failed->ttl = ngx_http_hls_policy_clamp(in->target / 8,
+                                                NGX_HTTP_HLS_POLL_MIN,
+                                                NGX_HTTP_HLS_ERROR);
+        return;
+    }
+
+    if (gone && in->listed && in->tries < NGX_HTTP_HLS_TRIES) {
+        failed->action = NGX_HTTP_HLS_FAILED_RETRY;
+        failed->status = 0;
+        failed->ttl = ngx_http_hls_policy_delay(in->tries);
+        return;
+    }
+
+    failed->action = NGX_HTTP_HLS_FAILED_ERROR;
+    failed->ttl = NGX_HTTP_HLS_FAILED;
+
+    if (in->body) {
+
+        /* it has been there: is it to come back? */
+
+        if (in->route) {
+            failed->status = in->live ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                      : NGX_HTTP_NOT_FOUND;
+
+        } else {
+            failed->status = gone ? in->status : NGX_HTTP_SERVICE_UNAVAILABLE;
+        }
+
+        return;
+    }
+
+    if (in->listed && gone) {
+        failed->status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        return;
+    }
+
+    failed->status = in->status ? in->status : NGX_HTTP_BAD_GATEWAY;
+
+    if (failed->status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        failed->ttl = in->valid ? in->valid : NGX_HTTP_HLS_ERROR;
+    }
+}
+
+
+ngx_msec_t
+ngx_http_hls_policy_delay(ngx_uint_t tries)
+{
+    return (ngx_msec_t) NGX_HTTP_HLS_POLL_MIN << ngx_min(tries, 3);
+}
+
+
+void
+ngx_http_hls_policy_answer(ngx_http_hls_policy_found_t *in,
+    ngx_http_hls_data_t *data, ngx_http_hls_policy_answer_t *answer)
+{
+    ngx_uint_t  filling, usable;
+    ngx_msec_t  limit, since;
+
+    answer->action = NGX_HTTP_HLS_ANSWER_WAIT;
+    answer->status = 0;
+    answer->wait = (ngx_msec_t) -1;
+    answer->stale = 0;
+
+    filling = (in->state != NGX_HTTP_HLS_STORE_FRESH);
+
+    if (!in->body) {
+
+        if (!filling) {
+
+            if (in->status < NGX_HTTP_SPECIAL_RESPONSE) {
+                answer->action = NGX_HTTP_HLS_ANSWER_PASS;
+
+            } else {
+                answer->action = NGX_HTTP_HLS_ANSWER_ERROR;
+                answer->status = in->status;
+            }
+        }
+
+        return;
+    }
+
+    usable = ((int32_t) (data->usable - (uint32_t) in->now) > 0);
+
+    answer->stale = (data->flags & NGX_HTTP_HLS_FAILING) ? 1 : 0;
+
+    if ((data->flags & (NGX_HTTP_HLS_MEDIA
+                        |NGX_HTTP_HLS_LIST_END
+                        |NGX_HTTP_HLS_FIXED))
+        == NGX_HTTP_HLS_MEDIA
+        && in->now - in->changed > 3 * (ngx_msec_t) data->target)
+    {
+        answer->stale = 1;
+    }
+
+    if (!filling) {
+
+        if (usable) {
+            answer->action = NGX_HTTP_HLS_ANSWER_BODY;
+            return;
+        }
+
+        answer->action = NGX_HTTP_HLS_ANSWER_ERROR;
+        answer->status = data->error ? data->error
+                                     : NGX_HTTP_SERVICE_UNAVAILABLE;
+        return;
+    }
+
+    /*
+     * a fill runs: it is waited for as long as one takes most often, and
+     * those who come later do not wait for one that hangs
+     */
+
+    since = in->now - ngx_http_hls_policy_moment(in->now, data->started);
+
+    if (usable) {
+        limit = ngx_http_hls_policy_clamp(3 * (ngx_msec_t) data->took, 50,
+                                          500);
+
+        if ((data->flags & NGX_HTTP_HLS_FAILING) || since >= limit) {
+            answer->action = NGX_HTTP_HLS_ANSWER_BODY;
+            return;
+        }
+
+        answer->wait = limit - since;
+        return;
+    }
+
+    limit = ngx_max(3 * (ngx_msec_t) data->target, NGX_HTTP_HLS_TARGET);
+
+    if (since >= limit) {
+        answer->action = NGX_HTTP_HLS_ANSWER_ERROR;
+        answer->status = data->error ? data->error
+                                     : NGX_HTTP_SERVICE_UNAVAILABLE;
+        return;
+    }
+
+    answer->wait = limit - since;
+}
+
+
+void
+ngx_http_hls_policy_header(ngx_http_hls_policy_headers_t *headers,
+    ngx_str_t *name, ngx_str_t *value, time_t now)
+{
+    time_t  expires;
+
+    if (ngx_http_hls_policy_is(name, "cache-control")) {
+        ngx_http_hls_policy_control(headers, value);
+
+    } else if (ngx_http_hls_policy_is(name, "expires")) {
+
+        expires = ngx_parse_http_time(value->data, value->len);
+
+        headers->expires = (expires == NGX_ERROR || expires < now)
+                           ? 0 : expires - now;
+
+    } else if (ngx_http_hls_policy_is(name, "pragma")) {
+
+        if (ngx_strlcasestrn(value->data, value->data + value->len,
+                             (u_char *) "no-cache", 8 - 1)
+            != NULL)
+        {
+            headers->no_store = 1;
+        }
+
+    } else if (ngx_http_hls_policy_is(name, "set-cookie")) {
+        headers->set_cookie = 1;
+
+    } else if (ngx_http_hls_policy_is(name, "vary")) {
+        headers->vary = 1;
+
+        if (ngx_strlchr(value->data, value->data + value->len, '*') != NULL) {
+            headers->vary_all = 1;
+        }
+
+    } else if (ngx_http_hls_policy_is(name, "content-encoding")) {
+
+        if (!ngx_http_hls_policy_is(value, "identity")) {
+            headers->encoded = 1;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_hls_policy_cacheable(ngx_http_hls_policy_headers_t *headers,
+    ngx_uint_t media, ngx_uint_t honor, ngx_msec_t *valid)
+{
+    time_t  age;
+
+    *valid = 0;
+
+    if (headers->private || headers->vary_all || headers->encoded) {
+        return NGX_DECLINED;
+    }
+
+    if (media && !honor) {
+        return NGX_OK;
+    }
+
+    if (headers->no_store || headers->set_cookie
+        || (headers->vary && !media))
+    {
+        return NGX_DECLINED;
+    }
+
+    age = (headers->max_age != -1) ? headers->max_age : headers->expires;
+
+    if (age == -1) {
+        return NGX_OK;
+    }
+
+    if (age == 0) {
+        return NGX_DECLINED;
+    }
+
+    *valid = (ngx_msec_t) ngx_min(age, 86400) * 1000;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_hls_policy_msn(ngx_http_hls_data_t *data, uint64_t msn,
+    uint64_t last, ngx_msec_t since)
+{
+    uint64_t  expected;
+
+    if (!(data->flags & NGX_HTTP_HLS_BLOCK_RELOAD) || data->target == 0) {
+        return 0;
+    }
+
+    /* a playlist that nobody has asked for has gone on meanwhile */
+
+    expected = last + since / data->target;
+
+    return msn > last && msn <= expected + NGX_HTTP_HLS_AHEAD;
+}
+
+
+static ngx_msec_t
+ngx_http_hls_policy_clamp(ngx_msec_t value, ngx_msec_t min, ngx_msec_t max)
+{
+    return ngx_min(ngx_max(value, min), max);
+}
+
+
+static void
+ngx_http_hls_policy_control(ngx_http_hls_policy_headers_t *headers,
+    ngx_str_t *value)
+{
+    u_char     *p, *end, *last;
+    ngx_int_t   n;
+    ngx_str_t   name, arg;
+    ngx_uint_t  shared;
+
+    p = value->data;
+    end = value->data + value->len;
+    shared = 0;
+
+    while (p < end) {
+
+        last = ngx_strlchr(p, end, ',');
+        if (last == NULL) {
+            last = end;
+        }
+
+        while (p < last && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        name.data = p;
+
+        while (p < last && *p != '=' && *p != ' ' && *p != '\t') {
+            p++;
+        }
+
+        name.len = p - name.data;
+
+        while (p < last && (*p == '=' || *p == ' ' || *p == '"')) {
+            p++;
+        }
+
+        arg.data = p;
+
+        while (p < last && *p >= '0' && *p <= '9') {
+            p++;
+        }
+
+        arg.len = p - arg.data;
+
+        if (ngx_http_hls_policy_is(&name, "private")) {
+            headers->private = 1;
+
+        } else if (ngx_http_hls_policy_is(&name, "no-store")
+                   || ngx_http_hls_policy_is(&name, "no-cache"))
+        {
+            headers->no_store = 1;
+
+        } else if (ngx_http_hls_policy_is(&name, "s-maxage")
+                   || (ngx_http_hls_policy_is(&name, "max-age") && !shared))
+        {
+            n = ngx_atoi(arg.data, ngx_min(arg.len, 9));
+
+            if (n != NGX_ERROR) {
+                headers->max_age = (arg.len > 9) ? 999999999 : n;
+                shared = (name.data[0] == 's' || name.data[0] == 'S');
+            }
+        }
+
+        p = last + 1;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_hls_policy_is(ngx_str_t *text, const char *word)
+{
+    return text->len == ngx_strlen(word)
+           && ngx_strncasecmp(text->data, (u_char *) word, text->len) == 0;
+}
