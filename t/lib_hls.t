@@ -24,7 +24,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(77);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(83);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -273,6 +273,30 @@ $o->change('a', auto => 1);
 ok(hls_wait(sub {
     @{hls_parse(hls_get('/auto/a/index.m3u8')->{body})->{segments}} >= 3
 }), 'by itself');
+
+# a viewer that goes on watching
+
+$o->live('w', base => '/w', target => 1, duration => 0.2, window => 5,
+    auto => 1);
+
+my $v = hls_viewer($t, '/w/w/index.m3u8', every => 0.1);
+ok(hls_wait(sub { $v->report()->{segments} >= 10 }), 'viewer');
+is($v->faults(), '', 'viewer finds no faults');
+
+$r = $v->report();
+is($r->{listed}{6}[1], md5_hex(hls_segment('w', '', 0, 6)), 'its segments');
+cmp_ok($r->{gap}, '<', 1, 'its longest gap');
+
+$v = hls_viewer($t, '/w/w/index.m3u8', every => 0.1);
+hls_wait(sub { $v->report()->{segments} >= 7 });
+$o->restart('w');
+$o->change('w', playlist_gone => 404);
+hls_wait(sub { @{$v->report()->{faults}} });
+$o->change('w', playlist_gone => 0);
+hls_wait(sub { @{$v->report()->{faults}} >= 3 });
+like($v->faults(), qr/: status 404, complete/, 'viewer finds a 404');
+like($v->faults(), qr/: sequence went back from \d+ to 0/,
+    'viewer finds a restart');
 
 # its process
 

@@ -51,6 +51,8 @@ package Test::Nginx::HLS;
 # once, forget() forgets all of it, connections() tells how many are open.
 #
 # stop(), start() and signal() are for its process.
+#
+# Viewers are in Test::Nginx::HLS::Client (requests) and ::Viewer (players).
 
 use strict;
 use warnings;
@@ -64,12 +66,13 @@ use Storable qw/ nfreeze thaw /;
 use Test::Nginx::HLS::Client;
 use Test::Nginx::HLS::Live;
 use Test::Nginx::HLS::Origin;
+use Test::Nginx::HLS::Viewer;
 use Time::HiRes qw/ sleep time /;
 
 
 our @EXPORT = (qw/
     hls_origin hls_bytes hls_segment hls_key hls_parse hls_uris hls_wait
-/, @Test::Nginx::HLS::Client::EXPORT);
+/, @Test::Nginx::HLS::Client::EXPORT, @Test::Nginx::HLS::Viewer::EXPORT);
 
 {
     no warnings 'once';
