@@ -9,6 +9,7 @@
 #   make STATIC=1           the same, with the modules inside
 #   make run                a demo on loopback: proxy, two origins, encoder
 #   make test               unit tests, then t/*.t; or TESTS="t/api.t ..."
+#   make soak               those with players, for minutes instead of seconds
 #   make unit               unit tests alone
 #   make fuzz               fuzzing, SECS=60 of each target
 #   make bench              measurements beside other relays
@@ -34,6 +35,9 @@ build:		setup-build
 test:		setup-test setup-browser build
 	@tools/unit
 	@tools/test $(TESTS)
+
+soak:		setup-test setup-browser build
+	@TEST_NGINX_LONG=1 tools/test t/hls_real.t
 
 unit:		setup-test
 	@tools/unit
@@ -70,7 +74,7 @@ clean:
 
 .DEFAULT_GOAL =	build
 
-.PHONY:		build test unit fuzz bench lint run docker-test install \
+.PHONY:		build test soak unit fuzz bench lint run docker-test install \
 		setup clean
 
 .NOTPARALLEL:
