@@ -49,6 +49,8 @@
 #define NGX_HTTP_RTMP_ROUTE_API_SESSIONS  0x0400
 #define NGX_HTTP_RTMP_ROUTE_API_SESSION   0x0800
 #define NGX_HTTP_RTMP_ROUTE_API_SECTION   0x1000
+#define NGX_HTTP_RTMP_ROUTE_API_ACCESS    0x2000
+#define NGX_HTTP_RTMP_ROUTE_API_RULE      0x4000
 
 
 typedef struct {
@@ -136,6 +138,10 @@ ngx_int_t ngx_http_rtmp_route_api_allow(ngx_http_request_t *r,
 
 
 /* ngx_http_rtmp_route_api_answer.c: what is not in ..._section.h */
+
+/* Location: what was made within the collection that the URI names */
+ngx_int_t ngx_http_rtmp_route_api_location(ngx_http_request_t *r,
+    ngx_str_t *id);
 
 /* the key of the stream that a text names; NGX_DECLINED: it names none */
 ngx_int_t ngx_http_rtmp_route_api_key(ngx_http_request_t *r,
@@ -226,6 +232,18 @@ ngx_int_t ngx_http_rtmp_route_api_server_delete(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_api_stream_pin(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 ngx_int_t ngx_http_rtmp_route_api_stream_delete(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+
+/* ngx_http_rtmp_route_api_access.c: the access list */
+
+ngx_int_t ngx_http_rtmp_route_api_get_access(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_get_rule(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_rule_create(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_rule_delete(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 
 

@@ -207,6 +207,42 @@ ngx_http_rtmp_route_api_header(ngx_http_request_t *r, const char *name,
 
 
 ngx_int_t
+ngx_http_rtmp_route_api_location(ngx_http_request_t *r, ngx_str_t *id)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_str_t    location;
+    uintptr_t    uri, escape;
+
+    len = r->uri.len;
+
+    if (len && r->uri.data[len - 1] == '/') {
+        len--;
+    }
+
+    uri = 2 * ngx_escape_uri(NULL, r->uri.data, len, NGX_ESCAPE_URI);
+    escape = 2 * ngx_escape_uri(NULL, id->data, id->len,
+                                NGX_ESCAPE_URI_COMPONENT);
+
+    p = ngx_pnalloc(r->pool, len + uri + 1 + id->len + escape);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    location.data = p;
+
+    p = (u_char *) ngx_escape_uri(p, r->uri.data, len, NGX_ESCAPE_URI);
+    *p++ = '/';
+    p = (u_char *) ngx_escape_uri(p, id->data, id->len,
+                                  NGX_ESCAPE_URI_COMPONENT);
+
+    location.len = p - location.data;
+
+    return ngx_http_rtmp_route_api_header(r, "Location", &location);
+}
+
+
+ngx_int_t
 ngx_http_rtmp_route_api_arg(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {

@@ -102,6 +102,19 @@ static ngx_http_rtmp_route_api_op_t  ngx_http_rtmp_route_api_ops[] = {
     { NGX_HTTP_RTMP_ROUTE_API_STREAM, NGX_HTTP_DELETE, 1, 0, NULL,
       ngx_http_rtmp_route_api_stream_delete },
 
+    { NGX_HTTP_RTMP_ROUTE_API_ACCESS, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_access },
+
+    { NGX_HTTP_RTMP_ROUTE_API_ACCESS, NGX_HTTP_POST, 1,
+      NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY, NULL,
+      ngx_http_rtmp_route_api_rule_create },
+
+    { NGX_HTTP_RTMP_ROUTE_API_RULE, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_rule },
+
+    { NGX_HTTP_RTMP_ROUTE_API_RULE, NGX_HTTP_DELETE, 1, 0, NULL,
+      ngx_http_rtmp_route_api_rule_delete },
+
     { 0, 0, 0, 0, NULL, NULL }
 };
 
@@ -397,6 +410,10 @@ ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
     } else if (ngx_http_rtmp_route_api_is(&part, "sessions")) {
         collection = NGX_HTTP_RTMP_ROUTE_API_SESSIONS;
         entry = NGX_HTTP_RTMP_ROUTE_API_SESSION;
+
+    } else if (ngx_http_rtmp_route_api_is(&part, "access")) {
+        collection = NGX_HTTP_RTMP_ROUTE_API_ACCESS;
+        entry = NGX_HTTP_RTMP_ROUTE_API_RULE;
 
     } else {
         return NGX_HTTP_RTMP_ROUTE_API_NONE;

@@ -34,8 +34,6 @@ static ngx_int_t ngx_http_rtmp_route_api_register_answer(
 static ngx_int_t ngx_http_rtmp_route_api_server_body(
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_rtmp_route_desc_t *desc,
     ngx_uint_t form, ngx_rtmp_route_error_t *err);
-static ngx_int_t ngx_http_rtmp_route_api_server_location(
-    ngx_http_request_t *r, ngx_str_t *id);
 static ngx_int_t ngx_http_rtmp_route_api_pin_server(ngx_http_request_t *r,
     ngx_str_t *body, ngx_str_t *server, ngx_rtmp_route_error_t *err);
 
@@ -333,7 +331,7 @@ ngx_http_rtmp_route_api_server_create(ngx_http_request_t *r,
                                              "a server with this id exists");
     }
 
-    if (ngx_http_rtmp_route_api_server_location(r, &id) != NGX_OK) {
+    if (ngx_http_rtmp_route_api_location(r, &id) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -364,42 +362,6 @@ ngx_http_rtmp_route_api_server_body(ngx_http_rtmp_route_api_ctx_t *ctx,
     json_decref(body);
 
     return rc;
-}
-
-
-static ngx_int_t
-ngx_http_rtmp_route_api_server_location(ngx_http_request_t *r, ngx_str_t *id)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_str_t    location;
-    uintptr_t    uri, escape;
-
-    len = r->uri.len;
-
-    if (len && r->uri.data[len - 1] == '/') {
-        len--;
-    }
-
-    uri = 2 * ngx_escape_uri(NULL, r->uri.data, len, NGX_ESCAPE_URI);
-    escape = 2 * ngx_escape_uri(NULL, id->data, id->len,
-                                NGX_ESCAPE_URI_COMPONENT);
-
-    p = ngx_pnalloc(r->pool, len + uri + 1 + id->len + escape);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    location.data = p;
-
-    p = (u_char *) ngx_escape_uri(p, r->uri.data, len, NGX_ESCAPE_URI);
-    *p++ = '/';
-    p = (u_char *) ngx_escape_uri(p, id->data, id->len,
-                                  NGX_ESCAPE_URI_COMPONENT);
-
-    location.len = p - location.data;
-
-    return ngx_http_rtmp_route_api_header(r, "Location", &location);
 }
 
 

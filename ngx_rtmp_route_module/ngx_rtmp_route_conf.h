@@ -14,6 +14,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_rtmp_route.h"
+#include "ngx_rtmp_route_acl.h"
 #include "ngx_rtmp_route_table.h"
 
 
@@ -71,6 +72,8 @@ struct ngx_rtmp_route_s {
     ngx_resolver_t                  *resolver;
     ngx_msec_t                       resolver_timeout;
     ngx_array_t                      servers;   /* ngx_rtmp_route_server_t */
+
+    ngx_rtmp_route_acl_t             acl;       /* this process' copy */
 
     ngx_queue_t                      waits;     /* this process' waiters */
     ngx_event_t                      wake;      /* posted: runs the waiters */

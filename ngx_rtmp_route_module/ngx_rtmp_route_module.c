@@ -323,6 +323,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
      *     route->zone = { 0, NULL };
      *     route->reg = NULL;
      *     route->resolver = NULL;
+     *     route->acl = { 0 };
      *     route->waiting = 0;
      *     route->defined = 0;
      */
@@ -338,6 +339,8 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
     route->unknown = NGX_CONF_UNSET_UINT;
     route->inactive = NGX_CONF_UNSET_MSEC;
     route->resolver_timeout = NGX_CONF_UNSET_MSEC;
+
+    route->acl.table = &route->table;
 
     ngx_queue_init(&route->waits);
 
@@ -508,8 +511,17 @@ ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     oroute = ngx_rtmp_route_previous(route);
 
-    if (oroute != NULL) {
-        ngx_rtmp_route_table_copy(&route->table, &oroute->table);
+    if (oroute == NULL) {
+        return NGX_OK;
+    }
+
+    rc = ngx_rtmp_route_table_copy(&route->table, &oroute->table);
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "zone \"%V\" is too small for the access list of "
+                      "route \"%V\"", &shm_zone->shm.name, &route->name);
+        return NGX_ERROR;
     }
 
     return NGX_OK;

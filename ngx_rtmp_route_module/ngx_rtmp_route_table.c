@@ -14,6 +14,10 @@
 
 #define NGX_RTMP_ROUTE_MIN_CELLS     16
 
+/* one rule of the access list for so many bytes */
+#define NGX_RTMP_ROUTE_RULE_SHARE    4096
+#define NGX_RTMP_ROUTE_MIN_RULES     16
+
 #define ngx_rtmp_route_sizes()                                                \
     ((uint32_t) (sizeof(ngx_rtmp_route_cell_t)                                \
                  + 31 * sizeof(ngx_rtmp_route_hot_t)                          \
@@ -80,6 +84,9 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
 
     ngx_rtmp_route_table_seed(sh);
 
+    sh->rules_version = 1;
+    sh->hosts_version = 1;
+
     sh->layout = NGX_RTMP_ROUTE_LAYOUT;
     sh->sizes = ngx_rtmp_route_sizes();
     sh->magic = NGX_RTMP_ROUTE_MAGIC;
@@ -135,6 +142,9 @@ ngx_rtmp_route_table_layout(ngx_rtmp_route_shm_t *sh, size_t size)
     n = ngx_max(size / NGX_RTMP_ROUTE_SERVER_SHARE, 8);
     sh->nservers = (uint32_t) ngx_min(n, NGX_RTMP_ROUTE_MAX_SERVERS);
 
+    n = ngx_max(size / NGX_RTMP_ROUTE_RULE_SHARE, NGX_RTMP_ROUTE_MIN_RULES);
+    sh->nrules = (uint32_t) ngx_min(n, NGX_RTMP_ROUTE_MAX_RULES);
+
     /* in the least zone, with many slots, there are fewer servers */
 
     while (ngx_rtmp_route_table_place(sh, NGX_RTMP_ROUTE_MIN_CELLS) > size) {
@@ -178,6 +188,11 @@ ngx_rtmp_route_table_place(ngx_rtmp_route_shm_t *sh, size_t ncells)
 
     sh->heads = p;
     p = ngx_align(p + sh->nslots * sizeof(ngx_rtmp_route_head_t), 64);
+
+    /* two of them: one is in use, the other is where a change is made */
+
+    sh->rules = p;
+    p = ngx_align(p + 2 * sh->nrules * sizeof(ngx_rtmp_route_rule_t), 64);
 
     sh->hot = p;
     p = ngx_align(p + sh->nservers * sizeof(ngx_rtmp_route_hot_t), 64);

@@ -67,6 +67,19 @@
 #define NGX_RTMP_ROUTE_UNKNOWN_WAIT   1
 #define NGX_RTMP_ROUTE_UNKNOWN_REFUSE 2
 
+/* rules of the access list: what they do, and for whom */
+
+#define NGX_RTMP_ROUTE_ALLOW          1
+#define NGX_RTMP_ROUTE_DENY           2
+
+#define NGX_RTMP_ROUTE_RULE_CIDR      0
+#define NGX_RTMP_ROUTE_RULE_ALL       1
+#define NGX_RTMP_ROUTE_RULE_UNIX      2    /* unix domain sockets */
+#define NGX_RTMP_ROUTE_RULE_SERVERS   3    /* each server of the table */
+#define NGX_RTMP_ROUTE_RULE_PROXIES   4    /* those this nginx registers with */
+
+#define NGX_RTMP_ROUTE_MAX_RULES      1024
+
 #define NGX_RTMP_ROUTE_MAX_ENDPOINTS  4
 #define NGX_RTMP_ROUTE_TEXT_LEN       64
 
@@ -78,6 +91,16 @@ typedef struct {
     uint16_t                    port;
     u_char                      addr[16];
 } ngx_rtmp_route_endpoint_t;
+
+
+typedef struct {
+    uint32_t                    id;             /* no two ever have the same */
+    u_char                      action;         /* NGX_RTMP_ROUTE_ALLOW ... */
+    u_char                      kind;           /* NGX_RTMP_ROUTE_RULE_* */
+    u_char                      bits;           /* of addr, which is masked */
+    u_char                      reserved;
+    ngx_rtmp_route_endpoint_t   addr;
+} ngx_rtmp_route_rule_t;
 
 
 /* who and where a server is; replaced as a whole, in shared memory too */
@@ -217,10 +240,11 @@ ngx_int_t ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
 
 /*
  * Copies servers and streams of another table, as many as fit, for a zone
- * whose size has changed.  Sessions are not copied: their processes go on with
- * the old zone.
+ * whose size has changed, and its access list.  Sessions are not copied: their
+ * processes go on with the old zone.  NGX_DECLINED: the access list does not
+ * fit, and a part of it would be worse than none.
  */
-void ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
+ngx_int_t ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_table_t *old);
 
 /*
@@ -318,6 +342,43 @@ ngx_int_t ngx_rtmp_route_stream_delete(ngx_rtmp_route_table_t *table,
  */
 void ngx_rtmp_route_list_begin(ngx_rtmp_route_table_t *table, ngx_str_t *id);
 void ngx_rtmp_route_list_end(ngx_rtmp_route_table_t *table, ngx_str_t *id);
+
+
+/*
+ * The access list, in the order in which its rules are tried.  A change is
+ * seen by all processes at once: who has a copy compares the number of the
+ * version, which needs no lock.
+ */
+
+/*
+ * Adds a rule before another one, or at the end if before is 0; rule->id is
+ * set.  NGX_OK; NGX_DONE: the same kind or network is there already, its id
+ * is set; NGX_BUSY: the list is full; NGX_DECLINED: before is not there.
+ */
+ngx_int_t ngx_rtmp_route_rule_add(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_rule_t *rule, uint32_t before);
+
+/* NGX_OK, or NGX_DECLINED: no such rule */
+ngx_int_t ngx_rtmp_route_rule_get(ngx_rtmp_route_table_t *table, uint32_t id,
+    ngx_rtmp_route_rule_t *rule);
+ngx_int_t ngx_rtmp_route_rule_delete(ngx_rtmp_route_table_t *table,
+    uint32_t id);
+
+/* how many there are and may be, and copies of them all */
+ngx_uint_t ngx_rtmp_route_rules(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_rule_t *rules);
+ngx_uint_t ngx_rtmp_route_max_rules(ngx_rtmp_route_table_t *table);
+uint32_t ngx_rtmp_route_rules_version(ngx_rtmp_route_table_t *table);
+
+/*
+ * Addresses of servers, some more with each call: *cursor is 0 at first, *n
+ * is how many were found, room for at least 28 of them is needed.  NGX_OK;
+ * NGX_DONE: no more.  The version changes whenever one comes or goes.
+ */
+ngx_int_t ngx_rtmp_route_server_hosts(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t room,
+    ngx_uint_t *n);
+uint32_t ngx_rtmp_route_hosts_version(ngx_rtmp_route_table_t *table);
 
 
 /* as the functions without _table_ in ngx_rtmp_route.h */

@@ -42,6 +42,7 @@ typedef struct {
 
 static ngx_int_t ngx_rtmp_route_check_failed(ngx_rtmp_route_check_t *ctx,
     const char *what, ngx_uint_t where);
+static ngx_int_t ngx_rtmp_route_check_rules(ngx_rtmp_route_check_t *ctx);
 static ngx_int_t ngx_rtmp_route_check_servers(ngx_rtmp_route_check_t *ctx);
 static ngx_int_t ngx_rtmp_route_check_records(ngx_rtmp_route_check_t *ctx);
 static ngx_int_t ngx_rtmp_route_check_session(ngx_rtmp_route_check_t *ctx,
@@ -60,6 +61,7 @@ static ngx_int_t ngx_rtmp_route_check_counters(ngx_rtmp_route_check_t *ctx);
 typedef ngx_int_t (*ngx_rtmp_route_check_pt)(ngx_rtmp_route_check_t *ctx);
 
 static ngx_rtmp_route_check_pt  ngx_rtmp_route_checks[] = {
+    ngx_rtmp_route_check_rules,
     ngx_rtmp_route_check_servers,
     ngx_rtmp_route_check_records,
     ngx_rtmp_route_check_buckets,
@@ -133,6 +135,41 @@ ngx_rtmp_route_check_failed(ngx_rtmp_route_check_t *ctx, const char *what,
     ctx->where = (uint32_t) where;
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_check_rules(ngx_rtmp_route_check_t *ctx)
+{
+    ngx_uint_t              i, k, n;
+    ngx_rtmp_route_shm_t   *sh;
+    ngx_rtmp_route_rule_t  *rules;
+
+    sh = ctx->sh;
+
+    if (sh->rules_used > 1 || sh->rules_len[sh->rules_used] > sh->nrules) {
+        return ngx_rtmp_route_check_failed(ctx, "rules", sh->rules_used);
+    }
+
+    rules = ngx_rtmp_route_rule_list(sh, sh->rules_used);
+    n = sh->rules_len[sh->rules_used];
+
+    for (i = 0; i < n; i++) {
+
+        if (rules[i].id == 0 || rules[i].id > sh->rule) {
+            return ngx_rtmp_route_check_failed(ctx, "id of rule", i);
+        }
+
+        for (k = 0; k < i; k++) {
+            if (rules[k].id == rules[i].id
+                || ngx_rtmp_route_rule_same(&rules[k], &rules[i]))
+            {
+                return ngx_rtmp_route_check_failed(ctx, "double rule", i);
+            }
+        }
+    }
+
+    return NGX_OK;
 }
 
 

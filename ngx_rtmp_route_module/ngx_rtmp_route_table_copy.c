@@ -16,7 +16,7 @@ typedef struct {
 } ngx_rtmp_route_copy_t;
 
 
-static void ngx_rtmp_route_copy_all(ngx_rtmp_route_copy_t *ctx);
+static ngx_int_t ngx_rtmp_route_copy_all(ngx_rtmp_route_copy_t *ctx);
 static void ngx_rtmp_route_copy_server(ngx_rtmp_route_copy_t *ctx,
     ngx_uint_t n);
 static ngx_int_t ngx_rtmp_route_copy_stream(ngx_rtmp_route_copy_t *ctx,
@@ -28,11 +28,12 @@ static ngx_int_t ngx_rtmp_route_copy_stream(ngx_rtmp_route_copy_t *ctx,
  * are not: their processes go on with the old zone.
  */
 
-void
+ngx_int_t
 ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_table_t *old)
 {
     size_t                  size;
+    ngx_int_t               rc;
     ngx_uint_t              locked;
     ngx_rtmp_route_shm_t   *osh;
     ngx_rtmp_route_copy_t   ctx;
@@ -43,7 +44,7 @@ ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
 
     ctx.servers = ngx_calloc(osh->nservers * sizeof(uint32_t), table->log);
     if (ctx.servers == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     ngx_rtmp_route_table_lock(old);
@@ -66,7 +67,7 @@ ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
 
     ngx_rtmp_route_table_lock(table);
 
-    ngx_rtmp_route_copy_all(&ctx);
+    rc = ngx_rtmp_route_copy_all(&ctx);
 
     ngx_rtmp_route_table_unlock(table);
 
@@ -78,10 +79,12 @@ ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
     }
 
     ngx_free(ctx.servers);
+
+    return rc;
 }
 
 
-static void
+static ngx_int_t
 ngx_rtmp_route_copy_all(ngx_rtmp_route_copy_t *ctx)
 {
     uint32_t                       i, last;
@@ -91,6 +94,10 @@ ngx_rtmp_route_copy_all(ngx_rtmp_route_copy_t *ctx)
 
     osh = ctx->osh;
     sh = ctx->table->sh;
+
+    if (ngx_rtmp_route_rules_copy(sh, osh) != NGX_OK) {
+        return NGX_DECLINED;
+    }
 
     for (i = 0; i < osh->server_top; i++) {
         if (ngx_rtmp_route_hot(osh, i)->valid) {
@@ -108,7 +115,7 @@ ngx_rtmp_route_copy_all(ngx_rtmp_route_copy_t *ctx)
                               |NGX_RTMP_ROUTE_STREAM_LRU))
             && ngx_rtmp_route_copy_stream(ctx, i) != NGX_OK)
         {
-            return;
+            return NGX_OK;
         }
     }
 
@@ -133,6 +140,8 @@ ngx_rtmp_route_copy_all(ngx_rtmp_route_copy_t *ctx)
     for (i = last; i; i = ngx_rtmp_route_stream(osh, i)->lru_prev) {
         (void) ngx_rtmp_route_copy_stream(ctx, i);
     }
+
+    return NGX_OK;
 }
 
 

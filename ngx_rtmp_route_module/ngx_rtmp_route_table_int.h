@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         1
+#define NGX_RTMP_ROUTE_LAYOUT         2
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -231,9 +231,11 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         nservers;
     uint32_t                         nbuckets;
     uint32_t                         ncells;
+    uint32_t                         nrules;
     size_t                           size;
 
     size_t                           heads;       /* offsets */
+    size_t                           rules;
     size_t                           hot;
     size_t                           cold;
     size_t                           ids;
@@ -246,6 +248,11 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         top;
     uint32_t                         scrub;
     uint32_t                         config;      /* the newest */
+    uint32_t                         rule;        /* the last id given */
+    uint32_t                         rules_used;  /* 0 or 1 */
+    uint32_t                         rules_len[2];
+    ngx_atomic_t                     rules_version;
+    ngx_atomic_t                     hosts_version;
     ngx_msec_t                       full_logged;
 
     uint64_t                         evicted;
@@ -282,6 +289,9 @@ typedef struct {
 
 #define ngx_rtmp_route_head(sh, i)                                            \
     (&ngx_rtmp_route_at(sh, heads, ngx_rtmp_route_head_t)[i])
+#define ngx_rtmp_route_rule_list(sh, n)                                       \
+    (&ngx_rtmp_route_at(sh, rules, ngx_rtmp_route_rule_t)                     \
+          [(size_t) (n) * (sh)->nrules])
 #define ngx_rtmp_route_hot(sh, i)                                             \
     (&ngx_rtmp_route_at(sh, hot, ngx_rtmp_route_hot_t)[i])
 #define ngx_rtmp_route_cold(sh, i)                                            \
@@ -400,6 +410,14 @@ uint64_t ngx_rtmp_route_server_addrs(ngx_rtmp_route_server_info_t *info);
     ((hot)->max_fails && (hot)->fails >= (hot)->max_fails                     \
      && ngx_rtmp_route_passed((hot)->checked)                                 \
         <= (ngx_msec_int_t) (hot)->fail_timeout)
+
+
+/* ngx_rtmp_route_table_rules.c; NGX_OK, or NGX_DECLINED: they do not fit */
+
+ngx_int_t ngx_rtmp_route_rules_copy(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_shm_t *osh);
+ngx_uint_t ngx_rtmp_route_rule_same(ngx_rtmp_route_rule_t *a,
+    ngx_rtmp_route_rule_t *b);
 
 
 /* ngx_rtmp_route_table_stream.c; a cell or 0 */

@@ -65,6 +65,11 @@ ngx_rtmp_route_table_rebuild(ngx_rtmp_route_shm_t *sh)
     ngx_rtmp_route_rebuild_lru(sh);
     ngx_rtmp_route_rebuild_free(sh);
 
+    /* whoever was killed may not have come to say that it had changed them */
+
+    sh->rules_version++;
+    sh->hosts_version++;
+
     sh->rebuilt++;
 }
 

@@ -187,6 +187,10 @@ ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
     cold->list = 0;
 
     ngx_rtmp_route_point();
+
+    sh->hosts_version++;
+
+    ngx_rtmp_route_point();
 }
 
 
@@ -442,6 +446,8 @@ ngx_rtmp_route_server_add(ngx_rtmp_route_table_t *table,
 
     ngx_rtmp_route_server_link(sh, i);
 
+    sh->hosts_version++;
+
     table->wake = 1;
 
     return i;
@@ -532,6 +538,8 @@ ngx_rtmp_route_server_change(ngx_rtmp_route_table_t *table, ngx_uint_t i,
     }
 
     ngx_rtmp_route_server_write(sh, i, info, &own, &given);
+
+    sh->hosts_version++;
 
     table->wake = 1;
 }

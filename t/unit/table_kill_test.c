@@ -11,6 +11,7 @@
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_table_stream.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
+/* sources: ngx_rtmp_route_table_rules.c */
 /* flags: -DNGX_RTMP_ROUTE_DEBUG_KILL=1 */
 
 
@@ -37,6 +38,7 @@ static void change_server(ngx_rtmp_route_table_t *table);
 static void change_stream(ngx_rtmp_route_table_t *table);
 static void change_session(ngx_rtmp_route_table_t *table);
 static void change_conn(ngx_rtmp_route_table_t *table);
+static void change_rule(ngx_rtmp_route_table_t *table);
 static void look(ngx_rtmp_route_table_t *table);
 static void finish(ngx_rtmp_route_table_t *table, const char *what);
 static const char *some_key(void);
@@ -192,7 +194,7 @@ work(ngx_rtmp_route_table_t *table)
 
     for (i = 0; i < 3000; i++) {
 
-        switch (some(16)) {
+        switch (some(17)) {
 
         case 0:
             change_server(table);
@@ -211,6 +213,10 @@ work(ngx_rtmp_route_table_t *table)
 
         case 6:
             look(table);
+            break;
+
+        case 7:
+            change_rule(table);
             break;
 
         default:
@@ -376,6 +382,32 @@ change_conn(ngx_rtmp_route_table_t *table)
     } else if (nconns) {
         ngx_rtmp_route_table_free(table, &conns[--nconns]);
     }
+}
+
+
+static void
+change_rule(ngx_rtmp_route_table_t *table)
+{
+    ngx_uint_t             n;
+    ngx_rtmp_route_rule_t  rule, rules[NGX_RTMP_ROUTE_MAX_RULES];
+
+    n = ngx_rtmp_route_rules(table, rules);
+
+    if (n && some(3) == 0) {
+        (void) ngx_rtmp_route_rule_delete(table, rules[some(n)].id);
+        return;
+    }
+
+    ngx_memzero(&rule, sizeof(ngx_rtmp_route_rule_t));
+
+    rule.action = some(2) ? NGX_RTMP_ROUTE_ALLOW : NGX_RTMP_ROUTE_DENY;
+    rule.kind = NGX_RTMP_ROUTE_RULE_CIDR;
+    rule.bits = 32;
+    rule.addr.family = AF_INET;
+    rule.addr.addr[0] = (u_char) some(200);
+
+    (void) ngx_rtmp_route_rule_add(table, &rule,
+                                   (n && some(2)) ? rules[some(n)].id : 0);
 }
 
 
