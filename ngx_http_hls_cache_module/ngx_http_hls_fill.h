@@ -23,6 +23,7 @@
 
 typedef struct ngx_http_hls_fill_s   ngx_http_hls_fill_t;
 typedef struct ngx_http_hls_ghost_s  ngx_http_hls_ghost_t;
+typedef struct ngx_http_hls_lone_s   ngx_http_hls_lone_t;
 
 
 /*
@@ -47,8 +48,9 @@ struct ngx_http_hls_fill_s {
                                     size_t len);
 
     /*
-     * The last call, once, whatever happens, also when the worker leaves.
-     * complete: the whole body was seen and has the announced length.
+     * The last call, once, whatever happens, also when the worker leaves; the
+     * fill is gone when it returns.  complete: the whole body was seen and has
+     * the announced length.
      */
     void                    (*end)(ngx_http_hls_fill_t *fill,
                                    ngx_uint_t complete);
@@ -56,29 +58,40 @@ struct ngx_http_hls_fill_s {
     ngx_msec_t                timeout;    /* of the whole fill, 0: none */
     ngx_str_t                 args;       /* to ask with */
     ngx_str_t                 host;       /* Host to ask with */
-    ngx_array_t              *pass;       /* of ngx_str_t: lower-case names of */
-                                          /* the viewer's headers that go on */
+    ngx_array_t              *pass;       /* of ngx_str_t: lower-case names */
+                                          /* of viewer headers to go on */
 
     /* ---- */
 
     ngx_pool_t               *pool;       /* lives until end() has returned */
     ngx_connection_t         *connection;
-    ngx_http_request_t       *parent;
-    ngx_uint_t                status;     /* of the first answer or error */
+    ngx_http_request_t       *parent;     /* NULL: nothing comes any more */
+    ngx_uint_t                status;     /* of the answer that came, or of */
+                                          /* the first error, 0: neither */
+    off_t                     length;     /* of the body, -1: not announced */
+    off_t                     received;
+
+    ngx_http_request_t       *viewer;     /* until it is started */
+    ngx_http_hls_lone_t      *lone;
+    ngx_chain_t              *out;        /* what came while it was paused */
+    ngx_queue_t               queue;
     ngx_event_t               event;
     ngx_event_t               timer;
+    unsigned                  ready:1;
     unsigned                  started:1;
     unsigned                  header_seen:1;
     unsigned                  last_seen:1;
     unsigned                  failed:1;
     unsigned                  paused:1;
-    unsigned                  ended:1;
+    unsigned                  complete:1;
+    unsigned                  timedout:1;
 };
 
 
 /*
  * A fill for r, which is in our precontent handler: its location, uri,
- * captures and variables are taken over; r may end before the fill starts.
+ * captures and variables are taken over.  It must be started or stopped
+ * before the handler returns; r may end before the fill does anything.
  * NULL: no memory or no connections, the caller passes r through.
  */
 ngx_http_hls_fill_t *ngx_http_hls_fill_create(ngx_http_request_t *r);
@@ -89,10 +102,18 @@ void ngx_http_hls_fill_start(ngx_http_hls_fill_t *fill);
 /* ends it early, from anywhere; end(complete 0) follows from the event loop */
 void ngx_http_hls_fill_stop(ngx_http_hls_fill_t *fill);
 
-/* stops and goes on reading from the origin, for a body that one reader has */
+/*
+ * Stops and goes on reading from the origin, for a body that one reader has.
+ * body() is not called while it is paused.  A pause that is longer than
+ * send_timeout of the location ends the fill.
+ */
 void ngx_http_hls_fill_pause(ngx_http_hls_fill_t *fill, ngx_uint_t pause);
 
-/* whether r is (a subrequest of) a fill or a ghost; r->ctx does not matter */
+/*
+ * Whether r is (a subrequest of) a fill or a ghost; r->ctx does not matter.
+ * The first is true (but not to be used as a fill) until the last of its
+ * subrequests has gone, that is, after end() as well.
+ */
 ngx_http_hls_fill_t *ngx_http_hls_fill_of(ngx_http_request_t *r);
 ngx_http_hls_ghost_t *ngx_http_hls_ghost_of(ngx_http_request_t *r);
 
@@ -112,9 +133,13 @@ struct ngx_http_hls_ghost_s {
     ngx_str_t                 host;
     ngx_listening_t          *listening;
     ngx_http_connection_t     hc;
+    ngx_array_t              *variables;  /* captures of server_name */
+    ngx_http_hls_lone_t      *lone;
+    ngx_queue_t               queue;
     ngx_event_t               event;
     ngx_connection_t         *connection;
     unsigned                  running:1;
+    unsigned                  freed:1;
 };
 
 /* for the uri that r was asked with, or for another one (prefetch) */
