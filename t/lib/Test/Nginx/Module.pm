@@ -1,0 +1,74 @@
+package Test::Nginx::Module;
+
+# Copyright (C) The nginx-osp authors
+
+# Builds a module that is there for tests alone, from t/modules, in the way in
+# which the modules of this tree are built, and for the same nginx.
+#
+#     my $load = test_module($t, 'ngx_http_hls_fill_test_module');
+#
+# gives the line for the configuration.  The test is skipped if the module
+# cannot be built or does not fit the nginx under test.  One that is ready is
+# taken from TEST_NGINX_TEST_MODULES.
+
+use strict;
+use warnings;
+
+use Cwd qw/ abs_path /;
+use Exporter qw/ import /;
+use File::Basename qw/ dirname /;
+use Test::More qw//;
+
+
+our @EXPORT = qw/ test_module /;
+
+
+sub test_module {
+    my ($t, $name) = @_;
+    my ($file, $line, $out);
+
+    $file = defined $ENV{TEST_NGINX_TEST_MODULES}
+        ? "$ENV{TEST_NGINX_TEST_MODULES}/$name.so" : build($name);
+
+    skip_all("no $name") unless defined $file && -e $file;
+
+    $line = "load_module $file;";
+
+    $t->write_file('module.conf', "$line\nevents {\n}\n");
+
+    $out = `$Test::Nginx::NGINX -t -p @{[$t->testdir()]}/ \\
+        -e stderr -c module.conf 2>&1`;
+
+    skip_all("$name does not fit this nginx")
+        if $out =~ /is not binary compatible|is already loaded|version .* inst/;
+
+    return $line;
+}
+
+sub build {
+    my ($name) = @_;
+    my ($root, $build, $version, $dir);
+
+    $root = abs_path(dirname(__FILE__) . '/../../../..');
+    $build = $ENV{BUILD} || "$root/build";
+
+    ($version) = `$Test::Nginx::NGINX -v 2>&1` =~ m!nginx/([\d.]+)!;
+    $dir = "test-$version-$name";
+
+    local $ENV{BUILD} = $build;
+    local $ENV{VARIANT} = $dir;
+    local $ENV{MODULE} = "$root/t/modules/$name";
+    local $ENV{STATIC} = '';
+
+    system("'$root/tools/build' >/dev/null 2>&1 </dev/null") == 0
+        or return undef;
+
+    return "$build/$dir/objs/$name.so";
+}
+
+sub skip_all {
+    Test::More::plan(skip_all => $_[0]);
+}
+
+
+1;
