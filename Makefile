@@ -13,6 +13,7 @@
 #   make unit               unit tests alone
 #   make fuzz               fuzzing, SECS=60 of each target
 #   make bench              measurements beside other relays
+#   make bench-hls          ... and beside other caches
 #   make lint               style, warnings of two compilers, static analysis
 #   make docker-test        the image of docker/, needs root
 #   make install            modules into MODULES_PATH
@@ -49,6 +50,9 @@ fuzz:		setup-fuzz
 bench:		setup-bench build
 	@bench/run $(BENCH)
 
+bench-hls:	setup-bench-hls build
+	@bench/hls $(BENCH)
+
 lint:		setup-lint
 	@tools/lint
 
@@ -74,7 +78,7 @@ clean:
 
 .DEFAULT_GOAL =	build
 
-.PHONY:		build test soak unit fuzz bench lint run docker-test install \
-		setup clean
+.PHONY:		build test soak unit fuzz bench bench-hls lint run docker-test \
+		install setup clean
 
 .NOTPARALLEL:
