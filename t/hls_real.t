@@ -170,11 +170,11 @@ cmp_ok($r->{played} - $began->{played}, '>=', $long
 
 # a request may have been in the hands of a worker that dies, and is repeated
 
-@workers = workers();
+@workers = hls_workers($t);
 $before = $b->report();
 kill('KILL', $workers[0]);
 
-ok(hls_wait(sub { @{[workers()]} == 2 }), 'another worker');
+ok(hls_wait(sub { @{[hls_workers($t)]} == 2 }), 'another worker');
 ok($b->wait(sub { $_[0]{played} > $before->{played} + ($long ? 10 : 2) }),
     'plays without a worker');
 unlike($b->errors($before), qr/fatal 1/, 'killed worker: no fatal error');
@@ -238,26 +238,7 @@ sub http_content {
 # The process that serves, of the master that the pid file names.
 
 sub origin_worker {
-    return (children($t->read_file('origin.pid') + 0))[0];
-}
-
-sub workers {
-    return children($t->read_file('nginx.pid') + 0);
-}
-
-sub children {
-    my ($parent) = @_;
-    my @found;
-
-    for (glob('/proc/[0-9]*/stat')) {
-        open(my $fh, '<', $_) or next;
-        my $line = <$fh>;
-
-        push @found, $1 if defined $line
-            && $line =~ /^(\d+) \(.*\) [^Z] $parent /;
-    }
-
-    return @found;
+    return (hls_children($t->read_file('origin.pid') + 0))[0];
 }
 
 # Segments that were asked for more than once; of two broadcasts, the numbers

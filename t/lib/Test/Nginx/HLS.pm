@@ -72,6 +72,7 @@ use Time::HiRes qw/ sleep time /;
 
 our @EXPORT = (qw/
     hls_origin hls_bytes hls_segment hls_key hls_parse hls_uris hls_wait
+    hls_memory hls_workers hls_children
 /, @Test::Nginx::HLS::Client::EXPORT, @Test::Nginx::HLS::Viewer::EXPORT);
 
 {
@@ -405,6 +406,54 @@ sub hls_uris {
 
     return join(' ', map { ($_->{discontinuity} ? '!' : '') . $_->{uri} }
         @{$p->{segments}}, @{$p->{variants}});
+}
+
+
+###############################################################################
+# nginx
+###############################################################################
+
+sub hls_children {
+    my ($parent) = @_;
+    my @found;
+
+    for (glob('/proc/[0-9]*/stat')) {
+        open(my $fh, '<', $_) or next;
+        my $line = <$fh>;
+
+        push @found, $1 if defined $line
+            && $line =~ /^(\d+) \(.*\) [^Z] $parent /;
+    }
+
+    return @found;
+}
+
+sub hls_workers {
+    my ($t) = @_;
+
+    return hls_children($t->read_file('nginx.pid') + 0);
+}
+
+# Bytes: window, pages of objects that are there; own, memory of its own that
+# the largest worker has.
+
+sub hls_memory {
+    my ($t) = @_;
+    my ($window, $own, @workers) = (0, 0, hls_workers($t));
+
+    for my $pid (@workers) {
+        open(my $fh, '<', "/proc/$pid/status") or next;
+        my ($anon) = do { local $/; <$fh> } =~ /^RssAnon:\s+(\d+)/m;
+
+        $own = $anon * 1024 if $anon * 1024 > $own;
+    }
+
+    for (glob("/proc/$workers[0]/fd/*")) {
+        next unless (readlink($_) || '') =~ m!^/memfd:!;
+        $window += (stat($_))[12] * 512;
+    }
+
+    return { window => $window, own => $own };
 }
 
 # Tries until it is true.
