@@ -25,17 +25,13 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http proxy rewrite map/);
 
-$t->without('ngx_http_hls_cache_module') if $t->can('without');
+test_module($t, 'ngx_http_hls_fill_test_module');
 
-my $module = test_module($t, 'ngx_http_hls_fill_test_module');
-
-$t->plan(56)->write_file_expand('nginx.conf', <<"EOF");
+$t->plan(56)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
 daemon off;
-
-$module
 
 events {
 }
@@ -43,14 +39,14 @@ events {
 http {
     %%TEST_GLOBALS_HTTP%%
 
-    map \$http_user_agent \$agent {
+    map $http_user_agent $agent {
         default  "agent";
         ""       "none";
     }
 
-    map \$uri \$mapped {
+    map $uri $mapped {
         default         "other";
-        ~/(?<part>\\w+)\$  "part";
+        ~/(?<part>\w+)$  "part";
     }
 
     server {
@@ -69,18 +65,18 @@ http {
         }
 
         location /args {
-            fill_test   args=\$arg_keep host=[::1]:\$arg_port;
+            fill_test   args=$arg_keep host=[::1]:$arg_port;
             proxy_pass  http://127.0.0.1:8081;
 
-            proxy_set_header  Host        \$http_host;
-            proxy_set_header  X-Host      \$host;
-            proxy_set_header  X-Uri       \$request_uri;
-            proxy_set_header  X-Line      \$request;
-            proxy_set_header  X-Args      \$args;
-            proxy_set_header  X-Addr      \$remote_addr;
-            proxy_set_header  X-Port      \$remote_port;
-            proxy_set_header  X-Protocol  \$server_protocol;
-            proxy_set_header  X-Method    \$request_method;
+            proxy_set_header  Host        $http_host;
+            proxy_set_header  X-Host      $host;
+            proxy_set_header  X-Uri       $request_uri;
+            proxy_set_header  X-Line      $request;
+            proxy_set_header  X-Args      $args;
+            proxy_set_header  X-Addr      $remote_addr;
+            proxy_set_header  X-Port      $remote_port;
+            proxy_set_header  X-Protocol  $server_protocol;
+            proxy_set_header  X-Method    $request_method;
         }
 
         location /pass {
@@ -88,36 +84,36 @@ http {
                        pass=range pass=if-none-match pass=host
                        pass=accept-encoding;
 
-            proxy_set_header  X-Cookie  \$cookie_b;
-            proxy_set_header  X-Auth    \$http_authorization;
-            proxy_set_header  X-Agent   \$agent;
-            proxy_set_header  X-Mapped  \$mapped;
-            proxy_set_header  X-Ua      \$http_user_agent;
+            proxy_set_header  X-Cookie  $cookie_b;
+            proxy_set_header  X-Auth    $http_authorization;
+            proxy_set_header  X-Agent   $agent;
+            proxy_set_header  X-Mapped  $mapped;
+            proxy_set_header  X-Ua      $http_user_agent;
 
             proxy_pass  http://127.0.0.1:8081;
         }
 
-        location ~ ^/captures/(?<first>\\w+)/(\\w+)\$ {
-            set \$own "set-\$arg_a-\$2";
+        location ~ ^/captures/(?<first>\w+)/(\w+)$ {
+            set $own "set-$arg_a-$2";
 
             fill_test;
 
-            proxy_set_header  X-First   \$first;
-            proxy_set_header  X-Second  \$2;
-            proxy_set_header  X-Own     \$own;
+            proxy_set_header  X-First   $first;
+            proxy_set_header  X-Second  $2;
+            proxy_set_header  X-Own     $own;
 
-            proxy_pass  http://127.0.0.1:8081/\$first/\$2/\$own;
+            proxy_pass  http://127.0.0.1:8081/$first/$2/$own;
         }
 
         location /break/ {
-            rewrite  ^/break/(.*)\$  /rewritten/\$1 break;
+            rewrite  ^/break/(.*)$  /rewritten/$1 break;
 
             fill_test;
             proxy_pass  http://127.0.0.1:8081/prefix/;
         }
 
         location /rewrite/ {
-            rewrite  ^/rewrite/(.*)\$  /replaced/\$1 last;
+            rewrite  ^/rewrite/(.*)$  /replaced/$1 last;
         }
     }
 }

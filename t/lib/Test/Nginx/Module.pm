@@ -5,11 +5,11 @@ package Test::Nginx::Module;
 # Builds a module that is there for tests alone, from t/modules, in the way in
 # which the modules of this tree are built, and for the same nginx.
 #
-#     my $load = test_module($t, 'ngx_http_hls_fill_test_module');
+#     test_module($t, 'ngx_http_hls_fill_test_module');
 #
-# gives the line for the configuration.  The test is skipped if the module
-# cannot be built or does not fit the nginx under test.  One that is ready is
-# taken from TEST_NGINX_TEST_MODULES.
+# puts it into %%TEST_GLOBALS%%, in place of the modules of this tree.  The
+# test is skipped if the module cannot be built or does not fit the nginx under
+# test.  One that is ready is taken from TEST_NGINX_TEST_MODULES.
 
 use strict;
 use warnings;
@@ -25,24 +25,25 @@ our @EXPORT = qw/ test_module /;
 
 sub test_module {
     my ($t, $name) = @_;
-    my ($file, $line, $out);
+    my ($file, $env, $out);
 
     $file = defined $ENV{TEST_NGINX_TEST_MODULES}
         ? "$ENV{TEST_NGINX_TEST_MODULES}/$name.so" : build($name);
 
     skip_all("no $name") unless defined $file && -e $file;
 
-    $line = "load_module $file;";
+    $env = ($ENV{TEST_NGINX_GLOBALS} || '') . "\nload_module $file;";
 
-    $t->write_file('module.conf', "$line\nevents {\n}\n");
+    $t->write_file('module.conf', "$env\nevents {\n}\n");
 
     $out = `$Test::Nginx::NGINX -t -p @{[$t->testdir()]}/ \\
         -e stderr -c module.conf 2>&1`;
 
     skip_all("$name does not fit this nginx")
-        if $out =~ /is not binary compatible|is already loaded|version .* inst/;
+        if $out =~ /is not binary compatible|is already loaded|: version /;
 
-    return $line;
+    $ENV{TEST_NGINX_GLOBALS} = $env;
+    delete $t->{_test_globals};
 }
 
 sub build {
