@@ -56,7 +56,7 @@ ngx_http_hls_fill_create(ngx_http_request_t *r)
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
     lone = ngx_http_hls_lone_create(r->connection->listening,
-                                    r->http_connection, cscf->ctx);
+                                    r->main->http_connection, cscf->ctx);
     if (lone == NULL) {
         ngx_destroy_pool(pool);
         return NULL;

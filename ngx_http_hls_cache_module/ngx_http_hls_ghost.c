@@ -72,7 +72,7 @@ ngx_http_hls_ghost_create(ngx_http_request_t *r, ngx_str_t *uri)
 
     ghost->pool = pool;
     ghost->listening = r->connection->listening;
-    ghost->hc.addr_conf = r->http_connection->addr_conf;
+    ghost->hc.addr_conf = r->main->http_connection->addr_conf;
     ghost->hc.conf_ctx = cscf->ctx;
 
     ghost->event.handler = ngx_http_hls_ghost_event_handler;
