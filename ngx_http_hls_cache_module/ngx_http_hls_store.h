@@ -48,6 +48,11 @@
 #define NGX_HTTP_HLS_STORE_FILLING   4   /* nothing yet, somebody fills it */
 #define NGX_HTTP_HLS_STORE_CLAIMED   5   /* the caller is to fill it now */
 
+/* what to do if it is not there, or too old */
+
+#define NGX_HTTP_HLS_STORE_CLAIM     1   /* claim it, unless it is FRESH */
+#define NGX_HTTP_HLS_STORE_REFRESH   2   /* claim it even so */
+
 /* state of a body */
 
 #define NGX_HTTP_HLS_BODY_FILLING    1
@@ -78,7 +83,8 @@ typedef struct {
 
     /* set while the lock is held, seen to once it is released */
 
-    ngx_uint_t                   nwake;
+    uint64_t                     wake;       /* slots modulo 64 */
+    unsigned                     punch:1;
     unsigned                     log_full:1;
     unsigned                     log_rebuilt:1;
 } ngx_http_hls_store_t;
@@ -128,6 +134,7 @@ typedef struct {
     uint32_t                     entry;      /* cell, and what tells a */
     uint32_t                     seq;        /* reused cell from this one */
     uint32_t                     fill;       /* number of the fill, 0: none */
+    uint32_t                     stream;     /* cell of its stream, 0: none */
     ngx_uint_t                   kind;       /* the caller's, at creation */
     ngx_uint_t                   status;     /* FRESH without a body: 404 */
     ngx_http_hls_times_t         times;
@@ -225,12 +232,14 @@ void ngx_http_hls_store_key(ngx_http_hls_store_t *store,
     ngx_http_hls_key_t *key);
 
 /*
- * Looks a key up.  With claim set, an entry that is not FRESH and is not being
- * filled is made, if need be, and CLAIMED for this process: the caller must
- * end the fill by done(), fail() or abandon().  The stale body, if there is
- * one that is still kept, is then referenced in found->body.  count: a
- * viewer's look-up, which sets the time of last use and counts a hit or a
- * miss.  NGX_OK; NGX_BUSY: no room (counted as passed).
+ * Looks a key up.  With claim (NGX_HTTP_HLS_STORE_CLAIM), an entry that is not
+ * FRESH and is not being filled is made, if need be, and CLAIMED for this
+ * process: the caller must end the fill by done(), fail() or abandon().  With
+ * NGX_HTTP_HLS_STORE_REFRESH that goes for a FRESH one, too.  The old body, if
+ * there is one that is still kept, is then referenced in found->body.  count:
+ * a viewer's look-up, which sets the time of last use and counts a hit or a
+ * miss.  NGX_OK; NGX_BUSY: no room (counted as passed), or a process without
+ * a slot.
  * kind is kept with a new entry.  stream: the cell of the stream that a new
  * entry belongs to, or 0.
  */
@@ -309,7 +318,7 @@ void ngx_http_hls_store_abandon(ngx_http_hls_store_t *store,
 
 /*
  * Sets the times of the entry of that key, if there is one: a playlist says
- * how long its segments live.  keep_data: times->data is not taken.
+ * how long its segments live.  changed 0 and keep_data: these are not taken.
  * NGX_DECLINED: there is none.
  */
 ngx_int_t ngx_http_hls_store_touch(ngx_http_hls_store_t *store,
@@ -318,7 +327,8 @@ ngx_int_t ngx_http_hls_store_touch(ngx_http_hls_store_t *store,
 
 /*
  * Makes an entry without a body and without a status, so that lookup() tells
- * its stream and data; or updates times and stream of the one there is.
+ * its stream and data; or updates times (changed unless 0) and stream of the
+ * one there is, and forgets its status.  NGX_BUSY: no room.
  */
 ngx_int_t ngx_http_hls_store_note(ngx_http_hls_store_t *store,
     ngx_http_hls_key_t *key, ngx_uint_t kind, uint32_t stream,
