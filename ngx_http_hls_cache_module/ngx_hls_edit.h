@@ -36,26 +36,28 @@
 #define NGX_HLS_STATE_SET        0x01 /* there was a playlist */
 #define NGX_HLS_STATE_MASTER     0x02
 #define NGX_HLS_STATE_ENDED      0x04 /* the origin's had ENDLIST */
-#define NGX_HLS_STATE_CUT        0x08 /* segments of an EVENT have left it */
+#define NGX_HLS_STATE_JOINED     0x08 /* this run is not the first */
+#define NGX_HLS_STATE_CUT        0x10 /* an EVENT playlist has lost some */
 
 
 /*
- * What is kept of a playlist beside the one that is served; plain data in
+ * What is kept of a playlist beside the one that is served: plain data in
  * shared memory, all zero at first, at most 64 bytes.  It goes with the body
  * it was returned with.
  */
 
 typedef struct {
     int64_t              offset;      /* served number - origin's number */
-    int64_t              discontinuity;  /* the same for discontinuities */
+    int64_t              doffset;     /* the same of discontinuities */
+    uint64_t             dlast;       /* served, of the last segment */
     uint64_t             hash;        /* of the origin's last body */
-    uint64_t             first;       /* the origin's numbers: of the first */
-    uint64_t             next;        /* segment, and behind the last one */
-    uint64_t             joint;       /* served number the run began with */
+    uint64_t             next;        /* origin's number behind the last one */
+    uint32_t             count;       /* so many segments were listed */
+    uint32_t             run;         /* and are behind the joint */
     uint32_t             generation;
     uint32_t             uri;         /* hash of the last segment's or part's */
-    uint32_t             window;      /* ms, served when the run began */
-    uint16_t             target;      /* s, least that may be served */
+    uint32_t             window;      /* ms, at most, with old segments */
+    uint16_t             target;      /* s, at least, behind a joint */
     uint16_t             flags;
 } ngx_hls_state_t;
 

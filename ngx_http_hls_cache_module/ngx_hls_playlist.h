@@ -26,7 +26,7 @@
 
 /* sequence numbers stay below, so that offsets can be added */
 
-#define NGX_HLS_MAX_SEQUENCE      ((uint64_t) 1 << 61)
+#define NGX_HLS_MAX_SEQUENCE      ((uint64_t) 1 << 60)
 
 /* a duration, s */
 
@@ -147,6 +147,9 @@ ngx_int_t ngx_hls_playlist_parse(u_char *p, u_char *end,
 /* the same, line by line */
 ngx_int_t ngx_hls_playlist_walk(u_char *p, u_char *end,
     ngx_hls_playlist_t *playlist, ngx_hls_line_pt handler, void *data);
+
+/* splits off one line and tells its tag; checks nothing, line->uri is NULL */
+void ngx_hls_playlist_line(u_char *p, u_char *end, ngx_hls_line_t *line);
 
 /*
  * An attribute in the value of a line; quotes are taken off, and value points

@@ -69,12 +69,12 @@ ngx_int_t ngx_hls_uri_resolve(ngx_pool_t *pool, ngx_str_t *base,
     ngx_str_t *uri, ngx_hls_ref_t *ref);
 
 /*
- * The same split without resolving: where path, arguments and fragment begin
- * in uri; len of the scheme and host in front of the path, 0: none.
- * NGX_DECLINED as above, but for dots and escapes.
+ * Its parts as they are written: ref->path is neither resolved nor decoded and
+ * may be empty, ref->own is not set.  prefix: length of scheme and host in
+ * front of the path; rest: what follows the path, "?..." and "#...".
  */
-ngx_int_t ngx_hls_uri_split(ngx_str_t *uri, ngx_hls_ref_t *ref,
-    size_t *prefix, ngx_str_t *path, ngx_str_t *args, ngx_str_t *fragment);
+ngx_int_t ngx_hls_uri_split(ngx_pool_t *pool, ngx_str_t *uri,
+    ngx_hls_ref_t *ref, size_t *prefix, ngx_str_t *rest);
 
 /* whether path lies in the directory of base or below; both as r->uri */
 ngx_uint_t ngx_hls_uri_own(ngx_str_t *base, ngx_str_t *path);
