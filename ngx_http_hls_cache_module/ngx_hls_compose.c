@@ -512,7 +512,7 @@ ngx_hls_compose_uri(ngx_hls_compose_t *c, ngx_hls_line_t *line,
     rc = NGX_OK;
 
     if (ctx->mapped || ctx->list.strange) {
-        rc = ngx_hls_edit_map(edit, &uri->uri, session, &text);
+        rc = ngx_hls_compare_map(edit, &uri->uri, session, &text);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;

@@ -447,7 +447,7 @@ ngx_hls_edit_map_list(ngx_hls_edit_ctx_t *ctx)
         uri.data = entry[i].uri;
         uri.len = entry[i].uri_len;
 
-        rc = ngx_hls_edit_map(edit, &uri, edit->session, &mapped);
+        rc = ngx_hls_compare_map(edit, &uri, edit->session, &mapped);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;

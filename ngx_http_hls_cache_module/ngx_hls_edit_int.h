@@ -78,6 +78,13 @@ ngx_uint_t ngx_hls_compare_returns(ngx_hls_edit_ctx_t *ctx, int64_t lo,
 /* of the name alone, which is the same however the URI is written */
 uint32_t ngx_hls_compare_hash(u_char *p, size_t len);
 
+/*
+ * A URI as viewers see it, but for the generation.  NGX_OK: a path of ours;
+ * NGX_DECLINED: it stays as it is; NGX_ERROR.
+ */
+ngx_int_t ngx_hls_compare_map(ngx_hls_edit_t *edit, ngx_str_t *uri,
+    ngx_uint_t session, ngx_str_t *mapped);
+
 
 /* ngx_hls_compose.c */
 
@@ -86,16 +93,5 @@ ngx_int_t ngx_hls_compose(ngx_hls_edit_ctx_t *ctx);
 
 /* a copy of body with ENDLIST at its end */
 ngx_int_t ngx_hls_compose_endlist(ngx_pool_t *pool, ngx_str_t *body);
-
-
-/* ngx_hls_edit_uri.c */
-
-/*
- * A URI as viewers see it, but for the generation.  NGX_OK: a path of ours;
- * NGX_DECLINED: it stays as it is; NGX_ERROR.
- */
-ngx_int_t ngx_hls_edit_map(ngx_hls_edit_t *edit, ngx_str_t *uri,
-    ngx_uint_t session, ngx_str_t *mapped);
-
 
 #endif /* _NGX_HLS_EDIT_INT_H_INCLUDED_ */
