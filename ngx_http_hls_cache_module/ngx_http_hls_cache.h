@@ -14,9 +14,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include <nginx.h>
 #include "ngx_rtmp_route.h"
 #include "ngx_http_hls_store.h"
 #include "ngx_http_hls_fill.h"
+#include "ngx_http_hls_policy.h"
 
 
 /* kinds of objects, by the path and by what the playlist said of it */
@@ -25,7 +27,7 @@
 #define NGX_HTTP_HLS_MANIFEST        2    /* .mpd */
 #define NGX_HTTP_HLS_SEGMENT         3    /* .ts .m4s .mp4 .aac .vtt ... */
 #define NGX_HTTP_HLS_KEY             4    /* .key, or named by EXT-X-KEY */
-#define NGX_HTTP_HLS_OTHER           5
+#define NGX_HTTP_HLS_OTHER           5    /* passes, unless a list names it */
 
 /* $hls_cache_status */
 
@@ -37,20 +39,47 @@
 #define NGX_HTTP_HLS_UPDATING        5
 #define NGX_HTTP_HLS_BYPASS          6
 
+/*
+ * Status that a fill leaves by ngx_http_hls_store_fail() where it found that
+ * the cache is no help: until then requests pass.  So does any below 300.
+ */
+#define NGX_HTTP_HLS_PASS            1
+
+/* hls_cache_valid: what a time is for, where no status code is given */
+
+#define NGX_HTTP_HLS_VALID_ANY       0
+#define NGX_HTTP_HLS_VALID_PLAYLIST  1
+#define NGX_HTTP_HLS_VALID_SEGMENT   2
+#define NGX_HTTP_HLS_VALID_KEY       3
+
+/* what a wait has in its place while its turn comes */
+#define NGX_HTTP_HLS_NO_WATCH        ((ngx_http_hls_watch_t *) -1)
+
+/* "0123456789abcdef..." in quotes, at most */
+#define NGX_HTTP_HLS_ETAG_LEN        40
+
 
 typedef struct {
     ngx_str_t                   name;
     size_t                      size;
     ngx_http_hls_store_t        store;
     ngx_shm_zone_t             *shm_zone;
-    ngx_queue_t                 waits;     /* of ngx_http_hls_ctx_t */
-    ngx_queue_t                 refreshes; /* of this process */
-    ngx_uint_t                  nfills;    /* of this process */
+    ngx_http_hls_window_t      *window;    /* held by the cycle's pool */
+    ngx_cycle_t                *cycle;
+    u_char                     *file;      /* where it was named first */
+    ngx_uint_t                  line;
+
+    /* of this process */
+
+    ngx_queue_t                 watches;   /* of ngx_http_hls_watch_t */
+    ngx_queue_t                 refreshes;
+    ngx_uint_t                  nfills;
 } ngx_http_hls_zone_t;
 
 
 typedef struct {
-    ngx_array_t                 zones;     /* ngx_http_hls_zone_t * */
+    ngx_array_t                 zones;     /* of ngx_http_hls_zone_t * */
+    ngx_array_t                 checks;    /* of void **: loc_conf */
 } ngx_http_hls_main_conf_t;
 
 
@@ -61,16 +90,20 @@ typedef struct {
 
 
 typedef struct {
+    ngx_uint_t                  status;    /* a code, or ..._VALID_* */
+    ngx_msec_t                  valid;
+} ngx_http_hls_valid_t;
+
+
+typedef struct {
     ngx_http_hls_zone_t        *zone;      /* NULL: off */
     ngx_rtmp_route_t           *route;     /* of rtmp_route in it, or NULL */
+    ngx_http_hls_srv_conf_t    *server;
 
-    ngx_array_t                *valid;     /* hls_cache_valid */
-    ngx_msec_t                  valid_playlist;  /* 0: by the playlist */
-    ngx_msec_t                  valid_segment;
-    ngx_msec_t                  valid_error;
-    ngx_uint_t                  use_stale; /* bits */
+    ngx_array_t                *valid;     /* of ngx_http_hls_valid_t */
+    ngx_uint_t                  use_stale; /* NGX_HTTP_UPSTREAM_FT_* */
     ngx_http_complex_value_t   *key;
-    ngx_array_t                *args;      /* of ngx_str_t */
+    ngx_array_t                *args;      /* of ngx_str_t, or NULL */
     ngx_array_t                *session_args;
     ngx_array_t                *variants;
     ngx_uint_t                  prefetch;
@@ -82,6 +115,11 @@ typedef struct {
     ngx_array_t                *bypass;
     ngx_array_t                *pass_header;
     ngx_flag_t                  honor_headers;
+
+    unsigned                    own:1;     /* hls_cache stands in it */
+    unsigned                    cors_any:1;
+    unsigned                    pass_cookie:1;
+    unsigned                    pass_authorization:1;
 } ngx_http_hls_loc_conf_t;
 
 
@@ -94,36 +132,60 @@ typedef struct {
     ngx_str_t                   host;      /* Host of fills */
     ngx_str_t                   path;
     ngx_str_t                   args;      /* that are in the key */
-    ngx_str_t                   stream;    /* its name, or empty */
+    ngx_str_t                   stream;    /* ngx_http_hls_target_stream() */
     ngx_str_t                   session;   /* name of the session argument */
+    ngx_str_t                   directives;    /* "_HLS_msn=7&_HLS_part=1" */
+    uint64_t                    msn;       /* if there are directives */
     ngx_uint_t                  generation;/* ?g= */
+    unsigned                    has_msn:1;
 } ngx_http_hls_target_t;
+
+
+typedef struct ngx_http_hls_ctx_s    ngx_http_hls_ctx_t;
+typedef struct ngx_http_hls_watch_s  ngx_http_hls_watch_t;
+typedef struct ngx_http_hls_sender_s ngx_http_hls_sender_t;
+
+typedef void (*ngx_http_hls_wait_pt)(ngx_http_hls_ctx_t *ctx);
+
+
+/* what a viewer that waits needs; made when he waits for the first time */
+
+typedef struct {
+    ngx_queue_t                 queue;     /* in watch->waits */
+    ngx_http_hls_ctx_t         *ctx;
+    ngx_http_hls_watch_t       *watch;     /* NULL: it does not wait */
+    ngx_http_hls_wait_pt        handler;
+    ngx_event_t                 timer;
+    ngx_msec_t                  start;     /* of the first wait */
+} ngx_http_hls_wait_t;
 
 
 /* a viewer's request, from the lookup to the last byte */
 
-typedef struct {
-    ngx_queue_t                 queue;     /* in zone->waits */
+struct ngx_http_hls_ctx_s {
     ngx_http_request_t         *request;
+    ngx_http_hls_loc_conf_t    *conf;
     ngx_http_hls_zone_t        *zone;
     ngx_http_hls_target_t       target;
-    ngx_http_hls_found_t        found;
+    ngx_http_hls_found_t        found;     /* its body is referenced */
     ngx_uint_t                  status;    /* NGX_HTTP_HLS_HIT ... */
-    off_t                       sent;      /* of a body that is filled yet */
-    ngx_event_t                 timer;
-    unsigned                    waiting:1;
-    unsigned                    streaming:1;
-    unsigned                    head_only:1;
-} ngx_http_hls_ctx_t;
+    ngx_uint_t                  claims;
+    ngx_http_hls_wait_t        *wait;
+    ngx_http_hls_sender_t      *sender;
+    time_t                      age;       /* -1: not from the cache */
+    unsigned                    pass:1;    /* on to the next handler */
+    unsigned                    special:1; /* a key that a list has made */
+    unsigned                    timedout:1;
+};
 
 
 /* what the store keeps in front of a body; packed into bytes by _head.c */
 
 typedef struct {
     ngx_str_t                   type;      /* Content-Type */
-    ngx_str_t                   etag;
+    ngx_str_t                   etag;      /* empty until it is known */
     ngx_str_t                   etag_gzip;
-    time_t                      modified;
+    time_t                      modified;  /* -1: unknown */
     off_t                       len;       /* of the plain body, -1: unknown */
     off_t                       gzip;      /* offset of the gzip form, 0: none */
     off_t                       gzip_len;
@@ -137,10 +199,35 @@ typedef struct {
 ngx_int_t ngx_http_hls_target(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target);
 
-/* the key of another path beside a target: a URI that its playlist names */
+/* target->key becomes that with its generation, or with its directives */
+ngx_int_t ngx_http_hls_target_generation(ngx_pool_t *pool,
+    ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target,
+    ngx_http_hls_key_t *key);
+ngx_int_t ngx_http_hls_target_directives(ngx_pool_t *pool,
+    ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target,
+    ngx_http_hls_key_t *key);
+
+/*
+ * The key of another path beside a target: a URI that its playlist names.
+ * path is decoded and normalised, args are raw; *kind is set.  NGX_DECLINED:
+ * it has none (hls_cache_key, or it is too long).
+ */
 ngx_int_t ngx_http_hls_target_key(ngx_pool_t *pool,
-    ngx_http_hls_zone_t *zone, ngx_http_hls_target_t *target,
-    ngx_str_t *path, ngx_str_t *args, ngx_http_hls_key_t *key);
+    ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target,
+    ngx_str_t *path, ngx_str_t *args, ngx_http_hls_key_t *key,
+    ngx_uint_t *kind);
+
+/* sets target->stream, the name in lists: as the table has it, or the path */
+ngx_int_t ngx_http_hls_target_stream(ngx_http_request_t *r,
+    ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target);
+
+/* whether a path with that ending may be an endless body of a live stream */
+ngx_uint_t ngx_http_hls_target_endless(ngx_http_request_t *r,
+    ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target);
+
+
+/* ngx_http_hls_type.c: Content-Type of a path; empty: its ending says nothing */
+void ngx_http_hls_type(ngx_str_t *path, ngx_str_t *type);
 
 
 /* ngx_http_hls_head.c */
@@ -150,37 +237,94 @@ ngx_int_t ngx_http_hls_head_pack(ngx_pool_t *pool,
 ngx_int_t ngx_http_hls_head_unpack(u_char *data, size_t len,
     ngx_http_hls_head_t *head);
 
+/* sets the etag of a packed head, before the body is done */
+void ngx_http_hls_head_etag(u_char *data, size_t len, ngx_str_t *etag);
+
 
 /*
  * ngx_http_hls_object.c: the fill of an object that ctx->found has CLAIMED,
  * for a viewer or a ghost; parses, edits and stores what comes.  NGX_OK: it
  * runs; NGX_DECLINED: it cannot, the claim was given back, pass r through.
+ * ctx->found.body stays the viewer's.
  */
 ngx_int_t ngx_http_hls_object_fill(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *conf, ngx_http_hls_ctx_t *ctx);
 
+/*
+ * Whether target's LL-HLS directives may be asked for: found is the playlist
+ * without them, which announces them, and the values are sane.
+ */
+ngx_uint_t ngx_http_hls_object_announced(ngx_http_hls_target_t *target,
+    ngx_http_hls_found_t *found);
 
-/* ngx_http_hls_wait.c: viewers that wait for a fill, in this process */
 
+/*
+ * ngx_http_hls_handler.c: the viewer's request.  get_ctx finds the context
+ * also after a redirect has cleared r->ctx, create_ctx makes an empty one.
+ */
+ngx_int_t ngx_http_hls_handler(ngx_http_request_t *r);
+ngx_http_hls_ctx_t *ngx_http_hls_get_ctx(ngx_http_request_t *r);
+
+
+/*
+ * ngx_http_hls_wait.c: viewers that wait for a fill, in this process.  The
+ * handler is called from the event loop once there is more than found.body
+ * has now, or after timeout (ctx->timedout is set then).  NGX_OK: it waits;
+ * NGX_DECLINED: there is more already; NGX_ERROR.
+ */
 ngx_int_t ngx_http_hls_wait(ngx_http_hls_ctx_t *ctx,
-    void (*handler)(ngx_http_hls_ctx_t *ctx));
+    ngx_http_hls_wait_pt handler, ngx_msec_t timeout);
 void ngx_http_hls_wait_cancel(ngx_http_hls_ctx_t *ctx);
 void ngx_http_hls_woken(void);
 
 
-/* ngx_http_hls_send.c: answers from a body, whole or while it is filled */
-
+/*
+ * ngx_http_hls_send.c: answers from a body, whole or while it is filled.  As
+ * a phase handler returns; NGX_AGAIN: wait for the rest of the body first.
+ */
 ngx_int_t ngx_http_hls_send(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx);
+
+/* adds a header to the answer; value must live as long as the request */
+ngx_table_elt_t *ngx_http_hls_send_add(ngx_http_request_t *r, const char *key,
+    size_t key_len, u_char *value, size_t len);
+ngx_int_t ngx_http_hls_send_control(ngx_http_request_t *r, const char *value,
+    size_t len);
 
 
 /* ngx_http_hls_cors.c */
 
-ngx_int_t ngx_http_hls_cors_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_hls_cors_handler(ngx_http_request_t *r);
+void ngx_http_hls_cors_init(void);
 
 
 /* ngx_http_hls_variables.c */
 
 ngx_int_t ngx_http_hls_add_variables(ngx_conf_t *cf);
+
+
+/* ngx_http_hls_zone.c */
+
+char *ngx_http_hls_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_http_hls_zone_t *ngx_http_hls_zone_get(ngx_conf_t *cf, ngx_str_t *name);
+ngx_int_t ngx_http_hls_zones_check(ngx_conf_t *cf);
+
+
+/* ngx_http_hls_directives.c */
+
+extern ngx_array_t  ngx_http_hls_default_session;
+
+char *ngx_http_hls_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hls_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hls_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hls_headers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hls_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hls_endlist(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hls_prefetch(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_hls_check(ngx_conf_t *cf);
+
+/* hls_cache_valid of that kind and status, 0: not set */
+ngx_msec_t ngx_http_hls_valid_time(ngx_http_hls_loc_conf_t *conf,
+    ngx_uint_t kind, ngx_uint_t status);
 
 
 extern ngx_module_t  ngx_http_hls_cache_module;
