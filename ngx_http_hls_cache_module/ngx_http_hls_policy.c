@@ -47,7 +47,12 @@ ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
     }
 
     if (in->endlist) {
-        ttl->next = in->now + NGX_HTTP_HLS_ENDED;
+
+        /* it is served for as long as that, whatever becomes of the origin */
+
+        ttl->next = in->now + (in->vod ? NGX_HTTP_HLS_ENDED
+                                       : NGX_HTTP_HLS_ENDED_LIVE);
+        ttl->usable = in->now + NGX_HTTP_HLS_ENDED;
         goto done;
     }
 
@@ -190,7 +195,7 @@ ngx_http_hls_policy_fail(ngx_http_hls_policy_fail_t *in,
 ngx_msec_t
 ngx_http_hls_policy_delay(ngx_uint_t tries)
 {
-    return (ngx_msec_t) NGX_HTTP_HLS_POLL_MIN << ngx_min(tries, 3);
+    return (ngx_msec_t) NGX_HTTP_HLS_POLL_MIN << (2 * ngx_min(tries, 2));
 }
 
 

@@ -19,7 +19,7 @@
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_HLS_SESSION_LEN   40
+#define NGX_HTTP_HLS_SESSION_LEN   32
 
 #define NGX_HTTP_HLS_TARGET        2000      /* a playlist that names none */
 #define NGX_HTTP_HLS_MASTER        5000
@@ -27,6 +27,7 @@
 #define NGX_HTTP_HLS_TTL_MAX       30000
 #define NGX_HTTP_HLS_POLL_MIN      100
 #define NGX_HTTP_HLS_ENDED         3600000   /* with ENDLIST */
+#define NGX_HTTP_HLS_ENDED_LIVE    10000     /* may begin again any time */
 #define NGX_HTTP_HLS_KEPT          600000    /* not served, for continuity */
 #define NGX_HTTP_HLS_LIFE          60000     /* of a segment nobody lists */
 #define NGX_HTTP_HLS_LIFE_MIN      10000
@@ -35,7 +36,7 @@
 #define NGX_HTTP_HLS_UNCACHEABLE   60000
 #define NGX_HTTP_HLS_TOO_LARGE     600000
 #define NGX_HTTP_HLS_REDIRECT      1000
-#define NGX_HTTP_HLS_TRIES         5         /* of what is listed and 404 */
+#define NGX_HTTP_HLS_TRIES         2         /* more, of what is listed, 404 */
 #define NGX_HTTP_HLS_AHEAD         2         /* _HLS_msn after the next one */
 
 /* ngx_http_hls_data_t.flags */
@@ -48,7 +49,7 @@
 #define NGX_HTTP_HLS_SKIP          0x0020
 #define NGX_HTTP_HLS_FIXED         0x0040    /* hls_cache_valid decides */
 #define NGX_HTTP_HLS_NOTED         0x0080    /* u.note is set */
-#define NGX_HTTP_HLS_SESSION       0x0100    /* u.session is set */
+#define NGX_HTTP_HLS_SESSION       0x0100    /* u.list.session is set */
 
 /* what to do with what was found */
 
@@ -78,12 +79,15 @@ typedef struct {
     uint16_t       error;        /* the answer once it is not usable */
     uint16_t       flags;
     uint8_t        tries;
-    uint8_t        spare;
-
+    uint8_t        session_arg;  /* its name: in hls_cache_session_args, */
+                                 /* the first is 1 */
     union {
-        u_char     session[NGX_HTTP_HLS_SESSION_LEN];
-                                 /* of a playlist: the value of its session */
-                                 /* argument, ends with 0 */
+        struct {
+            uint64_t   last;     /* the newest segment, as viewers see it */
+            u_char     session[NGX_HTTP_HLS_SESSION_LEN];
+                                 /* value of the session argument, and 0 */
+        } list;                  /* of a playlist */
+
         struct {
             uint64_t   owner[2]; /* hash of the key of the playlist */
             uint32_t   generation;
@@ -103,6 +107,7 @@ typedef struct {
     ngx_msec_t     valid;        /* hls_cache_valid, 0: not set */
     unsigned       master:1;
     unsigned       endlist:1;
+    unsigned       vod:1;
 } ngx_http_hls_policy_list_t;
 
 

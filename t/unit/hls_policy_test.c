@@ -21,7 +21,7 @@ typedef struct {
     ngx_msec_t       period;
     ngx_msec_t       update;
     ngx_msec_t       valid;
-    ngx_uint_t       flags;         /* 1: master, 2: ENDLIST */
+    ngx_uint_t       flags;         /* 1: master, 2: ENDLIST, 4: VOD */
     ngx_msec_t       since;         /* the change */
     ngx_msec_t       next;          /* after now */
     ngx_uint_t       predicted;
@@ -98,11 +98,12 @@ static test_list_t  lists[] = {
     /* the others */
 
     { 4000, 4000, 0, 0, 1, 5000, 5000, 0 },
-    { 4000, 4000, 0, 0, 2, 5000, 3600000, 0 },
+    { 4000, 4000, 0, 0, 2, 5000, 10000, 0 },
+    { 4000, 4000, 0, 0, 6, 5000, 3600000, 0 },
     { 0, 0, 2000, 0, 0, 5000, 2000, 0 },
     { 0, 0, 10, 0, 0, 5000, 200, 0 },
     { 0, 0, 90000, 0, 0, 5000, 30000, 0 },
-    { 0, 0, 2000, 0, 2, 5000, 3600000, 0 },
+    { 0, 0, 2000, 0, 6, 5000, 3600000, 0 },
 
     /* hls_cache_valid */
 
@@ -143,10 +144,8 @@ static test_fail_t  fails[] = {
     /* listed by the playlist */
 
     { 404, LISTED, 0, NGX_HTTP_HLS_FAILED_RETRY, 0, 100 },
-    { 404, LISTED, 1, NGX_HTTP_HLS_FAILED_RETRY, 0, 200 },
-    { 403, LISTED, 2, NGX_HTTP_HLS_FAILED_RETRY, 0, 400 },
-    { 410, LISTED, 4, NGX_HTTP_HLS_FAILED_RETRY, 0, 800 },
-    { 404, LISTED, 5, NGX_HTTP_HLS_FAILED_ERROR, 503, 250 },
+    { 403, LISTED, 1, NGX_HTTP_HLS_FAILED_RETRY, 0, 400 },
+    { 410, LISTED, 2, NGX_HTTP_HLS_FAILED_ERROR, 503, 250 },
 };
 
 
@@ -237,6 +236,7 @@ test_list(void)
         in.valid = list->valid;
         in.master = (list->flags & 1) ? 1 : 0;
         in.endlist = (list->flags & 2) ? 1 : 0;
+        in.vod = (list->flags & 4) ? 1 : 0;
 
         ngx_http_hls_policy_list(&in, &ttl);
 

@@ -1,0 +1,426 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * What a playlist lists is told to the store before viewers can ask for it:
+ * whose it is, how long it lives, and what kind of thing it is.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_http_hls_object.h"
+
+
+static ngx_int_t ngx_http_hls_notes_handler(void *data, ngx_hls_uri_t *uri);
+static ngx_int_t ngx_http_hls_notes_key(ngx_http_hls_object_t *obj,
+    ngx_str_t *dir, ngx_http_hls_key_t *key);
+static void ngx_http_hls_notes_up(ngx_str_t *dir);
+static void ngx_http_hls_note(ngx_http_hls_object_t *obj, ngx_hls_uri_t *uri,
+    ngx_http_hls_times_t *times);
+static ngx_uint_t ngx_http_hls_note_claimed(ngx_http_hls_object_t *obj,
+    ngx_http_hls_key_t *key, ngx_http_hls_found_t *found);
+
+
+/* the newest of those that were not listed before */
+
+ngx_int_t
+ngx_http_hls_notes_find(ngx_http_hls_object_t *obj)
+{
+    ngx_int_t             rc;
+    ngx_str_t            *body;
+    ngx_hls_playlist_t    playlist;
+    ngx_http_hls_list_t  *list;
+
+    list = obj->list;
+    body = &list->body;
+
+    if (obj->conf->key) {
+        return NGX_OK;
+    }
+
+    list->cell = ngx_http_hls_store_stream(&obj->zone->store,
+                                           &obj->target.stream);
+
+    if (list->edit.playlist.master) {
+        ngx_http_hls_session_note(obj, body);
+        return NGX_OK;
+    }
+
+    /* so many are looked at that there is room for all that is new */
+
+    if (list->edit.playlist.segments > NGX_HTTP_HLS_NOTES) {
+        list->first = list->edit.playlist.sequence
+                      + list->edit.playlist.segments - NGX_HTTP_HLS_NOTES;
+    }
+
+    if (list->first < list->edit.fresh) {
+        list->first = list->edit.fresh;
+    }
+
+    rc = ngx_hls_playlist_parse(body->data, body->data + body->len, &playlist,
+                                ngx_http_hls_notes_handler, obj);
+
+    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_hls_notes_handler(void *data, ngx_hls_uri_t *uri)
+{
+    ngx_http_hls_object_t *obj = data;
+
+    ngx_hls_uri_t        *u;
+    ngx_http_hls_list_t  *list;
+
+    list = obj->list;
+
+    switch (uri->type) {
+
+    case NGX_HLS_URI_SEGMENT:
+    case NGX_HLS_URI_PART:
+    case NGX_HLS_URI_MAP:
+    case NGX_HLS_URI_KEY:
+
+        if (uri->sequence < list->first || uri->gap) {
+            return NGX_OK;
+        }
+
+        break;
+
+    case NGX_HLS_URI_HINT:
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    /* byte ranges of one file, and what is named before each segment */
+
+    u = list->uris.elts;
+
+    if (list->uris.nelts
+        && u[list->uris.nelts - 1].uri.len == uri->uri.len
+        && ngx_memcmp(u[list->uris.nelts - 1].uri.data, uri->uri.data,
+                      uri->uri.len)
+           == 0)
+    {
+        return NGX_OK;
+    }
+
+    u = ngx_array_push(&list->uris);
+    if (u == NULL) {
+        return NGX_ERROR;
+    }
+
+    *u = *uri;
+
+    return NGX_OK;
+}
+
+
+/*
+ * A manifest names its segments by templates, so that it is the directory
+ * that is noted
+ */
+
+void
+ngx_http_hls_notes_directory(ngx_http_hls_object_t *obj)
+{
+    ngx_str_t              dir;
+    ngx_http_hls_key_t     key;
+    ngx_http_hls_list_t   *list;
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_times_t   times;
+
+    list = obj->list;
+
+    if (obj->conf->key || list->life == 0) {
+        return;
+    }
+
+    dir = obj->target.path;
+    ngx_http_hls_notes_up(&dir);
+
+    if (ngx_http_hls_notes_key(obj, &dir, &key) != NGX_OK) {
+        return;
+    }
+
+    ngx_memzero(&times, sizeof(ngx_http_hls_times_t));
+
+    times.fresh = ngx_current_msec + NGX_HTTP_HLS_LIFE;
+    times.stale = times.fresh;
+
+    data = ngx_http_hls_object_data(&times);
+
+    data->target = (uint32_t) list->life;
+    data->u.note.owner[0] = obj->target.key.hash[0];
+    data->u.note.owner[1] = obj->target.key.hash[1];
+
+    (void) ngx_http_hls_store_note(&obj->zone->store, &key,
+                                   NGX_HTTP_HLS_OTHER, list->cell, &times);
+}
+
+
+ngx_int_t
+ngx_http_hls_notes_parent(ngx_http_hls_object_t *obj,
+    ngx_http_hls_times_t *times)
+{
+    ngx_str_t              dir;
+    ngx_uint_t             n;
+    ngx_http_hls_key_t     key;
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_found_t   found;
+    ngx_http_hls_store_t  *store;
+
+    if (obj->conf->key) {
+        return NGX_DECLINED;
+    }
+
+    store = &obj->zone->store;
+    dir = obj->target.path;
+
+    for (n = 0; n < NGX_HTTP_HLS_NOTES_UP && dir.len > 1; n++) {
+
+        ngx_http_hls_notes_up(&dir);
+
+        if (ngx_http_hls_notes_key(obj, &dir, &key) != NGX_OK
+            || ngx_http_hls_store_lookup(store, &key, NGX_HTTP_HLS_OTHER, 0, 0,
+                                         0, &found)
+               != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        if (found.entry == 0) {
+            continue;
+        }
+
+        data = ngx_http_hls_object_data(&found.times);
+
+        times->stale = ngx_current_msec + data->target;
+        times->fresh = times->stale;
+
+        /* it belongs to the stream of the manifest */
+
+        return ngx_http_hls_store_note(store, &obj->target.key, obj->kind,
+                                       found.stream, times);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* no path has a blank in a key, so nobody asks for it */
+
+static ngx_int_t
+ngx_http_hls_notes_key(ngx_http_hls_object_t *obj, ngx_str_t *dir,
+    ngx_http_hls_key_t *key)
+{
+    u_char  *p;
+    size_t   len;
+
+    len = obj->target.id.len + sizeof("| *") - 1 + dir->len;
+
+    if (len > NGX_HTTP_HLS_STORE_KEY_LEN) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(obj->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->text.data = p;
+    key->text.len = ngx_sprintf(p, "%V|%V *", &obj->target.id, dir) - p;
+
+    ngx_http_hls_store_key(&obj->zone->store, key);
+
+    return NGX_OK;
+}
+
+
+/* "/a/b/c" or "/a/b/" become "/a/b/" and "/a/" */
+
+static void
+ngx_http_hls_notes_up(ngx_str_t *dir)
+{
+    if (dir->len && dir->data[dir->len - 1] == '/') {
+        dir->len--;
+    }
+
+    while (dir->len && dir->data[dir->len - 1] != '/') {
+        dir->len--;
+    }
+}
+
+
+ngx_int_t
+ngx_http_hls_notes_step(ngx_http_hls_object_t *obj)
+{
+    ngx_uint_t             n;
+    ngx_hls_uri_t         *uri;
+    ngx_http_hls_list_t   *list;
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_times_t   times;
+
+    list = obj->list;
+
+    ngx_memzero(&times, sizeof(ngx_http_hls_times_t));
+
+    times.fresh = ngx_current_msec + list->life;
+    times.stale = times.fresh;
+
+    data = ngx_http_hls_object_data(&times);
+
+    data->good = (uint32_t) ngx_current_msec;
+    data->usable = (uint32_t) times.stale;
+    data->target = (uint32_t) list->ttl.target;
+    data->flags = NGX_HTTP_HLS_LISTED|NGX_HTTP_HLS_NOTED;
+    data->u.note.owner[0] = obj->target.key.hash[0];
+    data->u.note.owner[1] = obj->target.key.hash[1];
+
+    uri = list->uris.elts;
+
+    for (n = 0; n < NGX_HTTP_HLS_NOTES_STEP; n++) {
+
+        if (list->noted == list->uris.nelts) {
+            return NGX_OK;
+        }
+
+        ngx_http_hls_note(obj, &uri[list->noted++], &times);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_hls_note(ngx_http_hls_object_t *obj, ngx_hls_uri_t *uri,
+    ngx_http_hls_times_t *times)
+{
+    ngx_str_t              rest;
+    ngx_uint_t             kind;
+    ngx_hls_ref_t          ref;
+    ngx_http_hls_key_t     key;
+    ngx_http_hls_data_t   *data, *old;
+    ngx_http_hls_found_t   found;
+
+    if (ngx_hls_uri_resolve(obj->pool, &obj->target.path, &uri->uri, &ref)
+        != NGX_OK
+        || ref.absolute
+        || (!ref.own && uri->type != NGX_HLS_URI_KEY)
+        || ngx_http_hls_target_key(obj->pool, obj->conf, &obj->target,
+                                   &ref.path, &ref.args, &key, &kind)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    if (kind == NGX_HTTP_HLS_PLAYLIST || kind == NGX_HTTP_HLS_MANIFEST) {
+        return;
+    }
+
+    /* whatever its name is */
+
+    if (uri->type == NGX_HLS_URI_KEY) {
+        kind = NGX_HTTP_HLS_KEY;
+
+    } else if (kind == NGX_HTTP_HLS_OTHER) {
+        kind = NGX_HTTP_HLS_SEGMENT;
+    }
+
+    data = ngx_http_hls_object_data(times);
+    data->u.note.generation = ngx_hls_args_generation(&ref.args, &rest);
+
+    if (ngx_http_hls_note_claimed(obj, &key, &found)) {
+        return;
+    }
+
+    if (uri->type == NGX_HLS_URI_KEY && !ref.own && found.entry
+        && found.kind != NGX_HTTP_HLS_KEY)
+    {
+        return;
+    }
+
+    /* of what is there already only its life changes */
+
+    if (found.entry) {
+        old = ngx_http_hls_object_data(&found.times);
+        data->started = old->started;
+        data->took = old->took;
+        data->tries = old->tries;
+
+    } else {
+        data->started = 0;
+        data->took = 0;
+        data->tries = 0;
+    }
+
+    (void) ngx_http_hls_store_note(&obj->zone->store, &key, kind,
+                                   obj->list->cell, times);
+}
+
+
+/* what a live playlist lists is nobody else's */
+
+static ngx_uint_t
+ngx_http_hls_note_claimed(ngx_http_hls_object_t *obj, ngx_http_hls_key_t *key,
+    ngx_http_hls_found_t *found)
+{
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_store_t  *store;
+
+    store = &obj->zone->store;
+
+    if (ngx_http_hls_store_lookup(store, key, 0, 0, 0, 0, found) != NGX_OK) {
+        return 1;
+    }
+
+    ngx_http_hls_store_release(store, &found->body);
+
+    if (found->entry == 0) {
+        return 0;
+    }
+
+    data = ngx_http_hls_object_data(&found->times);
+
+    return (data->flags & NGX_HTTP_HLS_NOTED)
+           && (ngx_msec_int_t) (found->times.stale - ngx_current_msec) > 0
+           && (data->u.note.owner[0] != obj->target.key.hash[0]
+               || data->u.note.owner[1] != obj->target.key.hash[1]);
+}
+
+
+ngx_uint_t
+ngx_http_hls_notes_held(void *data, ngx_str_t *uri)
+{
+    ngx_http_hls_object_t *obj = data;
+
+    ngx_uint_t             kind, held;
+    ngx_hls_ref_t          ref;
+    ngx_http_hls_key_t     key;
+    ngx_http_hls_found_t   found;
+
+    if (ngx_hls_uri_resolve(obj->pool, &obj->target.path, uri, &ref) != NGX_OK
+        || ref.absolute
+        || ngx_http_hls_target_key(obj->pool, obj->conf, &obj->target,
+                                   &ref.path, &ref.args, &key, &kind)
+           != NGX_OK
+        || ngx_http_hls_store_lookup(&obj->zone->store, &key, kind, 0, 0, 0,
+                                     &found)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    held = (found.body.body && found.body.state == NGX_HTTP_HLS_BODY_DONE);
+
+    ngx_http_hls_store_release(&obj->zone->store, &found.body);
+
+    return held;
+}
