@@ -47,7 +47,8 @@ enum {
     server_proxy_protocol,
     server_service,
     server_pid,
-    server_device_id
+    server_device_id,
+    server_conflicts
 };
 
 
@@ -57,7 +58,8 @@ enum {
     stream_publishers,
     stream_players,
     stream_viewers,
-    stream_age
+    stream_age,
+    stream_conflicts
 };
 
 
@@ -125,6 +127,7 @@ ngx_http_rtmp_route_api_field_t  ngx_http_rtmp_route_api_server_fields[] = {
     { ngx_string("service"), server_service },
     { ngx_string("pid"), server_pid },
     { ngx_string("device_id"), server_device_id },
+    { ngx_string("conflicts"), server_conflicts },
     { ngx_null_string, 0 }
 };
 
@@ -136,6 +139,7 @@ ngx_http_rtmp_route_api_field_t  ngx_http_rtmp_route_api_stream_fields[] = {
     { ngx_string("players"), stream_players },
     { ngx_string("viewers"), stream_viewers },
     { ngx_string("age"), stream_age },
+    { ngx_string("conflicts"), stream_conflicts },
     { ngx_null_string, 0 }
 };
 
@@ -393,6 +397,10 @@ ngx_http_rtmp_route_api_server_value(ngx_rtmp_route_json_t *json,
     case server_device_id:
         ngx_http_rtmp_route_api_text(json, info->device, info->device_len);
         break;
+
+    case server_conflicts:
+        ngx_rtmp_route_json_number(json, stat->conflicts);
+        break;
     }
 }
 
@@ -401,6 +409,7 @@ void
 ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_stream_stat_t *stat, uint64_t fields)
 {
+    ngx_uint_t                        i;
     ngx_http_rtmp_route_api_field_t  *field;
 
     ngx_rtmp_route_json_open(json, '{');
@@ -409,7 +418,9 @@ ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
 
     for ( /* void */ ; field->name.len; field++) {
 
-        if (!(fields & ((uint64_t) 1 << field->number))) {
+        if (!(fields & ((uint64_t) 1 << field->number))
+            || (field->number == stream_conflicts && stat->nconflicts == 0))
+        {
             continue;
         }
 
@@ -444,6 +455,16 @@ ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
 
         case stream_age:
             ngx_rtmp_route_json_number(json, stat->age / 1000);
+            break;
+
+        case stream_conflicts:
+            ngx_rtmp_route_json_open(json, '[');
+
+            for (i = 0; i < stat->nconflicts; i++) {
+                ngx_rtmp_route_json_string(json, &stat->conflicts[i]);
+            }
+
+            ngx_rtmp_route_json_close(json, ']');
             break;
         }
     }

@@ -294,7 +294,6 @@ ngx_http_rtmp_route_api_server_create(ngx_http_request_t *r,
     ngx_str_t                        id;
     ngx_rtmp_route_desc_t            desc;
     ngx_rtmp_route_error_t           err;
-    ngx_rtmp_route_server_stat_t     stat;
     ngx_rtmp_route_server_params_t   params;
 
     if (ngx_http_rtmp_route_api_server_body(ctx, &desc,
@@ -304,20 +303,10 @@ ngx_http_rtmp_route_api_server_create(ngx_http_request_t *r,
         return ngx_http_rtmp_route_api_refuse(r, &err);
     }
 
-    id.data = desc.info.id;
-    id.len = desc.info.id_len;
-
-    if (ngx_rtmp_route_server_get(&ctx->route->table, &id, &stat) == NGX_OK) {
-        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_CONFLICT,
-                                             "EntryExists",
-                                             "a server with this id exists");
-    }
-
     ngx_rtmp_route_desc_defaults(&params);
     ngx_rtmp_route_desc_params(&desc, &params);
 
-    rc = ngx_rtmp_route_server_set(&ctx->route->table, &desc.info, &params,
-                                   NULL);
+    rc = ngx_rtmp_route_server_create(&ctx->route->table, &desc.info, &params);
 
     if (rc == NGX_BUSY) {
         return ngx_http_rtmp_route_api_error(r, NGX_HTTP_INSUFFICIENT_STORAGE,
@@ -325,11 +314,14 @@ ngx_http_rtmp_route_api_server_create(ngx_http_request_t *r,
                                              "no room in the zone");
     }
 
-    if (rc != NGX_OK && rc != NGX_DONE) {
+    if (rc != NGX_OK) {
         return ngx_http_rtmp_route_api_error(r, NGX_HTTP_CONFLICT,
                                              "EntryExists",
                                              "a server with this id exists");
     }
+
+    id.data = desc.info.id;
+    id.len = desc.info.id_len;
 
     if (ngx_http_rtmp_route_api_location(r, &id) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -465,12 +457,6 @@ ngx_http_rtmp_route_api_stream_pin(ngx_http_request_t *r,
         return ngx_http_rtmp_route_api_error(r, NGX_HTTP_INSUFFICIENT_STORAGE,
                                              "ZoneFull",
                                              "no room in the zone");
-
-    case NGX_ABORT:
-        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_CONFLICT,
-                                             "StreamElsewhere",
-                                             "the stream is on another "
-                                             "server");
 
     default: /* NGX_DECLINED */
         return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_FOUND,

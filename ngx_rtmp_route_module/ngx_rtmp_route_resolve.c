@@ -25,6 +25,14 @@
 
 static void ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
+static void ngx_rtmp_route_server_keep(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
+static ngx_uint_t ngx_rtmp_route_server_wanted(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n,
+    ngx_rtmp_route_server_info_t *info);
+static ngx_int_t ngx_rtmp_route_server_walk_own(
+    ngx_rtmp_route_server_t *server, uint32_t *cursor,
+    ngx_rtmp_route_server_stat_t *stat);
 static void ngx_rtmp_route_server_info(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addr, ngx_uint_t single,
     ngx_rtmp_route_server_info_t *info);
@@ -100,6 +108,8 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 
     route = server->route;
 
+    ngx_rtmp_route_server_keep(server, addrs, n);
+
     for (i = 0; i < ngx_max(n, 1); i++) {
 
         ngx_rtmp_route_server_info(server, n ? &addrs[i] : NULL, n <= 1,
@@ -128,31 +138,9 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 
     cursor = 0;
 
-    while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
-           == NGX_OK)
-    {
-        if (stat.info.source != NGX_RTMP_ROUTE_SRC_CONFIG
-            || stat.info.origin_len != server->info.origin_len
-            || ngx_memcmp(stat.info.origin, server->info.origin,
-                          stat.info.origin_len)
-               != 0)
-        {
-            continue;
-        }
+    while (ngx_rtmp_route_server_walk_own(server, &cursor, &stat) == NGX_OK) {
 
-        for (i = 0; i < ngx_max(n, 1); i++) {
-
-            ngx_rtmp_route_server_info(server, n ? &addrs[i] : NULL, n <= 1,
-                                       &info);
-
-            if (info.id_len == stat.info.id_len
-                && ngx_memcmp(info.id, stat.info.id, info.id_len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (i < ngx_max(n, 1)) {
+        if (ngx_rtmp_route_server_wanted(server, addrs, n, &stat.info)) {
             continue;
         }
 
@@ -161,6 +149,106 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 
         (void) ngx_rtmp_route_server_delete(&route->table, &id);
     }
+}
+
+
+/*
+ * An address that had the name alone has become one of several, or the other
+ * way round: the server gets the other id and keeps its streams
+ */
+
+static void
+ngx_rtmp_route_server_keep(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n)
+{
+    uint32_t                       cursor;
+    ngx_str_t                      id, name;
+    ngx_uint_t                     i, k;
+    ngx_rtmp_route_server_info_t   info;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    cursor = 0;
+
+    while (ngx_rtmp_route_server_walk_own(server, &cursor, &stat) == NGX_OK) {
+
+        if (ngx_rtmp_route_server_wanted(server, addrs, n, &stat.info)) {
+            continue;
+        }
+
+        for (k = 0; k < NGX_RTMP_ROUTE_NPROTO; k++) {
+            if (stat.info.nendpoints[k]) {
+                break;
+            }
+        }
+
+        for (i = 0; i < n && k < NGX_RTMP_ROUTE_NPROTO; i++) {
+
+            if (!ngx_rtmp_route_addr_equal(&stat.info.endpoints[k][0],
+                                           &addrs[i]))
+            {
+                continue;
+            }
+
+            ngx_rtmp_route_server_info(server, &addrs[i], n == 1, &info);
+
+            id.len = stat.info.id_len;
+            id.data = stat.info.id;
+            name.len = info.id_len;
+            name.data = info.id;
+
+            (void) ngx_rtmp_route_server_rename(&server->route->table, &id,
+                                                &name);
+            break;
+        }
+    }
+}
+
+
+/* whether the server with these addresses has one with that id */
+
+static ngx_uint_t
+ngx_rtmp_route_server_wanted(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n,
+    ngx_rtmp_route_server_info_t *info)
+{
+    ngx_uint_t                     i;
+    ngx_rtmp_route_server_info_t   own;
+
+    for (i = 0; i < ngx_max(n, 1); i++) {
+
+        ngx_rtmp_route_server_info(server, n ? &addrs[i] : NULL, n <= 1, &own);
+
+        if (own.id_len == info->id_len
+            && ngx_memcmp(own.id, info->id, own.id_len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* those in the table that stand for a configured one */
+
+static ngx_int_t
+ngx_rtmp_route_server_walk_own(ngx_rtmp_route_server_t *server,
+    uint32_t *cursor, ngx_rtmp_route_server_stat_t *stat)
+{
+    while (ngx_rtmp_route_server_walk(&server->route->table, cursor, stat)
+           == NGX_OK)
+    {
+        if (stat->info.source == NGX_RTMP_ROUTE_SRC_CONFIG
+            && stat->info.origin_len == server->info.origin_len
+            && ngx_memcmp(stat->info.origin, server->info.origin,
+                          stat->info.origin_len)
+               == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DONE;
 }
 
 
@@ -211,18 +299,8 @@ ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
     cursor = 0;
 
     while (n < NGX_RTMP_ROUTE_MAX_ADDRS
-           && ngx_rtmp_route_server_walk(&server->route->table, &cursor, &stat)
-              == NGX_OK)
+           && ngx_rtmp_route_server_walk_own(server, &cursor, &stat) == NGX_OK)
     {
-        if (stat.info.source != NGX_RTMP_ROUTE_SRC_CONFIG
-            || stat.info.origin_len != server->info.origin_len
-            || ngx_memcmp(stat.info.origin, server->info.origin,
-                          stat.info.origin_len)
-               != 0)
-        {
-            continue;
-        }
-
         for (i = 0; i < NGX_RTMP_ROUTE_NPROTO; i++) {
             if (stat.info.nendpoints[i] && stat.info.endpoints[i][0].family) {
                 addrs[n++] = stat.info.endpoints[i][0];

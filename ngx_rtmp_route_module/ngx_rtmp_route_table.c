@@ -10,13 +10,16 @@
 
 
 /* one server for so many bytes of the zone */
-#define NGX_RTMP_ROUTE_SERVER_SHARE  16384
+#define NGX_RTMP_ROUTE_SERVER_SHARE   16384
 
-#define NGX_RTMP_ROUTE_MIN_CELLS     16
+#define NGX_RTMP_ROUTE_MIN_CELLS      16
 
 /* one rule of the access list for so many bytes */
-#define NGX_RTMP_ROUTE_RULE_SHARE    4096
-#define NGX_RTMP_ROUTE_MIN_RULES     16
+#define NGX_RTMP_ROUTE_RULE_SHARE     4096
+#define NGX_RTMP_ROUTE_MIN_RULES      16
+
+/* as many conflicts, but no more than can be looked through at once */
+#define NGX_RTMP_ROUTE_ALL_CONFLICTS  256
 
 #define ngx_rtmp_route_sizes()                                                \
     ((uint32_t) (sizeof(ngx_rtmp_route_cell_t)                                \
@@ -77,6 +80,8 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
 
     ngx_memzero(ngx_rtmp_route_head(sh, 0),
                 sh->nslots * sizeof(ngx_rtmp_route_head_t));
+    ngx_memzero(ngx_rtmp_route_conflict(sh, 0),
+                sh->nconflicts * sizeof(ngx_rtmp_route_conflict_t));
     ngx_memzero(ngx_rtmp_route_at(sh, ids, uint32_t),
                 sh->nservers * sizeof(uint32_t));
     ngx_memzero(ngx_rtmp_route_at(sh, buckets, uint32_t),
@@ -144,6 +149,7 @@ ngx_rtmp_route_table_layout(ngx_rtmp_route_shm_t *sh, size_t size)
 
     n = ngx_max(size / NGX_RTMP_ROUTE_RULE_SHARE, NGX_RTMP_ROUTE_MIN_RULES);
     sh->nrules = (uint32_t) ngx_min(n, NGX_RTMP_ROUTE_MAX_RULES);
+    sh->nconflicts = (uint32_t) ngx_min(n, NGX_RTMP_ROUTE_ALL_CONFLICTS);
 
     /* in the least zone, with many slots, there are fewer servers */
 
@@ -193,6 +199,9 @@ ngx_rtmp_route_table_place(ngx_rtmp_route_shm_t *sh, size_t ncells)
 
     sh->rules = p;
     p = ngx_align(p + 2 * sh->nrules * sizeof(ngx_rtmp_route_rule_t), 64);
+
+    sh->conflicts = p;
+    p = ngx_align(p + sh->nconflicts * sizeof(ngx_rtmp_route_conflict_t), 64);
 
     sh->hot = p;
     p = ngx_align(p + sh->nservers * sizeof(ngx_rtmp_route_hot_t), 64);

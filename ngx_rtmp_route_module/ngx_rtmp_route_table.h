@@ -80,6 +80,8 @@
 
 #define NGX_RTMP_ROUTE_MAX_RULES      1024
 
+#define NGX_RTMP_ROUTE_MAX_CONFLICTS  4    /* shown with a stream */
+
 #define NGX_RTMP_ROUTE_MAX_ENDPOINTS  4
 #define NGX_RTMP_ROUTE_TEXT_LEN       64
 
@@ -154,6 +156,7 @@ typedef struct {
     ngx_uint_t                       state;     /* NGX_RTMP_ROUTE_UP ... */
     uint32_t                         streams;   /* live ones */
     uint32_t                         conns;
+    uint32_t                         conflicts; /* listed, but elsewhere */
     uint64_t                         selected;
     uint64_t                         fails;
     uint64_t                         unavail;
@@ -169,6 +172,11 @@ typedef struct {
     uint32_t                         publishers;
     uint32_t                         players;
     ngx_msec_t                       age;       /* ms since it was created */
+    ngx_uint_t                       nconflicts;
+    ngx_str_t                        conflicts[NGX_RTMP_ROUTE_MAX_CONFLICTS];
+                                                /* ids of who else lists it */
+    u_char                           conflict_buf[NGX_RTMP_ROUTE_MAX_CONFLICTS]
+                                                 [NGX_RTMP_ROUTE_ID_LEN];
     u_char                           id_buf[NGX_RTMP_ROUTE_ID_LEN];
     u_char                           key_buf[NGX_RTMP_ROUTE_KEY_LEN];
 } ngx_rtmp_route_stream_stat_t;
@@ -288,6 +296,19 @@ ngx_int_t ngx_rtmp_route_server_set(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_server_info_t *info,
     ngx_rtmp_route_server_params_t *params, ngx_rtmp_route_ref_t *ref);
 
+/* adds only: NGX_OK; NGX_DONE: there is one with this id; NGX_BUSY: no room */
+ngx_int_t ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_server_info_t *info,
+    ngx_rtmp_route_server_params_t *params);
+
+/*
+ * Gives a configured server another id; all that is known of it stays.
+ * NGX_OK; NGX_DECLINED: there is none, or one with the new id; NGX_ABORT:
+ * there is a newer configuration.
+ */
+ngx_int_t ngx_rtmp_route_server_rename(ngx_rtmp_route_table_t *table,
+    ngx_str_t *id, ngx_str_t *name);
+
 /* NGX_OK, or NGX_DECLINED: no such server */
 ngx_int_t ngx_rtmp_route_server_get(ngx_rtmp_route_table_t *table,
     ngx_str_t *id, ngx_rtmp_route_server_stat_t *stat);
@@ -325,8 +346,8 @@ ngx_int_t ngx_rtmp_route_stream_get(ngx_rtmp_route_table_t *table,
  * FROM_CORE, FROM_FOUND.  NGX_OK; NGX_DONE: known to be there already;
  * NGX_BUSY: no room; NGX_DECLINED: no such server; NGX_ABORT: a source that
  * comes before has it elsewhere (a live publisher, a pin, another live
- * origin's listing), nothing is changed.  A pin is remembered beneath a live
- * publisher and returns NGX_OK.
+ * origin's listing), nothing is changed, but a listing is shown as a conflict.
+ * A pin is never refused: it is remembered beneath a live publisher.
  */
 ngx_int_t ngx_rtmp_route_stream_set(ngx_rtmp_route_table_t *table,
     ngx_str_t *key, ngx_str_t *server, ngx_uint_t from);

@@ -48,6 +48,8 @@
 #define NGX_RTMP_ROUTE_STREAM_LIVED   0x10  /* was live once: remembered */
 #define NGX_RTMP_ROUTE_STREAM_ORPHAN  0x20  /* forgotten, sessions go on */
 #define NGX_RTMP_ROUTE_STREAM_LRU     0x40  /* derived: is in that queue */
+#define NGX_RTMP_ROUTE_STREAM_CONFLICT                                        \
+                                      0x80  /* there may be records of some */
 
 /* flags of a session */
 
@@ -132,6 +134,8 @@ typedef struct {
     uint32_t                         next;        /* derived: in the bucket */
     uint32_t                         list;        /* derived: first listed */
     u_char                           list_gen;
+    uint32_t                         listed;      /* in vain, so far */
+    uint32_t                         conflicts;   /* of the last list */
     ngx_pid_t                        list_owner;
     uint64_t                         addrs;       /* derived: bloom of rtmp */
 
@@ -204,6 +208,18 @@ typedef struct {
 } ngx_rtmp_route_session_cell_t;
 
 
+/* a server lists a stream that is elsewhere */
+
+typedef struct {
+    u_char                           valid;
+    u_char                           list_gen;    /* of the listing */
+    uint16_t                         server;
+    uint32_t                         seq;         /* of the server */
+    uint32_t                         stream;      /* its cell */
+    uint32_t                         hash;        /* of its name */
+} ngx_rtmp_route_conflict_t;
+
+
 typedef struct {
     u_char                           type;
     u_char                           mark;
@@ -232,10 +248,12 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         nbuckets;
     uint32_t                         ncells;
     uint32_t                         nrules;
+    uint32_t                         nconflicts;
     size_t                           size;
 
     size_t                           heads;       /* offsets */
     size_t                           rules;
+    size_t                           conflicts;
     size_t                           hot;
     size_t                           cold;
     size_t                           ids;
@@ -248,6 +266,7 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         top;
     uint32_t                         scrub;
     uint32_t                         config;      /* the newest */
+    uint32_t                         conflict;    /* where the next one goes */
     uint32_t                         rule;        /* the last id given */
     uint32_t                         rules_used;  /* 0 or 1 */
     uint32_t                         rules_len[2];
@@ -292,6 +311,8 @@ typedef struct {
 #define ngx_rtmp_route_rule_list(sh, n)                                       \
     (&ngx_rtmp_route_at(sh, rules, ngx_rtmp_route_rule_t)                     \
           [(size_t) (n) * (sh)->nrules])
+#define ngx_rtmp_route_conflict(sh, i)                                        \
+    (&ngx_rtmp_route_at(sh, conflicts, ngx_rtmp_route_conflict_t)[i])
 #define ngx_rtmp_route_hot(sh, i)                                             \
     (&ngx_rtmp_route_at(sh, hot, ngx_rtmp_route_hot_t)[i])
 #define ngx_rtmp_route_cold(sh, i)                                            \
@@ -418,6 +439,16 @@ ngx_int_t ngx_rtmp_route_rules_copy(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_shm_t *osh);
 ngx_uint_t ngx_rtmp_route_rule_same(ngx_rtmp_route_rule_t *a,
     ngx_rtmp_route_rule_t *b);
+
+
+/* ngx_rtmp_route_table_conflict.c */
+
+void ngx_rtmp_route_conflict_add(ngx_rtmp_route_shm_t *sh, uint32_t i,
+    ngx_uint_t server);
+void ngx_rtmp_route_conflict_trim(ngx_rtmp_route_shm_t *sh,
+    ngx_uint_t server);
+void ngx_rtmp_route_conflict_fill(ngx_rtmp_route_shm_t *sh, uint32_t i,
+    ngx_rtmp_route_stream_stat_t *stat);
 
 
 /* ngx_rtmp_route_table_stream.c; a cell or 0 */

@@ -13,6 +13,8 @@
 #define NGX_RTMP_ROUTE_REMOVE  10
 
 
+static void ngx_rtmp_route_server_unlink(ngx_rtmp_route_shm_t *sh,
+    ngx_uint_t i);
 static ngx_int_t ngx_rtmp_route_server_set_locked(
     ngx_rtmp_route_table_t *table, ngx_rtmp_route_server_info_t *info,
     ngx_rtmp_route_server_params_t *params, ngx_rtmp_route_ref_t *ref);
@@ -156,20 +158,11 @@ ngx_rtmp_route_server_link(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
 }
 
 
-/* what refers to it does no longer match, so nothing else has to be done */
-
-void
-ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
+static void
+ngx_rtmp_route_server_unlink(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
 {
     uint32_t               *link;
     ngx_rtmp_route_cold_t  *cold;
-
-    ngx_rtmp_route_table_touch(sh);
-
-    ngx_rtmp_route_hot(sh, i)->valid = 0;
-
-    ngx_memory_barrier();
-    ngx_rtmp_route_point();
 
     cold = ngx_rtmp_route_cold(sh, i);
     link = ngx_rtmp_route_id_bucket(sh, cold->hash);
@@ -183,8 +176,24 @@ ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
         ngx_rtmp_route_point();
         sh->servers--;
     }
+}
 
-    cold->list = 0;
+
+/* what refers to it does no longer match, so nothing else has to be done */
+
+void
+ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
+{
+    ngx_rtmp_route_table_touch(sh);
+
+    ngx_rtmp_route_hot(sh, i)->valid = 0;
+
+    ngx_memory_barrier();
+    ngx_rtmp_route_point();
+
+    ngx_rtmp_route_server_unlink(sh, i);
+
+    ngx_rtmp_route_cold(sh, i)->list = 0;
 
     ngx_rtmp_route_point();
 
@@ -529,6 +538,7 @@ ngx_rtmp_route_server_change(ngx_rtmp_route_table_t *table, ngx_uint_t i,
         hot->streams = 0;
         hot->pending = 0;
         cold->list = 0;
+        cold->conflicts = 0;
         ngx_rtmp_route_point();
     }
 
@@ -650,6 +660,92 @@ ngx_rtmp_route_server_write(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     ngx_rtmp_route_point();
 
     ngx_rtmp_route_server_derive(sh, i);
+}
+
+
+ngx_int_t
+ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_server_info_t *info,
+    ngx_rtmp_route_server_params_t *params)
+{
+    ngx_int_t  rc;
+
+    if (!ngx_rtmp_route_server_sane(info)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_rtmp_route_table_lock(table);
+
+    if (ngx_rtmp_route_server_find(table->sh, info->id, info->id_len)
+        == NGX_ERROR)
+    {
+        rc = ngx_rtmp_route_server_set_locked(table, info, params, NULL);
+
+    } else {
+        rc = NGX_DONE;
+    }
+
+    ngx_rtmp_route_table_unlock(table);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_server_rename(ngx_rtmp_route_table_t *table, ngx_str_t *id,
+    ngx_str_t *name)
+{
+    ngx_int_t                        i, rc;
+    ngx_rtmp_route_hot_t            *hot;
+    ngx_rtmp_route_shm_t            *sh;
+    ngx_rtmp_route_cold_t           *cold;
+    ngx_rtmp_route_server_info_t     info;
+    ngx_rtmp_route_server_params_t   params, given;
+
+    sh = table->sh;
+
+    if (name->len == 0 || name->len > NGX_RTMP_ROUTE_ID_LEN) {
+        return NGX_DECLINED;
+    }
+
+    ngx_rtmp_route_table_lock(table);
+
+    i = ngx_rtmp_route_server_find(sh, id->data, id->len);
+
+    if (table->config != sh->config) {
+        rc = NGX_ABORT;
+
+    } else if (i == NGX_ERROR
+               || ngx_rtmp_route_hot(sh, i)->source
+                  != NGX_RTMP_ROUTE_SRC_CONFIG
+               || ngx_rtmp_route_server_find(sh, name->data, name->len)
+                  != NGX_ERROR)
+    {
+        rc = NGX_DECLINED;
+
+    } else {
+        rc = NGX_OK;
+
+        hot = ngx_rtmp_route_hot(sh, i);
+        cold = ngx_rtmp_route_cold(sh, i);
+
+        info = cold->info[hot->active];
+        params = cold->params[hot->active];
+        given = cold->given[hot->active];
+
+        info.id_len = (u_char) name->len;
+        ngx_memcpy(info.id, name->data, name->len);
+
+        ngx_rtmp_route_table_touch(sh);
+
+        ngx_rtmp_route_server_unlink(sh, i);
+        ngx_rtmp_route_server_write(sh, i, &info, &params, &given);
+        ngx_rtmp_route_server_link(sh, i);
+    }
+
+    ngx_rtmp_route_table_unlock(table);
+
+    return rc;
 }
 
 
@@ -785,6 +881,7 @@ ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     stat->state = ngx_rtmp_route_server_state(hot);
     stat->streams = hot->streams + hot->pinned;
     stat->conns = hot->conns;
+    stat->conflicts = ngx_rtmp_route_server_expired(hot) ? 0 : cold->conflicts;
     stat->selected = cold->selected;
     stat->fails = cold->fails;
     stat->unavail = cold->unavail;

@@ -426,6 +426,11 @@ ngx_rtmp_route_stream_set_locked(ngx_rtmp_route_table_t *table, ngx_str_t *key,
         rc = ngx_rtmp_route_stream_allow(sh, ngx_rtmp_route_stream(sh, i), n,
                                          from);
         if (rc != NGX_OK) {
+
+            if (from == NGX_RTMP_ROUTE_FROM_LIST) {
+                ngx_rtmp_route_conflict_add(sh, i, n);
+            }
+
             return rc;
         }
 
@@ -658,6 +663,7 @@ ngx_rtmp_route_list_begin(ngx_rtmp_route_table_t *table, ngx_str_t *id)
         cold = ngx_rtmp_route_cold(sh, n);
         cold->list_gen++;
         cold->list_owner = ngx_pid;
+        cold->listed = 0;
     }
 
     ngx_rtmp_route_table_unlock(table);
@@ -667,7 +673,7 @@ ngx_rtmp_route_list_begin(ngx_rtmp_route_table_t *table, ngx_str_t *id)
 void
 ngx_rtmp_route_list_end(ngx_rtmp_route_table_t *table, ngx_str_t *id)
 {
-    ngx_int_t               n;
+    ngx_int_t               n, server;
     ngx_rtmp_route_shm_t   *sh;
     ngx_rtmp_route_cold_t  *cold;
 
@@ -684,7 +690,12 @@ ngx_rtmp_route_list_end(ngx_rtmp_route_table_t *table, ngx_str_t *id)
             /* two at once: the one that began last tells what is left out */
 
             if (cold->list_owner == ngx_pid) {
-                n = ngx_rtmp_route_list_trim(sh, n, cold->list_gen);
+                server = n;
+                n = ngx_rtmp_route_list_trim(sh, server, cold->list_gen);
+
+                if (n == NGX_OK) {
+                    ngx_rtmp_route_conflict_trim(sh, server);
+                }
 
             } else {
                 n = NGX_ERROR;
@@ -816,4 +827,6 @@ ngx_rtmp_route_stream_fill(ngx_rtmp_route_shm_t *sh, uint32_t i,
         stat->server.len = info->id_len;
         ngx_memcpy(stat->id_buf, info->id, info->id_len);
     }
+
+    ngx_rtmp_route_conflict_fill(sh, i, stat);
 }

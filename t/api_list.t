@@ -108,10 +108,10 @@ is(count(http_content($r)), 240, 'slow list in steps');
 # the connection is in order afterwards
 
 like(get('/slow/1/routes/few/servers/', '/slow/1/'),
-    qr/\}\]HTTP\/1.1 200 .*\["routes"\]$/s, 'slow list, keep-alive');
+    qr/\}\]HTTP\/1.1 200 .*\["routes".*\]$/s, 'slow list, keep-alive');
 
 like(get('/steps/1/routes/many/servers/', '/slow/1/'),
-    qr/\x0d\x0a0\x0d\x0a\x0d\x0aHTTP\/1.1 200 .*\["routes"\]$/s,
+    qr/\x0d\x0a0\x0d\x0a\x0d\x0aHTTP\/1.1 200 .*\["routes".*\]$/s,
     'slow list in steps, keep-alive');
 
 # several of them in one page

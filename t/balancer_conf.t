@@ -102,13 +102,13 @@ $t->plan(@refused + 2 * @warned + @accepted);
 for my $case (@refused) {
     my ($block, $conf, $message) = @$case;
 
-    like(check($block, $conf), qr/\[emerg\].*\Q$message\E/,
+    like(check($t, $block, $conf), qr/\[emerg\].*\Q$message\E/,
         "$block: $message");
 }
 
 for my $case (@warned) {
     my ($block, $conf, $message) = @$case;
-    my $out = check($block, $conf);
+    my $out = check($t, $block, $conf);
 
     like($out, qr/\[warn\].*\Q$message\E/, "$block: warning: $message");
     like($out, qr/test is successful/, "$block: only a warning");
@@ -117,13 +117,13 @@ for my $case (@warned) {
 for my $case (@accepted) {
     my ($block, $conf) = @$case;
 
-    like(check($block, $conf), qr/test is successful/, "$block: $conf");
+    like(check($t, $block, $conf), qr/test is successful/, "$block: $conf");
 }
 
 ###############################################################################
 
 sub check {
-    my ($block, $conf) = @_;
+    my ($t, $block, $conf) = @_;
 
     $conf = "%%TEST_GLOBALS_HTTP%%\n$conf" if $block eq 'http';
 

@@ -210,6 +210,10 @@ EOF_CONF
 port(8088);
 port(8089);
 
+# written by an origin when the proxy has left
+
+my $gone = $t->testdir() . '/gone';
+
 my $origin = httpd($t, port(8084), \&origin);
 my $other = httpd($t, port(8085), \&origin);
 
@@ -381,7 +385,7 @@ sub wait_state {
 
 sub wait_gone {
     for (1 .. 60) {
-        return 1 if -e $t->testdir() . '/gone';
+        return 1 if -e $gone;
         sleep(0.05);
     }
 
@@ -404,7 +408,7 @@ sub origin {
         sleep(0.02);
     }
 
-    $t->write_file('gone', '1');
+    open(my $fh, '>', $gone);
 
     return ();
 }

@@ -70,7 +70,7 @@ EOF_CONF
 my $one = httpd($t, port(8081), sub { origin('one', @_) });
 my $two = httpd($t, port(8082), sub { origin('two', @_) });
 
-configure('server 127.0.0.1:1 http=%%PORT_8081%%;');
+configure($t, 'server 127.0.0.1:1 http=%%PORT_8081%%;');
 $t->run();
 
 ###############################################################################
@@ -84,9 +84,9 @@ is(conns('live'), '1', 'counted');
 
 # another server is added
 
-configure('server 127.0.0.1:1 http=%%PORT_8081%%; '
+configure($t, 'server 127.0.0.1:1 http=%%PORT_8081%%; '
     . 'server 127.0.0.1:2 http=%%PORT_8082%%;');
-ok(reload(2), 'reloaded');
+ok(reload($t, 2), 'reloaded');
 
 is(conns('live'), '1 0', 'old worker is counted');
 
@@ -101,8 +101,8 @@ is(join(' ', sort keys %seen), 'one two', 'both servers');
 
 # the first one is removed, its response goes on
 
-configure('server 127.0.0.1:2 http=%%PORT_8082%%;');
-ok(reload(1), 'reloaded again');
+configure($t, 'server 127.0.0.1:2 http=%%PORT_8082%%;');
+ok(reload($t, 1), 'reloaded again');
 
 like(http_get('/live/cam1.m3u8'), qr!two $!, 'removed server not used');
 ok($s->sysread($buf, 4096), 'response goes on');
@@ -114,13 +114,13 @@ ok(wait_conns('live', '0'), 'nothing counted');
 ###############################################################################
 
 sub configure {
-    my ($servers) = @_;
+    my ($t, $servers) = @_;
 
     $t->write_file_expand('nginx.conf', $conf =~ s/SERVERS/$servers/r);
 }
 
 sub reload {
-    my ($n) = @_;
+    my ($t, $n) = @_;
 
     $t->reload();
 

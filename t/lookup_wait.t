@@ -175,7 +175,7 @@ push @s, map { start('/page.html') } 1 .. 4;
 sleep(0.3);
 close($_) for @s;
 
-ok(wait_log(qr!/live/gone\S* \S+" 499 !, 10),
+ok(wait_log($t, qr!/live/gone\S* \S+" 499 !, 10),
     'clients are noticed when they leave');
 
 pin('live', 'live/gone', $one);
@@ -205,7 +205,7 @@ sub start {
 }
 
 sub wait_log {
-    my ($re, $n) = @_;
+    my ($t, $re, $n) = @_;
 
     for (1 .. 60) {
         return 1 if (() = $t->read_file('access.log') =~ /$re/g) >= $n;

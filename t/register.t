@@ -24,7 +24,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http rewrite access/)->plan(175);
+my $t = Test::Nginx->new()->has(qw/http rewrite access/)->plan(180);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -251,6 +251,18 @@ is(api('GET', 'live/streams/live/cam1')->{server}, 'vid-46p14mm', 'server');
 register("$uri?token=SECRET",
     { %srs, ip => '10.0.0.12', server => 'b', streams => ['live/cam1'] });
 is(api('GET', 'live/streams/live/cam1')->{server}, 'vid-46p14mm', 'conflict');
+is_deeply(api('GET', 'live/streams/live/cam1')->{conflicts}, ['b'],
+    'shown with the stream');
+ok(!exists(api('GET', 'live/streams/live/cam2')->{conflicts}),
+    'not with another one');
+is(join(' ', map { "$_->{id} $_->{conflicts}" } servers('live')),
+    'vid-46p14mm 0 b 1', 'and with the server');
+
+register("$uri?token=SECRET",
+    { %srs, ip => '10.0.0.12', server => 'b', streams => [] });
+is(join(' ', map { $_->{conflicts} } servers('live')), '0 0', 'given up');
+ok(!exists(api('GET', 'live/streams/live/cam1')->{conflicts}),
+    'no longer shown');
 api('DELETE', 'live/servers/b');
 
 register("$uri?token=SECRET", { %srs, streams => ['live/cam2'] });

@@ -107,30 +107,30 @@ $t->write_file('tokens', "one\ntwo\n");
 ###############################################################################
 
 for my $case (@refused) {
-    my ($rc, $out) = check($case->[0]);
+    my ($rc, $out) = check($t, $case->[0]);
     like($out, qr/\Q$case->[1]\E/, "$case->[1]");
 }
 
 for my $case (@warned) {
-    my ($rc, $out) = check($case->[0]);
+    my ($rc, $out) = check($t, $case->[0]);
     like($out, qr/\[warn\].*\Q$case->[1]\E/, "warning: $case->[1]");
     is($rc, 0, "only a warning: $case->[1]");
 }
 
 for my $i (0 .. $#accepted) {
-    my ($rc, $out) = check($accepted[$i]);
+    my ($rc, $out) = check($t, $accepted[$i]);
     is($rc, 0, "accepted $i") or diag($out);
 }
 
 # named where it is used, but nowhere defined
 
-my ($rc, $out) = check('', 'upstream u { rtmp_route absent http; }');
+my ($rc, $out) = check($t, '', 'upstream u { rtmp_route absent http; }');
 like($out, qr/rtmp_route "absent" is not defined in \S+:\d+/, 'not defined');
 
 ###############################################################################
 
 sub check {
-    my ($main, $http) = @_;
+    my ($t, $main, $http) = @_;
 
     $http //= '';
 

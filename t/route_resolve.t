@@ -19,13 +19,14 @@ use Time::HiRes qw/ sleep time /;
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
+use Test::Nginx::Route;
 
 ###############################################################################
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(17);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(27);
 
 my $dns = port(8980, udp => 1);
 
@@ -47,6 +48,15 @@ rtmp_route live {
     server    127.0.0.9;
 }
 
+rtmp_route moved {
+    zone      moved 1m;
+    resolver  127.0.0.1:$dns ipv6=off;
+    resolver_timeout 1s;
+
+    server    move.example.com;
+    server    127.0.0.9;
+}
+
 events {
 }
 
@@ -61,7 +71,7 @@ http {
         listen 127.0.0.1:8080;
 
         location /api/ {
-            rtmp_route_api;
+            rtmp_route_api write=on;
         }
 
         location / {
@@ -77,13 +87,14 @@ http {
 
 EOF
 
-write_names('one.example.com' => ['127.0.0.1']);
+write_names($t, 'one.example.com' => ['127.0.0.1'],
+    'move.example.com' => ['127.0.0.5']);
 
 # nginx is there before its resolver
 
 $t->run();
 
-my %servers = servers();
+my %servers = ids('live');
 
 is(join(' ', sort keys %servers),
     '127.0.0.9 many.example.com never.example.com one.example.com',
@@ -97,40 +108,69 @@ $t->run_daemon(\&dns_daemon, $dns, $t->testdir() . '/names');
 
 ok(wait_for(sub { up('one.example.com') }, 12), 'resolved later');
 
-%servers = servers();
+%servers = ids('live');
 is_deeply($servers{'one.example.com'}{http}, ['127.0.0.1:' . port(8081)],
     'address and port');
 is($servers{'one.example.com'}{weight}, 3, 'parameters');
 like(http_get('/live/x.m3u8'), qr/^one$/m, 'proxied to it');
 
+ok(wait_for(sub { up('move.example.com', 'moved') }, 8), 'one address');
+
+pin('moved', "live/cam$_", 'move.example.com') for 1 .. 3;
+patch('moved', 'move.example.com', weight => 7);
+
 # several addresses are several servers, followed as the TTL ends
 
-write_names('one.example.com' => ['127.0.0.1'],
-    'many.example.com' => ['127.0.0.2', '127.0.0.3']);
+write_names($t, 'one.example.com' => ['127.0.0.1'],
+    'many.example.com' => ['127.0.0.2', '127.0.0.3'],
+    'move.example.com' => ['127.0.0.6', '127.0.0.5']);
 
 ok(wait_for(sub { up('many.example.com#127.0.0.3') }, 8), 'several addresses');
 
-%servers = servers();
+%servers = ids('live');
 is_deeply($servers{'many.example.com#127.0.0.2'}{rtmp}, ['127.0.0.2:1936'],
     'address of several');
 ok(!$servers{'many.example.com'}, 'placeholder has gone');
 
-write_names('one.example.com' => ['127.0.0.1'],
-    'many.example.com' => ['127.0.0.3', '127.0.0.4']);
+# an address that is no longer alone keeps what is on its server
+
+ok(wait_for(sub { up('move.example.com#127.0.0.6', 'moved') }, 8),
+    'another address');
+
+%servers = ids('moved');
+ok(!$servers{'move.example.com'}, 'the name alone has gone');
+is($servers{'move.example.com#127.0.0.5'}{weight}, 7, 'parameters are kept');
+is($servers{'move.example.com#127.0.0.6'}{weight}, 1, 'of its own');
+is(places('moved'), 'move.example.com#127.0.0.5', 'streams are kept');
+
+write_names($t, 'one.example.com' => ['127.0.0.1'],
+    'many.example.com' => ['127.0.0.3', '127.0.0.4'],
+    'move.example.com' => ['127.0.0.5']);
 
 ok(wait_for(sub { up('many.example.com#127.0.0.4') }, 8), 'address added');
-ok(!{ servers() }->{'many.example.com#127.0.0.2'}, 'address removed');
+ok(!{ ids('live') }->{'many.example.com#127.0.0.2'}, 'address removed');
+
+ok(wait_for(sub { up('move.example.com', 'moved') }, 8), 'alone again');
+is(places('moved'), 'move.example.com', 'streams are kept again');
 
 # a name that is not answered keeps what it had, over a reload too
 
-write_names('one.example.com' => ['127.0.0.1']);
-sleep 2.5;
+write_names($t, 'one.example.com' => ['127.0.0.1'],
+    'move.example.com' => ['127.0.0.7']);
+
+ok(wait_for(sub {
+    my %servers = ids('moved');
+    return $servers{'move.example.com'}{rtmp}[0] eq '127.0.0.7:1935';
+}, 8), 'its address changes');
+is(places('moved'), 'move.example.com', 'streams are kept still');
+
+sleep 1;
 ok(up('many.example.com#127.0.0.4'), 'kept when resolver fails');
 
 $t->reload();
 sleep 1;
 
-%servers = servers();
+%servers = ids('live');
 is($servers{'many.example.com#127.0.0.4'}{state}, 'up', 'kept over reload');
 is(scalar(keys %servers), 5, 'nothing doubled by reload');
 
@@ -140,16 +180,27 @@ like($t->read_file('error.log'),
 
 ###############################################################################
 
-sub servers {
-    my ($list) = http_get('/api/1/routes/live/servers/')
-        =~ /\x0d?\n\x0d?\n(.*)/s;
-    return map { $_->{id} => $_ } @{ decode_json($list) };
+sub ids {
+    my ($route) = @_;
+
+    return map { $_->{id} => $_ } servers($route);
 }
 
 sub up {
-    my ($id) = @_;
-    my %servers = servers();
+    my ($id, $route) = @_;
+    my %servers = ids($route || 'live');
+
     return $servers{$id} && $servers{$id}{state} eq 'up';
+}
+
+# where streams are
+
+sub places {
+    my ($route) = @_;
+    my %seen = map { $_->{server} => 1 }
+        values %{api('GET', "$route/streams/") || {}};
+
+    return join(' ', sort keys %seen);
 }
 
 sub wait_for {
@@ -167,7 +218,7 @@ sub wait_for {
 # replaced at once, as the daemon reads it for each question
 
 sub write_names {
-    my (%names) = @_;
+    my ($t, %names) = @_;
 
     $t->write_file('names.new', encode_json(\%names));
     rename($t->testdir() . '/names.new', $t->testdir() . '/names')

@@ -11,7 +11,7 @@
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_table_stream.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
-/* sources: ngx_rtmp_route_table_rules.c */
+/* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
 /* flags: -DNGX_RTMP_ROUTE_DEBUG_KILL=1 */
 
 
@@ -47,6 +47,8 @@ static ngx_uint_t some(ngx_uint_t n);
 
 
 ngx_uint_t  ngx_rtmp_route_kill_after;
+
+static const char  *ids[] = { "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7" };
 
 static ngx_uint_t                nkeys;
 static ngx_uint_t                nconns;
@@ -232,7 +234,7 @@ work(ngx_rtmp_route_table_t *table)
 static void
 change_server(ngx_rtmp_route_table_t *table)
 {
-    ngx_str_t                        name;
+    ngx_str_t                        name, other;
     const char                      *id;
     ngx_rtmp_route_server_info_t     info;
     ngx_rtmp_route_server_params_t   params;
@@ -240,7 +242,7 @@ change_server(ngx_rtmp_route_table_t *table)
     id = some_id();
     name = unit_str(id);
 
-    switch (some(5)) {
+    switch (some(6)) {
 
     case 0:
         (void) ngx_rtmp_route_server_delete(table, &name);
@@ -265,6 +267,11 @@ change_server(ngx_rtmp_route_table_t *table)
         params.timeout = some(2) ? 30000 : 1;
 
         (void) ngx_rtmp_route_server_set(table, &info, &params, NULL);
+        break;
+
+    case 3:
+        other = unit_str(ids[some(8)]);
+        (void) ngx_rtmp_route_server_rename(table, &name, &other);
         break;
 
     default:
@@ -542,11 +549,7 @@ some_key(void)
 static const char *
 some_id(void)
 {
-    static char  id[24];
-
-    snprintf(id, sizeof(id), "s%lu", (unsigned long) some(8));
-
-    return id;
+    return ids[some(8)];
 }
 
 

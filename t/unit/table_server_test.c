@@ -11,7 +11,7 @@
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_table_stream.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
-/* sources: ngx_rtmp_route_table_rules.c */
+/* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
 
 
 /* Servers in the table: rights, restarts, expiry, what operators set. */
@@ -31,6 +31,8 @@ static void test_rights(void);
 static void test_restart(void);
 static void test_address(void);
 static void test_expiry(void);
+static void test_create(void);
+static void test_rename(void);
 static void test_room(void);
 static void test_names(void);
 static ngx_int_t heartbeat(ngx_rtmp_route_table_t *table, const char *id,
@@ -54,6 +56,8 @@ main(void)
     test_restart();
     test_address();
     test_expiry();
+    test_create();
+    test_rename();
     test_room();
     test_names();
 
@@ -426,6 +430,101 @@ test_expiry(void)
     unit_tick(299000);
     ngx_rtmp_route_table_sweep(&table);
     ok(server_stat(&table, "r") != NULL, "not too early");
+
+    IS_CHECKED(&table);
+}
+
+
+static void
+test_create(void)
+{
+    ngx_rtmp_route_server_info_t    info;
+    ngx_rtmp_route_server_params_t  params;
+
+    table_make(&table, 1024 * 1024);
+
+    server_info(&info, "a", 1, NGX_RTMP_ROUTE_SRC_API);
+    server_params(&params);
+
+    is_uint(ngx_rtmp_route_server_create(&table, &info, &params), NGX_OK,
+            "created");
+
+    params.weight = 7;
+
+    is_uint(ngx_rtmp_route_server_create(&table, &info, &params), NGX_DONE,
+            "there already");
+    is_uint(server_stat(&table, "a")->params.weight, 1, "nothing is changed");
+
+    IS_CHECKED(&table);
+}
+
+
+static void
+test_rename(void)
+{
+    ngx_str_t                       a, b, c;
+    ngx_rtmp_route_peer_t           peer;
+    ngx_rtmp_route_session_t        session;
+    ngx_rtmp_route_server_info_t    info;
+    ngx_rtmp_route_server_params_t  params;
+
+    table_make(&table, 1024 * 1024);
+    table_slot();
+
+    a = unit_str("a");
+    b = unit_str("b");
+    c = unit_str("c");
+
+    server_params(&params);
+    params.weight = 5;
+
+    server_add(&table, "a", 1, &params);
+    stream_set(&table, "live/pin", "a", NGX_RTMP_ROUTE_FROM_PIN);
+    stream_set(&table, "live/list", "a", NGX_RTMP_ROUTE_FROM_LIST);
+    stream_set(&table, "live/core", "a", NGX_RTMP_ROUTE_FROM_CORE);
+
+    is_uint(session_open(&table, "live/pub", NGX_RTMP_ROUTE_PUBLISH, &session,
+                         &peer),
+            NGX_OK, "publish");
+    ngx_rtmp_route_table_state(&table, &session, NGX_RTMP_ROUTE_S_RELAY);
+
+    is_uint(ngx_rtmp_route_server_rename(&table, &a, &b), NGX_OK, "renamed");
+
+    ok(server_stat(&table, "a") == NULL, "not the old id");
+    ok(server_stat(&table, "b") != NULL, "but the new one");
+    is_uint(server_stat(&table, "b")->params.weight, 5, "parameters");
+    is_uint(server_stat(&table, "b")->streams, 4, "streams");
+    is_uint(server_stat(&table, "b")->conns, 1, "connections");
+    is_str(&stream_stat(&table, "live/pin")->server, "b", "pin");
+    is_str(&stream_stat(&table, "live/list")->server, "b", "listing");
+    is_str(&stream_stat(&table, "live/core")->server, "b", "core");
+    is_str(&stream_stat(&table, "live/pub")->server, "b", "publisher");
+
+    server_add(&table, "a", 2, NULL);
+
+    is_uint(ngx_rtmp_route_server_rename(&table, &a, &b), NGX_DECLINED,
+            "is taken");
+    is_uint(ngx_rtmp_route_server_rename(&table, &c, &a), NGX_DECLINED,
+            "is not there");
+
+    server_info(&info, "c", 3, NGX_RTMP_ROUTE_SRC_REGISTER);
+    ngx_rtmp_route_server_set(&table, &info, NULL, NULL);
+    b = unit_str("d");
+    is_uint(ngx_rtmp_route_server_rename(&table, &c, &b), NGX_DECLINED,
+            "is not of the configuration");
+
+    table.config--;
+    is_uint(ngx_rtmp_route_server_rename(&table, &a, &b), NGX_ABORT,
+            "by an old configuration");
+    table.config++;
+
+    ngx_rtmp_route_table_close(&table, &session);
+
+    /* found after a rebuild, too */
+
+    table.sh->dirty = 1;
+    b = unit_str("b");
+    is_uint(ngx_rtmp_route_server_delete(&table, &b), NGX_OK, "found");
 
     IS_CHECKED(&table);
 }

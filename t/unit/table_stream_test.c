@@ -11,7 +11,7 @@
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_table_stream.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
-/* sources: ngx_rtmp_route_table_rules.c */
+/* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
 
 
 /* Streams in the table: who says where they are, and when they are forgotten */
@@ -35,6 +35,8 @@ static void test_play(void);
 static void test_priority(void);
 static void test_beneath(void);
 static void test_conflicts(void);
+static void test_conflicts_shown(void);
+static void test_conflicts_many(void);
 static void test_core(void);
 static void test_lists(void);
 static void test_forget(void);
@@ -67,6 +69,8 @@ main(void)
     test_priority();
     test_beneath();
     test_conflicts();
+    test_conflicts_shown();
+    test_conflicts_many();
     test_core();
     test_lists();
     test_forget();
@@ -405,6 +409,148 @@ test_conflicts(void)
     ngx_rtmp_route_table_state(&table, &b, RELAY);
     ok(is_on("live/a", "s2"), "live elsewhere then");
     ngx_rtmp_route_table_close(&table, &b);
+
+    IS_CHECKED(&table);
+}
+
+
+static void
+test_conflicts_shown(void)
+{
+    ngx_str_t                      id;
+    ngx_uint_t                     i;
+    ngx_rtmp_route_server_info_t   info;
+    ngx_rtmp_route_stream_stat_t  *st;
+
+    static const char  *both[] = { "live/a", "live/b", NULL };
+    static const char  *twice[] = { "live/a", "live/a", "live/c", NULL };
+    static const char  *one[] = { "live/a", NULL };
+    static const char  *none[] = { NULL };
+
+    static const char  *ids[] = { "s1", "s2", "s3", "s4", "s5", "s6" };
+
+    table_make(&table, 256 * 1024);
+
+    for (i = 0; i < 6; i++) {
+        server_add(&table, ids[i], i + 1, NULL);
+    }
+
+    list("s1", both);
+    is_uint(server_stat(&table, "s1")->conflicts, 0, "the first has none");
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 0, "nor the stream");
+
+    list("s2", twice);
+
+    is_uint(server_stat(&table, "s2")->conflicts, 1, "one is elsewhere");
+    st = stream_stat(&table, "live/a");
+    is_uint(st->nconflicts, 1, "shown with the stream");
+    is_str(&st->conflicts[0], "s2", "who it is");
+    is_uint(stream_stat(&table, "live/b")->nconflicts, 0, "not another one");
+    is_uint(stream_stat(&table, "live/c")->nconflicts, 0, "nor what it has");
+
+    list("s2", twice);
+
+    is_uint(server_stat(&table, "s2")->conflicts, 1, "again");
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 1, "and shown once");
+
+    for (i = 2; i < 6; i++) {
+        list(ids[i], one);
+    }
+
+    is_uint(stream_stat(&table, "live/a")->nconflicts,
+            NGX_RTMP_ROUTE_MAX_CONFLICTS, "so many are shown");
+
+    for (i = 2; i < 6; i++) {
+        list(ids[i], none);
+    }
+
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 1, "no longer listed");
+    is_uint(server_stat(&table, "s3")->conflicts, 0, "nor counted");
+
+    /* the other one gives it up: the next listing takes it */
+
+    list("s1", none);
+    list("s2", twice);
+
+    is_uint(server_stat(&table, "s2")->conflicts, 0, "taken");
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 0, "no conflict");
+
+    /* who has a stream is in no conflict about it */
+
+    list("s3", one);
+    is_uint(stream_set(&table, "live/a", "s3", NGX_RTMP_ROUTE_FROM_PIN),
+            NGX_OK, "pinned to the other");
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 0, "it has it now");
+
+    /* a server that goes, or is another one */
+
+    list("s4", one);
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 1, "before it goes");
+
+    id = unit_str("s4");
+    ngx_rtmp_route_server_delete(&table, &id);
+    server_add(&table, "s7", 7, NULL);
+
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 0, "gone");
+
+    /* a cell that is used again */
+
+    list("s5", one);
+    stream_forget(&table, "live/a");
+    is_uint(stream_set(&table, "live/a", "s1", NGX_RTMP_ROUTE_FROM_PIN),
+            NGX_OK, "the same name anew");
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 0, "no conflict yet");
+
+    list("s3", none);
+    list("s5", none);
+
+    /* a registration that has ended */
+
+    server_info(&info, "r1", 9, NGX_RTMP_ROUTE_SRC_REGISTER);
+    ngx_rtmp_route_server_set(&table, &info, NULL, NULL);
+    list("r1", one);
+    is_uint(server_stat(&table, "r1")->conflicts, 1, "of a registration");
+
+    info.pid[0]++;
+    ngx_rtmp_route_server_set(&table, &info, NULL, NULL);
+    is_uint(server_stat(&table, "r1")->conflicts, 0, "it has restarted");
+    is_uint(stream_stat(&table, "live/a")->nconflicts, 0, "not shown");
+
+    IS_CHECKED(&table);
+}
+
+
+/* more than are kept: the number is right all the same */
+
+static void
+test_conflicts_many(void)
+{
+    char         keys[1000][32];
+    ngx_uint_t   i, shown;
+    const char  *all[1001];
+
+    table_make(&table, 1024 * 1024);
+    server_add(&table, "s1", 1, NULL);
+    server_add(&table, "s2", 2, NULL);
+
+    for (i = 0; i < 1000; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "live/%lu", (unsigned long) i);
+        all[i] = keys[i];
+    }
+
+    all[1000] = NULL;
+
+    list("s1", all);
+    list("s2", all);
+
+    is_uint(server_stat(&table, "s2")->conflicts, 1000, "all are counted");
+
+    for (i = 0, shown = 0; i < 1000; i++) {
+        shown += stream_stat(&table, keys[i])->nconflicts;
+    }
+
+    ok(shown > 100 && shown < 1000, "some are shown: %lu",
+       (unsigned long) shown);
 
     IS_CHECKED(&table);
 }
