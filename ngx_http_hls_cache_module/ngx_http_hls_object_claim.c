@@ -274,6 +274,11 @@ ngx_http_hls_object_timer(ngx_event_t *ev)
         times.stale = now + NGX_HTTP_HLS_LIFE_MIN;
     }
 
+    /* an entry with nothing in it is kept if it is a note */
+
+    (void) ngx_http_hls_store_note(&obj->zone->store, &obj->target.key,
+                                   obj->found.kind, obj->found.stream, &times);
+
     ngx_http_hls_store_fail(&obj->zone->store, &obj->found,
                             obj->body.body ? &obj->body : NULL, 0, &times);
 
