@@ -27,7 +27,7 @@ my $t = Test::Nginx->new()->has(qw/http proxy rewrite map/);
 
 test_module($t, 'ngx_http_hls_fill_test_module');
 
-$t->plan(56)->write_file_expand('nginx.conf', <<'EOF');
+$t->plan(58)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
@@ -149,6 +149,7 @@ fill_is('/302', 302, 1, 'there', 'redirect');
 fill_is('/cut', 200, 0, 'abcde', 'cut');
 fill_is('/cut_chunked', 200, 0, 'abcde', 'chunked, cut');
 fill_is('/reset', 502, 1, qr!502 Bad Gateway!, 'no answer');
+fill_is('/garbage', 502, 0, '', 'garbage');
 fill_is('/headers', 502, 1, qr!502 Bad Gateway!, 'too many headers');
 
 fill_is('/unbuffered/hello', 200, 1, 'hello', 'unbuffered');
@@ -162,6 +163,7 @@ fill_is('/unbuffered/204', 204, 1, '', 'unbuffered, no content');
 fill_is('/unbuffered/cut', 200, 0, 'abcde', 'unbuffered, cut');
 fill_is('/unbuffered/cut_chunked', 200, 0, 'abcde',
     'unbuffered, chunked, cut');
+fill_is('/unbuffered/garbage', 502, 0, '', 'unbuffered, garbage');
 
 # requests
 
@@ -283,6 +285,7 @@ sub origin {
         . "Connection: close\x0d\x0a\x0d\x0a5\x0d\x0aabcde\x0d\x0a"
         if m!^/cut_chunked!;
     return () if m!^/reset!;
+    return "garbage\x0d\x0a\x0d\x0agarbage" if m!^/garbage!;
     return http_response(200, 'x', map { "X-$_: " . 'x' x 1000 } 1 .. 20)
         if m!^/headers!;
 
