@@ -311,6 +311,13 @@ ngx_http_hls_fill_header(ngx_http_hls_fill_t *fill, ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+    /* no status: what does not look like HTTP is taken for HTTP/0.9 */
+
+    if (r->headers_out.status == 0) {
+        fill->status = NGX_HTTP_BAD_GATEWAY;
+        return ngx_http_hls_fill_fail(fill);
+    }
+
     fill->header_seen = 1;
     fill->status = r->headers_out.status;
 
@@ -450,12 +457,7 @@ ngx_http_hls_fill_exit(void)
         fill = ngx_queue_data(q, ngx_http_hls_fill_t, queue);
 
         if (fill->lone) {
-
-#if (NGX_STAT_STUB)
-            (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
-#endif
-
-            ngx_http_hls_lone_forget(fill->lone);
+            ngx_http_hls_lone_leave(fill->lone);
         }
 
         ngx_http_hls_fill_end(fill);

@@ -297,12 +297,7 @@ ngx_http_hls_ghost_exit(void)
         ghost = ngx_queue_data(q, ngx_http_hls_ghost_t, queue);
 
         if (ghost->lone) {
-
-#if (NGX_STAT_STUB)
-            (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
-#endif
-
-            ngx_http_hls_lone_forget(ghost->lone);
+            ngx_http_hls_lone_leave(ghost->lone);
             ghost->lone = NULL;
         }
 

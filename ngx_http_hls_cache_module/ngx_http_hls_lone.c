@@ -319,6 +319,21 @@ ngx_http_hls_lone_forget(ngx_http_hls_lone_t *lone)
 }
 
 
+void
+ngx_http_hls_lone_leave(ngx_http_hls_lone_t *lone)
+{
+    ngx_http_hls_lone_forget(lone);
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
+#endif
+
+    /* no socket is left open */
+
+    lone->connection->fd = (ngx_socket_t) -1;
+}
+
+
 static ngx_int_t
 ngx_http_hls_lone_post_handler(ngx_http_request_t *r, void *data,
     ngx_int_t rc)

@@ -57,8 +57,9 @@ void ngx_http_hls_lone_free(ngx_http_hls_lone_t *lone);
 /* of any request, NULL: it has a client */
 ngx_http_hls_lone_t *ngx_http_hls_lone_of(ngx_http_request_t *r);
 
-/* takes the owner's name off, without a call */
+/* takes the owner's name off, without a call; the other: as the worker exits */
 void ngx_http_hls_lone_forget(ngx_http_hls_lone_t *lone);
+void ngx_http_hls_lone_leave(ngx_http_hls_lone_t *lone);
 
 
 /*
