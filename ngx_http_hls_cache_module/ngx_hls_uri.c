@@ -761,14 +761,16 @@ ngx_int_t
 ngx_hls_args_add(ngx_pool_t *pool, ngx_str_t *args, ngx_str_t *name,
     ngx_str_t *value, ngx_str_t *result)
 {
-    u_char  *p;
+    u_char  *p, *data;
+
+    /* args and result may be the same */
 
     p = ngx_pnalloc(pool, args->len + 1 + name->len + 1 + value->len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    result->data = p;
+    data = p;
 
     if (args->len) {
         p = ngx_cpymem(p, args->data, args->len);
@@ -779,7 +781,8 @@ ngx_hls_args_add(ngx_pool_t *pool, ngx_str_t *args, ngx_str_t *name,
     *p++ = '=';
     p = ngx_cpymem(p, value->data, value->len);
 
-    result->len = p - result->data;
+    result->data = data;
+    result->len = p - data;
 
     return NGX_OK;
 }
