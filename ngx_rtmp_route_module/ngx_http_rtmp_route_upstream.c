@@ -8,6 +8,11 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_rtmp_route.h"
+#include "ngx_rtmp_route_table.h"
+
+
+/* servers that are asked for a stream which the first one has not */
+#define NGX_HTTP_RTMP_ROUTE_SEARCH  2
 
 
 typedef struct {
@@ -18,6 +23,7 @@ typedef struct {
     ngx_http_rtmp_route_ctx_t  *ctx;
     ngx_rtmp_route_query_t      query;
     ngx_rtmp_route_peer_t       peer;
+    ngx_uint_t                  missing;   /* so many had it not */
     unsigned                    counted:1;
 } ngx_http_rtmp_route_peer_data_t;
 
@@ -34,6 +40,8 @@ static ngx_int_t ngx_http_rtmp_route_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_rtmp_route_free_peer(ngx_peer_connection_t *pc,
     void *data, ngx_uint_t state);
+static void ngx_http_rtmp_route_answered(
+    ngx_http_rtmp_route_peer_data_t *rp);
 static ngx_uint_t ngx_http_rtmp_route_stale(
     ngx_http_rtmp_route_peer_data_t *rp, ngx_peer_connection_t *pc);
 static void ngx_http_rtmp_route_peer_cleanup(void *data);
@@ -266,7 +274,9 @@ ngx_http_rtmp_route_get_peer(ngx_peer_connection_t *pc, void *data)
 
         /* an answer of the last server is passed as it is */
 
-        if (rp->peer.last && pc->tries > 1) {
+        if ((rp->peer.last || rp->missing == NGX_HTTP_RTMP_ROUTE_SEARCH)
+            && pc->tries > 1)
+        {
             pc->tries = 1;
         }
 
@@ -295,6 +305,7 @@ ngx_http_rtmp_route_free_peer(ngx_peer_connection_t *pc, void *data,
 {
     ngx_http_rtmp_route_peer_data_t *rp = data;
 
+    ngx_uint_t               i;
     ngx_rtmp_route_query_t  *query;
     ngx_rtmp_route_tried_t  *tried;
 
@@ -315,12 +326,21 @@ ngx_http_rtmp_route_free_peer(ngx_peer_connection_t *pc, void *data,
 
     } else if (state & NGX_PEER_NEXT) {
 
-        if (query->ntried < NGX_RTMP_ROUTE_MAX_TRIED) {
+        rp->missing++;
+
+        /* its other ports would say the same */
+
+        for (i = 0; i < NGX_RTMP_ROUTE_MAX_ENDPOINTS; i++) {
+
+            if (query->ntried == NGX_RTMP_ROUTE_MAX_TRIED) {
+                break;
+            }
+
             tried = &query->tried[query->ntried++];
 
             tried->server = rp->peer.server;
             tried->protocol = rp->peer.protocol;
-            tried->endpoint = rp->peer.endpoint;
+            tried->endpoint = i;
         }
 
     } else if (rp->upstream->headers_in.status_n) {
@@ -328,12 +348,62 @@ ngx_http_rtmp_route_free_peer(ngx_peer_connection_t *pc, void *data,
         /* a client that left before the answer says nothing of the server */
 
         ngx_rtmp_route_report(rp->route, query, &rp->peer, 0);
+        ngx_http_rtmp_route_answered(rp);
     }
 
     ngx_http_rtmp_route_peer_cleanup(rp);
 
     if (pc->tries) {
         pc->tries--;
+    }
+}
+
+
+/*
+ * A stream that was not where it was looked for first is remembered where it
+ * is.  Other files prove nothing: a segment may be left from long ago.
+ */
+
+static void
+ngx_http_rtmp_route_answered(ngx_http_rtmp_route_peer_data_t *rp)
+{
+    ngx_str_t           *uri;
+    ngx_uint_t           i;
+    ngx_http_request_t  *r;
+
+    static ngx_str_t  live[] = {
+        ngx_string(".m3u8"),
+        ngx_string(".m3u"),
+        ngx_string(".mpd"),
+        ngx_string(".flv"),
+        ngx_null_string
+    };
+
+    r = rp->request;
+    uri = &r->uri;
+
+    if (rp->missing == 0
+        || rp->upstream->headers_in.status_n != NGX_HTTP_OK
+        || !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
+    {
+        return;
+    }
+
+    for (i = 0; live[i].len; i++) {
+
+        if (uri->len > live[i].len
+            && ngx_strncasecmp(uri->data + uri->len - live[i].len,
+                               live[i].data, live[i].len)
+               == 0)
+        {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "stream was found on server \"%V\" of route "
+                          "\"%V\"", &rp->peer.id,
+                          ngx_rtmp_route_name(rp->route));
+
+            ngx_rtmp_route_found(rp->route, &rp->query, &rp->peer);
+            return;
+        }
     }
 }
 

@@ -48,6 +48,17 @@ ngx_rtmp_route_report(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
 
 
 void
+ngx_rtmp_route_found(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_peer_t *peer)
+{
+    if (query->key.len) {
+        (void) ngx_rtmp_route_stream_set(&route->table, &query->key, &peer->id,
+                                         NGX_RTMP_ROUTE_FROM_FOUND);
+    }
+}
+
+
+void
 ngx_rtmp_route_free(ngx_rtmp_route_t *route, ngx_rtmp_route_peer_t *peer)
 {
     ngx_rtmp_route_table_free(&route->table, peer);

@@ -193,6 +193,13 @@ void ngx_rtmp_route_report(ngx_rtmp_route_t *route,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer,
     ngx_uint_t failed);
 
+/*
+ * Says that the peer has the stream, after servers that were asked before had
+ * it not: it is remembered (source "found") unless somebody knows better.
+ */
+void ngx_rtmp_route_found(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
+
 /* ends the counting of a peer that was picked with query->count */
 void ngx_rtmp_route_free(ngx_rtmp_route_t *route, ngx_rtmp_route_peer_t *peer);
 
