@@ -288,7 +288,7 @@ sub http_start {
 }
 
 sub stub {
-    my $r = http_get('/stub');
+    my $r = http_get('/stub') or return '';
 
     my ($active) = $r =~ /Active connections: (\d+)/;
     my ($accepted, $handled, $requests) = $r =~ /^ (\d+) (\d+) (\d+) /m;
