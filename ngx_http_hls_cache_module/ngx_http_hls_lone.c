@@ -10,9 +10,9 @@
 #include "ngx_http_hls_lone.h"
 
 
-/* connections that one takes, with that to the upstream, and one to spare */
+/* connections that one takes: its own, and one to an upstream */
 
-#define NGX_HTTP_HLS_LONE_CONNECTIONS  3
+#define NGX_HTTP_HLS_LONE_CONNECTIONS  2
 
 
 static ngx_int_t ngx_http_hls_lone_connect(ngx_http_hls_lone_t *lone,
@@ -21,6 +21,7 @@ static ngx_int_t ngx_http_hls_lone_parent(ngx_http_hls_lone_t *lone,
     ngx_http_conf_ctx_t *ctx);
 static ngx_int_t ngx_http_hls_lone_post_handler(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
+static void ngx_http_hls_lone_unlogged(ngx_http_request_t *r);
 static void ngx_http_hls_lone_phases(ngx_http_request_t *r);
 static void ngx_http_hls_lone_finish(ngx_http_request_t *pr);
 static void ngx_http_hls_lone_event_handler(ngx_event_t *ev);
@@ -49,9 +50,13 @@ ngx_http_hls_lone_create(ngx_listening_t *ls, ngx_http_connection_t *hc,
         return NULL;
     }
 
+    /* some are left for viewers */
+
     n = ngx_cycle->free_connection_n + ngx_cycle->reusable_connections_n;
 
-    if (n < NGX_HTTP_HLS_LONE_CONNECTIONS + ngx_http_hls_lone_waiting) {
+    if (n < NGX_HTTP_HLS_LONE_CONNECTIONS + ngx_http_hls_lone_waiting
+            + ngx_cycle->connection_n / 16)
+    {
         return NULL;
     }
 
@@ -343,11 +348,47 @@ ngx_http_hls_lone_post_handler(ngx_http_request_t *r, void *data,
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "hls lone request: %i", rc);
 
-    if (!lone->ghost) {
+    if (lone->ghost) {
+        ngx_http_hls_lone_unlogged(r);
+
+    } else {
         ngx_http_hls_fill_status(lone, rc);
     }
 
     return rc;
+}
+
+
+/* with log_subrequest the log would tell of viewers that are none */
+
+static void
+ngx_http_hls_lone_unlogged(ngx_http_request_t *r)
+{
+    void                      **loc_conf;
+    ngx_http_core_loc_conf_t   *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!clcf->log_subrequest) {
+        return;
+    }
+
+    loc_conf = ngx_palloc(r->pool, sizeof(void *) * ngx_http_max_module
+                                   + sizeof(ngx_http_core_loc_conf_t));
+    if (loc_conf == NULL) {
+        return;
+    }
+
+    ngx_memcpy(loc_conf, r->loc_conf, sizeof(void *) * ngx_http_max_module);
+
+    clcf = (ngx_http_core_loc_conf_t *) &loc_conf[ngx_http_max_module];
+    *clcf = *(ngx_http_core_loc_conf_t *)
+                        r->loc_conf[ngx_http_core_module.ctx_index];
+    clcf->log_subrequest = 0;
+
+    loc_conf[ngx_http_core_module.ctx_index] = clcf;
+
+    r->loc_conf = loc_conf;
 }
 
 
