@@ -186,7 +186,7 @@ my $faults = join("\n", grep { !/status 0, (?:closed|reset|connect)$/ }
     split(/\n/, $v->faults()));
 
 is($faults, '', 'playlists');
-is($v->report()->{discontinuities}, 1, 'one discontinuity');
+cmp_ok($v->report()->{discontinuities}, '>=', 1, 'discontinuity');
 cmp_ok($v->report()->{slow}, '<', 2.5, 'slowest answer');
 
 ok($player->is_running(), 'ffmpeg plays');
