@@ -191,16 +191,20 @@ times_of(ngx_msec_t fresh, ngx_msec_t stale)
 }
 
 
-/* fills an object as a whole; the state that was found if not CLAIMED */
+/*
+ * Fills an object as a whole, its data are the seed; the state that was found
+ * if not CLAIMED
+ */
 
 static ngx_int_t
 put(ngx_http_hls_store_t *store, const char *text, u_char seed, size_t len,
     ngx_msec_t fresh, ngx_msec_t stale)
 {
-    ngx_int_t             rc;
-    ngx_uint_t            state;
-    ngx_http_hls_body_t   fill;
-    ngx_http_hls_found_t  found;
+    ngx_int_t              rc;
+    ngx_uint_t             state;
+    ngx_http_hls_body_t    fill;
+    ngx_http_hls_found_t   found;
+    ngx_http_hls_times_t  *times;
 
     state = look(store, text, CLAIM, &found);
 
@@ -222,8 +226,10 @@ put(ngx_http_hls_store_t *store, const char *text, u_char seed, size_t len,
         return rc;
     }
 
-    rc = ngx_http_hls_store_done(store, &found, &fill,
-                                 times_of(fresh, stale));
+    times = times_of(fresh, stale);
+    memset(times->data, seed, NGX_HTTP_HLS_STORE_DATA);
+
+    rc = ngx_http_hls_store_done(store, &found, &fill, times);
 
     ngx_http_hls_store_release(store, &fill);
 

@@ -35,6 +35,8 @@ static void test_note(void);
 static void test_refs(void);
 static void test_purge(void);
 static void test_slotless(void);
+static void test_punching(void);
+static void test_file(void);
 static void test_hold(void);
 
 
@@ -60,6 +62,8 @@ main(void)
     test_refs();
     test_purge();
     test_slotless();
+    test_punching();
+    test_file();
     test_hold();
 
     return done();
@@ -462,7 +466,7 @@ test_touch(void)
             NGX_OK, "touch");
     unit_tick(3000);
     is_uint(look(&store, "t", 0, &found), FRESH, "lives on");
-    is_uint(found.times.data[0], 0, "data stays");
+    is_uint(found.times.data[0], 1, "data stays");
     is_uint(found.times.changed, ngx_current_msec - 3000, "change stays");
     ngx_http_hls_store_release(&store, &found.body);
 
@@ -637,6 +641,84 @@ test_slotless(void)
     is_uint(stat_of(&store)->used, 0, "which see to it");
     is_uint(resident(&store), 0, "indeed");
     IS_CHECKED("with a slot");
+}
+
+
+/* what this process is about to punch out is left to it */
+
+static void
+test_punching(void)
+{
+    ngx_http_hls_punch_t  punch;
+
+    is_uint(put(&store, "x", 1, 100, 1000, 2000), NGX_OK, "put");
+
+    ngx_http_hls_store_lock(&store);
+    ngx_http_hls_store_entry_drop(&store,
+                     ngx_http_hls_store_find(store.sh,
+                                             key_of(&store, "x")->hash,
+                                             NGX_HTTP_HLS_CELL_ENTRY));
+    is_uint(ngx_http_hls_store_punch_get(&store, &punch, 1), 1, "to punch");
+    ngx_http_hls_store_unlock(&store);
+
+    ngx_http_hls_store_sweep(&store);
+    is_uint(stat_of(&store)->used, 4096, "not yet free");
+    is_uint(resident(&store), 4096, "nor punched");
+    IS_CHECKED("punching");
+
+    ngx_http_hls_store_punch(&store, &punch, 1);
+    is_uint(resident(&store), 0, "punched");
+
+    ngx_http_hls_store_lock(&store);
+    ngx_http_hls_store_punch_end(&store, &punch, 1);
+    ngx_http_hls_store_unlock(&store);
+    is_uint(stat_of(&store)->used, 0, "free");
+    IS_CHECKED("punched");
+}
+
+
+/* the file cannot be written to */
+
+static void
+test_file(void)
+{
+    ngx_fd_t              fd;
+    ngx_http_hls_body_t   fill;
+    ngx_http_hls_found_t  found;
+
+    fd = store.window->fd;
+    unit_log.log_level = 0;
+
+    is_uint(look(&store, "x", CLAIM, &found), CLAIMED, "claimed");
+
+    store.window->fd = -1;
+    is_uint(begin(&store, &found, 100, 0, 1, &fill), NGX_BUSY,
+            "head is not written");
+    store.window->fd = fd;
+
+    is_uint(fill.body, 0, "no body");
+    is_uint(state_of(&store, "x"), FILLING, "goes on without");
+
+    store.window->fd = -1;
+    is_uint(begin(&store, &found, 100, 0, 1, &fill), NGX_BUSY, "again");
+    store.window->fd = fd;
+
+    is_uint(begin(&store, &found, 100, 0, 1, &fill), NGX_OK, "better now");
+
+    store.window->fd = -1;
+    is_uint(add(&store, &found, &fill, 1, 100), NGX_BUSY,
+            "data are not written");
+    store.window->fd = fd;
+
+    is_uint(fill.len, 0, "nothing added");
+    ngx_http_hls_store_fail(&store, &found, &fill, 0, NULL);
+
+    unit_log.log_level = NGX_LOG_CRIT;
+
+    is_uint(stat_of(&store)->entries, 0, "nothing is left");
+    ngx_http_hls_store_sweep(&store);
+    is_uint(stat_of(&store)->used, 0, "no pages");
+    IS_CHECKED("file");
 }
 
 
