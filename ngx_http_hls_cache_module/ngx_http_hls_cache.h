@@ -52,7 +52,7 @@
 #define NGX_HTTP_HLS_VALID_SEGMENT   2
 #define NGX_HTTP_HLS_VALID_KEY       3
 
-/* what a wait has in its place while its turn comes */
+/* what a wait has in place of a watch until its turn comes */
 #define NGX_HTTP_HLS_NO_WATCH        ((ngx_http_hls_watch_t *) -1)
 
 /* "0123456789abcdef..." in quotes, at most */
@@ -72,6 +72,7 @@ typedef struct {
     /* of this process */
 
     ngx_queue_t                 watches;   /* of ngx_http_hls_watch_t */
+    ngx_queue_t                 senders;   /* of ngx_http_hls_ctx_t */
     ngx_queue_t                 refreshes;
     ngx_uint_t                  nfills;
 } ngx_http_hls_zone_t;
@@ -141,9 +142,10 @@ typedef struct {
 } ngx_http_hls_target_t;
 
 
-typedef struct ngx_http_hls_ctx_s    ngx_http_hls_ctx_t;
-typedef struct ngx_http_hls_watch_s  ngx_http_hls_watch_t;
-typedef struct ngx_http_hls_sender_s ngx_http_hls_sender_t;
+typedef struct ngx_http_hls_ctx_s      ngx_http_hls_ctx_t;
+typedef struct ngx_http_hls_watch_s    ngx_http_hls_watch_t;
+typedef struct ngx_http_hls_sender_s   ngx_http_hls_sender_t;
+typedef struct ngx_http_hls_private_s  ngx_http_hls_private_t;
 
 typedef void (*ngx_http_hls_wait_pt)(ngx_http_hls_ctx_t *ctx);
 
@@ -163,6 +165,7 @@ typedef struct {
 /* a viewer's request, from the lookup to the last byte */
 
 struct ngx_http_hls_ctx_s {
+    ngx_queue_t                 queue;     /* in zone->senders */
     ngx_http_request_t         *request;
     ngx_http_hls_loc_conf_t    *conf;
     ngx_http_hls_zone_t        *zone;
@@ -171,7 +174,8 @@ struct ngx_http_hls_ctx_s {
     ngx_uint_t                  status;    /* NGX_HTTP_HLS_HIT ... */
     ngx_uint_t                  claims;
     ngx_http_hls_wait_t        *wait;
-    ngx_http_hls_sender_t      *sender;
+    ngx_http_hls_sender_t      *sender;    /* of a body that is filled yet */
+    ngx_http_hls_private_t     *private;   /* the rest, that is his alone */
     time_t                      age;       /* -1: not from the cache */
     unsigned                    pass:1;    /* on to the next handler */
     unsigned                    special:1; /* a key that a list has made */
@@ -226,7 +230,7 @@ ngx_uint_t ngx_http_hls_target_endless(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target);
 
 
-/* ngx_http_hls_type.c: Content-Type of a path; empty: its ending says nothing */
+/* ngx_http_hls_type.c: the Content-Type of a path; empty: it has none */
 void ngx_http_hls_type(ngx_str_t *path, ngx_str_t *type);
 
 
@@ -284,11 +288,37 @@ void ngx_http_hls_woken(void);
  */
 ngx_int_t ngx_http_hls_send(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx);
 
+/* sends what there is of a body that is filled yet, may end the request */
+void ngx_http_hls_send_more(ngx_http_hls_ctx_t *ctx);
+
 /* adds a header to the answer; value must live as long as the request */
 ngx_table_elt_t *ngx_http_hls_send_add(ngx_http_request_t *r, const char *key,
     size_t key_len, u_char *value, size_t len);
 ngx_int_t ngx_http_hls_send_control(ngx_http_request_t *r, const char *value,
     size_t len);
+
+
+/*
+ * ngx_http_hls_private.c: a body that outgrows the cache or lasts too long.
+ * take() gives the fill, and what was not stored of it, to the viewer that
+ * has asked first, or to another one in this process: its callbacks are
+ * others then, and whoever had it ends the claim with NGX_HTTP_HLS_PASS.
+ * NGX_DECLINED: nobody here reads it.
+ */
+ngx_int_t ngx_http_hls_private_take(ngx_http_hls_zone_t *zone,
+    ngx_http_hls_found_t *found, ngx_http_hls_fill_t *fill, u_char *data,
+    size_t len);
+
+/*
+ * A fill for a viewer who has got so much of what was not stored after all;
+ * NGX_DECLINED: it has failed for another reason.
+ */
+ngx_int_t ngx_http_hls_private_start(ngx_http_request_t *r,
+    ngx_http_hls_ctx_t *ctx, off_t sent);
+
+/* NGX_OK: there may be more; NGX_AGAIN: not yet; NGX_DONE: that was all */
+ngx_int_t ngx_http_hls_private_send(ngx_http_request_t *r,
+    ngx_http_hls_ctx_t *ctx);
 
 
 /* ngx_http_hls_cors.c */

@@ -676,5 +676,9 @@ ngx_http_hls_cleanup(void *data)
 
     ngx_http_hls_wait_cancel(ctx);
 
+    if (ctx->sender) {
+        ngx_queue_remove(&ctx->queue);
+    }
+
     ngx_http_hls_store_release(&ctx->zone->store, &ctx->found.body);
 }

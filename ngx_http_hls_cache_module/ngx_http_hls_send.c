@@ -35,9 +35,10 @@ static ngx_file_t *ngx_http_hls_send_file(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx, ngx_file_t *file);
 static ngx_int_t ngx_http_hls_send_stream(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx);
-static void ngx_http_hls_send_more(ngx_http_hls_ctx_t *ctx);
 static ngx_int_t ngx_http_hls_send_piece(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx, ngx_uint_t last);
+static ngx_int_t ngx_http_hls_send_rest(ngx_http_request_t *r,
+    ngx_http_hls_ctx_t *ctx);
 static void ngx_http_hls_send_write_handler(ngx_http_request_t *r);
 static void ngx_http_hls_send_wait_handler(ngx_http_hls_ctx_t *ctx);
 static ngx_uint_t ngx_http_hls_send_gzip(ngx_http_request_t *r,
@@ -457,6 +458,8 @@ ngx_http_hls_send_stream(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
 
     ctx->sender = s;
 
+    ngx_queue_insert_tail(&ctx->zone->senders, &ctx->queue);
+
     if (r == r->main) {
 
         if (c->read->ready) {
@@ -482,7 +485,7 @@ ngx_http_hls_send_stream(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
 
 /* sends what there is, then waits for more of it or for the client */
 
-static void
+void
 ngx_http_hls_send_more(ngx_http_hls_ctx_t *ctx)
 {
     ngx_int_t                  rc;
@@ -539,14 +542,18 @@ ngx_http_hls_send_more(ngx_http_hls_ctx_t *ctx)
             continue;
         }
 
-        if (state != NGX_HTTP_HLS_BODY_FILLING) {
+        if (state != NGX_HTTP_HLS_BODY_FILLING || ctx->private) {
 
-            /* it is not whole, and the client shall know */
+            rc = ngx_http_hls_send_rest(r, ctx);
 
-            ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                          "hls cache fill failed while sending to client");
+            if (rc == NGX_OK) {
+                continue;
+            }
 
-            ngx_http_finalize_request(r, NGX_ERROR);
+            if (rc != NGX_AGAIN) {
+                ngx_http_finalize_request(r, (rc == NGX_DONE) ? NGX_OK : rc);
+            }
+
             return;
         }
 
@@ -619,6 +626,37 @@ ngx_http_hls_send_piece(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     rc = ngx_http_output_filter(r, out);
 
     ngx_chain_update_chains(r->pool, &s->free, &s->busy, &out, b->tag);
+
+    return rc;
+}
+
+
+/* what was not stored after all; otherwise the client shall know of it */
+
+static ngx_int_t
+ngx_http_hls_send_rest(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ctx->private == NULL) {
+
+        rc = ngx_http_hls_private_start(r, ctx, ctx->sender->sent);
+
+        if (rc != NGX_OK) {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "hls cache fill failed while sending to client");
+            return NGX_ERROR;
+        }
+
+        return NGX_AGAIN;
+    }
+
+    rc = ngx_http_hls_private_send(r, ctx);
+
+    if (rc == NGX_DONE) {
+        return (ngx_http_send_special(r, NGX_HTTP_LAST) == NGX_ERROR)
+               ? NGX_ERROR : NGX_DONE;
+    }
 
     return rc;
 }

@@ -142,6 +142,7 @@ ngx_http_hls_zone_get(ngx_conf_t *cf, ngx_str_t *name)
     zone->line = cf->conf_file->line;
 
     ngx_queue_init(&zone->watches);
+    ngx_queue_init(&zone->senders);
     ngx_queue_init(&zone->refreshes);
 
     zonep = ngx_array_push(&hmcf->zones);
