@@ -32,6 +32,10 @@ static ngx_int_t ngx_http_hls_object_type(ngx_http_hls_object_t *obj,
 static ngx_int_t ngx_http_hls_object_drain(ngx_http_request_t *sr);
 static ngx_int_t ngx_http_hls_object_begin(ngx_http_hls_object_t *obj,
     off_t len);
+static void ngx_http_hls_object_endless(ngx_http_hls_object_t *obj);
+static void ngx_http_hls_object_endless_handler(ngx_event_t *ev);
+static ngx_int_t ngx_http_hls_object_private(ngx_http_hls_object_t *obj,
+    u_char *data, size_t len);
 static ngx_int_t ngx_http_hls_object_body(ngx_http_hls_fill_t *fill,
     u_char *data, size_t len);
 static ngx_int_t ngx_http_hls_object_collect(ngx_http_hls_object_t *obj,
@@ -492,12 +496,76 @@ ngx_http_hls_object_begin(ngx_http_hls_object_t *obj, off_t len)
                                   &obj->body);
 
     if (rc == NGX_OK) {
+
+        if (len == -1) {
+            ngx_http_hls_object_endless(obj);
+        }
+
         return NGX_OK;
     }
 
     ngx_http_hls_object_pass(obj, NGX_HTTP_HLS_ERROR);
 
     return NGX_DECLINED;
+}
+
+
+/* without a length it may have no end either */
+
+static void
+ngx_http_hls_object_endless(ngx_http_hls_object_t *obj)
+{
+    ngx_event_t  *ev;
+    ngx_msec_t    passed;
+
+    ev = &obj->fill->timer;
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    passed = ngx_current_msec - obj->start;
+
+    obj->event.handler = ngx_http_hls_object_endless_handler;
+
+    ngx_add_timer(&obj->event, obj->conf->fill_timeout
+                               - ngx_min(passed, obj->conf->fill_timeout));
+}
+
+
+static void
+ngx_http_hls_object_endless_handler(ngx_event_t *ev)
+{
+    ngx_http_hls_object_t *obj = ev->data;
+
+    if (obj->ended || obj->fill == NULL) {
+        return;
+    }
+
+    if (ngx_http_hls_object_private(obj, NULL, 0) != NGX_OK) {
+        ngx_http_hls_fill_stop(obj->fill);
+    }
+
+    ngx_http_hls_object_pass(obj, NGX_HTTP_HLS_TOO_LARGE);
+}
+
+
+/* one viewer gets what comes, others look again and pass */
+
+static ngx_int_t
+ngx_http_hls_object_private(ngx_http_hls_object_t *obj, u_char *data,
+    size_t len)
+{
+    if (ngx_http_hls_private_take(obj->zone, &obj->found, obj->fill, data,
+                                  len)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    obj->fill = NULL;
+
+    return NGX_OK;
 }
 
 
@@ -526,11 +594,15 @@ ngx_http_hls_object_body(ngx_http_hls_fill_t *fill, u_char *data, size_t len)
     }
 
     if (rc == NGX_BUSY) {
+
+        rc = ngx_http_hls_object_private(obj, data, len);
+
         ngx_http_hls_object_pass(obj, NGX_HTTP_HLS_TOO_LARGE);
 
-    } else {
-        ngx_http_hls_object_failed(obj, 0);
+        return rc;
     }
+
+    ngx_http_hls_object_failed(obj, 0);
 
     return NGX_DECLINED;
 }

@@ -279,13 +279,6 @@ ngx_http_hls_object_timer(ngx_event_t *ev)
     (void) ngx_http_hls_store_note(&obj->zone->store, &obj->target.key,
                                    obj->found.kind, obj->found.stream, &times);
 
-    /* an entry with neither body nor status is kept as a note only */
-
-    if (!obj->old) {
-        (void) ngx_http_hls_store_note(&obj->zone->store, &obj->target.key,
-                                       obj->kind, obj->found.stream, &times);
-    }
-
     ngx_http_hls_store_fail(&obj->zone->store, &obj->found,
                             obj->body.body ? &obj->body : NULL, 0, &times);
 
