@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_hls_cache.h"
+#include "ngx_http_hls_api.h"
 
 
 #define NGX_HTTP_HLS_MAX_SIZE      (64 * 1024 * 1024)
@@ -450,7 +451,9 @@ ngx_http_hls_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (ngx_rtmp_route_on_wake(ngx_http_hls_woken) != NGX_OK) {
+    if (ngx_rtmp_route_on_wake(ngx_http_hls_woken) != NGX_OK
+        || ngx_http_hls_api_init(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
