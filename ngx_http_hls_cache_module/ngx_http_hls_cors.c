@@ -125,9 +125,7 @@ ngx_http_hls_cors_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    if (r->upstream) {
-        ngx_http_hls_cors_remove(r);
-    }
+    ngx_http_hls_cors_remove(r);
 
     value = &ngx_http_hls_cors_any;
 
@@ -167,7 +165,10 @@ ngx_http_hls_cors_header_filter(ngx_http_request_t *r)
 }
 
 
-/* what passes has headers of its own, and two of a kind are none to browsers */
+/*
+ * What passes has headers of its own, and an answer that becomes an error when
+ * its header is sent is here again: two of a kind are none to browsers
+ */
 
 static void
 ngx_http_hls_cors_remove(ngx_http_request_t *r)
@@ -192,7 +193,16 @@ ngx_http_hls_cors_remove(ngx_http_request_t *r)
             i = 0;
         }
 
-        if (h[i].key.len > sizeof("Access-Control-") - 1
+        if (h[i].key.data == ngx_http_hls_cors_allow_origin.data
+            || h[i].key.data == ngx_http_hls_cors_expose_headers.data
+            || h[i].value.data == ngx_http_hls_cors_vary_origin.data)
+        {
+            h[i].hash = 0;
+            continue;
+        }
+
+        if (r->upstream
+            && h[i].key.len > sizeof("Access-Control-") - 1
             && ngx_strncasecmp(h[i].key.data, (u_char *) "Access-Control-",
                                sizeof("Access-Control-") - 1)
                == 0)

@@ -22,8 +22,8 @@ static void ngx_http_hls_zone_cleanup(void *data);
 char *
 ngx_http_hls_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    off_t                 size;
     size_t                len;
-    ssize_t               size;
     ngx_str_t            *value;
     ngx_pool_cleanup_t   *cln;
     ngx_http_hls_zone_t  *zone;
@@ -36,9 +36,14 @@ ngx_http_hls_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    size = ngx_parse_size(&value[2]);
+    /* unlike other zones it may well have gigabytes */
 
-    if (size == NGX_ERROR) {
+    size = ngx_parse_offset(&value[2]);
+
+    if (size == NGX_ERROR
+        || size > (off_t) (NGX_MAX_SIZE_T_VALUE / 2
+                           / NGX_HTTP_HLS_STORE_WINDOW))
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid zone size \"%V\"", &value[2]);
         return NGX_CONF_ERROR;
@@ -62,7 +67,7 @@ ngx_http_hls_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    len = ngx_http_hls_store_zone_size(size);
+    len = ngx_http_hls_store_zone_size((size_t) size);
 
     if (len >= (size_t) size) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -70,8 +75,8 @@ ngx_http_hls_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone->size = size;
-    zone->store.size = size - len;
+    zone->size = (size_t) size;
+    zone->store.size = zone->size - len;
     zone->store.log = cf->log;
 
     cln = ngx_pool_cleanup_add(cf->pool, 0);
