@@ -577,7 +577,10 @@ ngx_http_hls_object_body(ngx_http_hls_fill_t *fill, u_char *data, size_t len)
 
     obj = fill->data;
 
-    if (obj->ended) {
+    if (obj->ended || obj->waiting) {
+
+        /* of an error page */
+
         return NGX_OK;
     }
 
