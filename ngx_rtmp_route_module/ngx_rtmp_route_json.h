@@ -92,9 +92,9 @@ void ngx_rtmp_route_json_time(ngx_rtmp_route_json_t *json, uint64_t msec);
 /* a name that is a literal */
 #define ngx_rtmp_route_json_name(json, text)                                  \
     do {                                                                      \
-        static ngx_str_t  name = ngx_string(text);                            \
+        static ngx_str_t  json_name = ngx_string(text);                       \
                                                                               \
-        ngx_rtmp_route_json_key(json, &name);                                 \
+        ngx_rtmp_route_json_key(json, &json_name);                            \
     } while (0)
 
 
