@@ -27,7 +27,7 @@ my $t = Test::Nginx->new()->has(qw/http proxy rewrite map/);
 
 test_module($t, 'ngx_http_hls_fill_test_module');
 
-$t->plan(58)->write_file_expand('nginx.conf', <<'EOF');
+my $conf = <<'EOF';
 
 %%TEST_GLOBALS%%
 
@@ -62,6 +62,12 @@ http {
             fill_test;
             proxy_buffering  off;
             proxy_pass       http://127.0.0.1:8081/;
+        }
+
+        location /hints/ {
+            %%HINTS%%
+            fill_test;
+            proxy_pass  http://127.0.0.1:8081/;
         }
 
         location /args {
@@ -120,6 +126,14 @@ http {
 
 EOF
 
+# those for viewers, who may have more than one answer
+
+my $hints = $t->has_version('1.29.0') ? 'early_hints  1;' : '';
+
+$conf =~ s/%%HINTS%%/$hints/;
+
+$t->plan(59)->write_file_expand('nginx.conf', $conf);
+
 my $origin = httpd($t, port(8081), \&origin);
 
 $t->run();
@@ -165,6 +179,12 @@ fill_is('/unbuffered/cut_chunked', 200, 0, 'abcde',
     'unbuffered, chunked, cut');
 fill_is('/unbuffered/garbage', 502, 0, '', 'unbuffered, garbage');
 
+SKIP: {
+    skip('no early hints', 1) unless $hints;
+
+    fill_is('/hints/103', 200, 1, 'hello', 'early hints');
+}
+
 # requests
 
 my $noise = join('', map { "$_\x0d\x0a" } 'Range: bytes=1-2',
@@ -178,7 +198,7 @@ my $q = asked('/plain%20uri/%3f?a=1&b=2');
 
 is($q->{method}, 'GET', 'method');
 is($q->{uri}, '/plain%20uri/%3F', 'uri is built, no arguments');
-is(join(' ', sort keys %{$q->{headers}}), 'connection host', 'headers');
+is(names($q), 'host', 'headers');
 
 $q = asked('/', 'HEAD');
 
@@ -209,8 +229,7 @@ is($q->{headers}{'x-cookie'}, '2', 'cookie known to variables');
 is($q->{headers}{'x-auth'}, 'Bearer x', 'header known to variables');
 is($q->{headers}{'x-agent'}, 'none', 'map is computed anew');
 is($q->{headers}{'x-mapped'}, 'part', 'map with a capture');
-is(join(' ', sort grep { !/^x-/ } keys %{$q->{headers}}),
-    'authorization connection cookie host', 'never passed');
+is(names($q), 'authorization cookie host', 'never passed');
 
 $q = asked('/captures/abc/def?a=5');
 
@@ -262,6 +281,14 @@ sub asked {
     return $q;
 }
 
+# but for that of the proxy, which differs by version, and our own
+
+sub names {
+    my ($q) = @_;
+
+    return join(' ', sort grep { !/^x-|^connection$/ } keys %{$q->{headers}});
+}
+
 sub origin {
     my ($r) = @_;
 
@@ -279,11 +306,14 @@ sub origin {
         if m!^/304!;
     return http_response(302, 'there', 'Location: http://127.0.0.1/x')
         if m!^/302!;
-    return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a\x0d\x0aabcde"
+    return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a"
+        . "Connection: close\x0d\x0a\x0d\x0aabcde"
         if m!^/cut$!;
     return "HTTP/1.1 200 OK\x0d\x0aTransfer-Encoding: chunked\x0d\x0a"
         . "Connection: close\x0d\x0a\x0d\x0a5\x0d\x0aabcde\x0d\x0a"
         if m!^/cut_chunked!;
+    return "HTTP/1.1 103 Early Hints\x0d\x0aLink: </x>\x0d\x0a\x0d\x0a"
+        . http_response(200, 'hello') if m!^/103!;
     return () if m!^/reset!;
     return "garbage\x0d\x0a\x0d\x0agarbage" if m!^/garbage!;
     return http_response(200, 'x', map { "X-$_: " . 'x' x 1000 } 1 .. 20)

@@ -45,6 +45,7 @@ http {
     error_log           %%TESTDIR%%/error.log  warn;
     access_log          off;
     keepalive_requests  10000;
+    proxy_http_version  1.0;
 
     proxy_cache_path  %%TESTDIR%%/cache  keys_zone=disk:1m;
 
@@ -206,7 +207,9 @@ close($s);
 
 is(settled(), '1 0 1 0', 'after that');
 
-# nothing grows
+# nothing grows, but for what is not given back on purpose
+
+my $growth = $ENV{ASAN_OPTIONS} ? 1000000 : 300;
 
 my @uris = (qw! /ok /404 /reset /unbuffered/ok /unbuffered/404
     /unbuffered/reset /refused/ /named/ok /named/404 /named/reset
@@ -223,7 +226,7 @@ my $fds = fds();
 
 is(run(150, @uris), 150 * @uris, 'many');
 is(settled(), '1 0 1 0', 'many, counters');
-cmp_ok(memory() - $memory, '<', 300, 'many, memory');
+cmp_ok(memory() - $memory, '<', $growth, 'many, memory');
 is(fds(), $fds, 'many, descriptors');
 
 is(run(40, qw! /timeout/slow /cut/cut /cut/ok !), 120, 'cut and timed out');
@@ -236,7 +239,7 @@ for (1 .. 20) {
 }
 
 is(settled(), '1 0 1 0', 'viewers left, counters');
-cmp_ok(memory() - $memory, '<', 400, 'viewers left, memory');
+cmp_ok(memory() - $memory, '<', $growth + 100, 'viewers left, memory');
 is(fds(), $fds, 'viewers left, descriptors');
 
 # too many for the connections that there are
@@ -329,7 +332,8 @@ sub origin {
 
     return http_chunked([], 'a', [0.5], 'b') if m!/slow!;
     return http_chunked([], 'a', [0.05], 'b') if m!/quick!;
-    return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a\x0d\x0aabcde"
+    return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a"
+        . "Connection: close\x0d\x0a\x0d\x0aabcde"
         if m!/cut!;
 
     return http_response(200, 'any');

@@ -536,7 +536,8 @@ sub origin {
     return http_response(200, 'hello') if m!/hello!;
     return http_response(200, 'y' x 300000) if m!/big!;
     return "HTTP/1.0 200 OK\x0d\x0a\x0d\x0auntil the end" if m!/close!;
-    return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a\x0d\x0aabcde"
+    return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a"
+        . "Connection: close\x0d\x0a\x0d\x0aabcde"
         if m!/cut!;
     return http_response(404, 'own 404') if m!^/404!;
     return () if m!^/reset!;

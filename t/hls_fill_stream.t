@@ -418,7 +418,8 @@ sub origin {
     return http_response(200, 'x' x 5000000) if m!/huge!;
     return http_response(200, 'x' x 120000) if m!/large!;
     return ([-1]) if m!/never!;
-    return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a\x0d\x0aabcde"
+    return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a"
+        . "Connection: close\x0d\x0a\x0d\x0aabcde"
         if m!/cut!;
     return ("HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a\x0d\x0aabcde",
         [-1]) if m!/stuck!;

@@ -143,18 +143,20 @@ http {
             fill_test;
             proxy_http_version       1.1;
             proxy_set_header         Connection "";
-            proxy_ssl_session_reuse  on;
+            proxy_ssl_session_reuse  off;
             proxy_pass               https://tls/;
         }
 
         location /tls/unbuffered/ {
             fill_test;
+            proxy_ssl_session_reuse  off;
             proxy_buffering  off;
             proxy_pass       https://tls/;
         }
 
         location /tls/plain/ {
             fill_test;
+            proxy_ssl_session_reuse  off;
             proxy_pass  https://127.0.0.1:8080/;
         }
 
