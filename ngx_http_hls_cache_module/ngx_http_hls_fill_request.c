@@ -91,7 +91,9 @@ ngx_http_hls_fill_request_line(ngx_http_request_t *pr, ngx_str_t *uri,
         return NGX_ERROR;
     }
 
-    ngx_memcpy(pr->args.data, args->data, args->len);
+    if (args->len) {
+        ngx_memcpy(pr->args.data, args->data, args->len);
+    }
 
     ngx_http_set_exten(pr);
 
@@ -465,7 +467,9 @@ ngx_http_hls_fill_variables(ngx_http_request_t *r, ngx_pool_t *pool,
             return NULL;
         }
 
-        ngx_memcpy(value->value.data, vv->data, vv->len);
+        if (vv->len) {
+            ngx_memcpy(value->value.data, vv->data, vv->len);
+        }
     }
 
     return values;
