@@ -1,0 +1,213 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-osp authors
+
+# Tests for hls_cache_session_args: origins that give each viewer an argument
+# are asked with one of the cache's own.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+use Time::HiRes qw/ sleep time /;
+
+BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
+
+use Test::Nginx;
+use Test::Nginx::HLS;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(33);
+
+$t->write_file_expand('nginx.conf', <<'EOF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+worker_processes 2;
+
+events {
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    hls_cache_zone hls 16m;
+
+    add_header X-Status $hls_cache_status always;
+
+    server {
+        listen 127.0.0.1:8080;
+
+        hls_cache hls;
+
+        location / {
+            hls_cache_args  q;
+            proxy_pass      http://127.0.0.1:8081;
+        }
+
+        location /other/ {
+            hls_cache_session_args  token;
+            proxy_pass              http://127.0.0.1:8081;
+        }
+    }
+}
+
+EOF
+
+my $o = hls_origin($t, port(8081));
+
+$t->run();
+
+###############################################################################
+
+my ($r, @r, $p, $uri, $value, @values);
+
+# SRS: a master that names itself
+
+$o->live('s1', layout => 'srs');
+
+$p = hls_parse(hls_get('/live/s1.m3u8')->{body});
+$uri = $p->{variants}[0]{uri};
+like($uri, qr!^/live/s1\.m3u8\?hls_ctx=\w+$!, 'SRS: master');
+
+$p = hls_parse(hls_get($uri)->{body});
+like($p->{segments}[0]{uri}, qr!^s1-0\.ts\?hls_ctx=\w+$!, 'SRS: media');
+
+$r = hls_get("/live/$p->{segments}[0]{uri}");
+ok($r->{body} eq hls_segment('s1', '', 0, 0), 'SRS: segment');
+
+is(status("/live/s1.m3u8?hls_ctx=$_"), '200 HIT', "SRS: context $_")
+    for qw/ abc 1 %2e /;
+is(status("/live/s1-0.ts?hls_ctx=x"), '200 HIT', 'SRS: one segment');
+is(status("/live/s1-0.ts"), '200 HIT', 'SRS: without a context');
+
+@values = map { $_->{uri} =~ /hls_ctx=(\w+)/ ? $1 : () } $o->requests();
+is(scalar(@values), 2, 'SRS: asked with a context');
+is($values[0], $values[1], 'SRS: the same');
+
+# media first, by somebody who has come back, or who invents
+
+$o->live('s2', layout => 'srs');
+@r = hls_gets(map { { uri => "/live/s2.m3u8?hls_ctx=old$_" } } 1 .. 20);
+is(scalar(grep { $_->{status} == 200 && $_->{body} =~ /s2-0\.ts/ } @r), 20,
+    'SRS: contexts that nobody has given');
+is($o->count('/live/s2.m3u8'), 2, 'SRS: a master, then media');
+unlike(join(' ', map { $_->{uri} } $o->requests(qr/s2/)), qr/old/,
+    'SRS: not those of viewers');
+
+# the origin forgets them all: viewers do not see it
+
+($value) = ($o->requests(qr/s2.*hls_ctx/))[-1]{uri} =~ /hls_ctx=(\w+)/;
+$o->change('s2', forget => 1);
+$o->advance('s2');
+sleep(1.2);
+$o->forget();
+
+ok(hls_wait(sub {
+    $r = hls_get("/live/s2.m3u8?hls_ctx=$value");
+    $r->{body} =~ /STREAM-INF/ || $r->{body} =~ /s2-6\.ts/
+}, 3), 'SRS: forgotten');
+like($r->{body}, qr/s2-6\.ts/, 'SRS: no master for media');
+cmp_ok($o->count('/live/s2.m3u8'), '<=', 6, 'SRS: asked anew');
+
+# one that always answers by a master is given up
+
+$o->set('/live/s3.m3u8', body => "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+    . "s3.m3u8?hls_ctx=1\n");
+$r = hls_get('/live/s3.m3u8?hls_ctx=1');
+is($r->{status}, 502, 'nothing but masters');
+cmp_ok($o->count('/live/s3.m3u8'), '<=', 3, 'bounded');
+
+# arguments that are listed stay in front
+
+$o->live('s4', layout => 'srs');
+hls_get('/live/s4.m3u8?q=7');
+hls_get('/live/s4.m3u8?hls_ctx=1&q=7');
+like(($o->requests(qr/s4/))[-1]{uri}, qr/\?q=7&hls_ctx=\w+$/,
+    'with a listed argument');
+
+# OvenMediaEngine: a session, in URIs of other playlists
+
+$o->live('o1', layout => 'ome');
+
+$p = hls_parse(hls_get('/live/o1/llhls.m3u8')->{body});
+$uri = "/live/o1/$p->{variants}[0]{uri}";
+like($uri, qr!/chunklist_0_video_llhls\.m3u8\?session=\w+$!, 'OME: master');
+
+$p = hls_parse(hls_get($uri)->{body});
+like($p->{segments}[0]{uri}, qr/^seg_0_0_video_llhls\.m4s\?session=/,
+    'OME: media');
+$r = hls_get("/live/o1/$p->{segments}[0]{uri}");
+is($r->{status}, 200, 'OME: segment');
+
+($value) = $uri =~ /session=(\w+)/;
+@values = map { $_->{uri} =~ /session=(\w+)/ ? $1 : () } $o->requests(qr/o1/);
+is(join(' ', grep { $_ ne $value } @values), '', 'OME: one session');
+is(status('/live/o1/chunklist_0_video_llhls.m3u8?session=9'), '200 HIT',
+    'OME: another session');
+is(status('/live/o1/seg_0_0_video_llhls.m4s?session=9'), '200 HIT',
+    'OME: one segment');
+
+# the master is asked again, and the value stays
+
+sleep(5.1);
+$p = hls_parse(hls_get('/live/o1/llhls.m3u8')->{body});
+like($p->{variants}[0]{uri}, qr/session=$value$/, 'OME: it stays');
+is($o->count('/live/o1/llhls.m3u8'), 2, 'OME: master, later');
+
+# a session that is over is answered by an error
+
+$o->set('/over/m.m3u8', body => "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+    . "c.m3u8?session=one\n");
+$o->set('/over/c.m3u8', status => 404);
+$o->set('/over/c.m3u8?session=one', { body => list(1) }, { status => 403 });
+$o->set('/over/c.m3u8?session=two', body => list(2));
+
+hls_get('/over/m.m3u8');
+like(hls_get('/over/c.m3u8?session=one')->{body}, qr/^1\.ts/m, 'a session');
+sleep(1.2);
+ok(hls_wait(sub {
+    hls_get('/over/c.m3u8?session=two')->{body} =~ /^2\.ts/m
+}, 3), 'is over, a viewer has another');
+
+# another name
+
+$o->set('/other/m.m3u8', body => "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+    . "c.m3u8?token=t1\n");
+$o->set('/other/c.m3u8?token=t1', body => list(5));
+hls_get('/other/m.m3u8');
+is(hls_get('/other/c.m3u8?token=mine')->{status}, 200, 'another name');
+is(join(' ', map { $_->{uri} } $o->requests(qr!other/c!)),
+    '/other/c.m3u8?token=t1', 'asked with the value of the origin');
+
+# values that make no sense are not kept
+
+$o->set('/odd/m.m3u8', body => "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+    . "c.m3u8?session=" . 'x' x 100 . "\n");
+$o->set('/odd/c.m3u8', body => list(1));
+hls_get('/odd/m.m3u8');
+is(status('/odd/c.m3u8?session=' . 'x' x 100), '200 MISS', 'too long');
+is(join(' ', map { $_->{uri} } $o->requests(qr!odd/c!)), '/odd/c.m3u8',
+    'is not sent');
+
+###############################################################################
+
+sub status {
+    my $r = hls_get(@_);
+
+    return "$r->{status} $r->{headers}{'x-status'}";
+}
+
+sub list {
+    return join("\n", '#EXTM3U', '#EXT-X-TARGETDURATION:1',
+        map { ("#EXTINF:1,", "$_.ts") } @_) . "\n";
+}
+
+###############################################################################
