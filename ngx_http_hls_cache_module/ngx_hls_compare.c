@@ -14,10 +14,11 @@
 #define NGX_HLS_COMPARE_PROBE  32
 
 
-static ngx_uint_t ngx_hls_compare_same(ngx_hls_entry_t *a,
-    ngx_hls_entry_t *b);
-static ngx_uint_t ngx_hls_compare_equal(ngx_hls_entry_t *a,
-    ngx_hls_entry_t *b);
+static ngx_int_t ngx_hls_compare_read_part(ngx_hls_edit_ctx_t *ctx);
+static ngx_uint_t ngx_hls_compare_ranges(ngx_hls_edit_ctx_t *ctx,
+    ngx_hls_entry_t *old, ngx_hls_entry_t *entry);
+static ngx_uint_t ngx_hls_compare_equal(ngx_hls_edit_ctx_t *ctx,
+    ngx_hls_entry_t *old, ngx_hls_entry_t *entry);
 static ngx_uint_t ngx_hls_compare_search(ngx_hls_edit_ctx_t *ctx,
     ngx_hls_entry_t *old, ngx_uint_t nold, ngx_hls_entry_t *entry,
     ngx_uint_t n);
@@ -27,10 +28,183 @@ static ngx_int_t ngx_hls_compare_session(ngx_hls_edit_t *edit,
     ngx_uint_t session, ngx_str_t *args, ngx_str_t *result);
 
 
+ngx_int_t
+ngx_hls_compare_read(ngx_hls_edit_ctx_t *ctx)
+{
+    ngx_int_t         rc;
+    ngx_str_t         args, rest;
+    ngx_uint_t        i, generation;
+    ngx_hls_edit_t   *edit;
+    ngx_hls_entry_t  *entry;
+    ngx_hls_state_t  *state;
+
+    edit = ctx->edit;
+    state = ctx->state;
+
+    ctx->old_base = (int64_t) state->next + state->offset;
+    ctx->run = ctx->old_base;
+
+    if (!edit->continuity
+        || (state->flags & (NGX_HLS_STATE_SET|NGX_HLS_STATE_MASTER))
+           != NGX_HLS_STATE_SET
+        || edit->served.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    rc = ngx_hls_compare_read_part(ctx);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_hls_list_read(&ctx->old, edit->pool, &edit->served, 0);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc != NGX_OK
+        || ctx->old.playlist.master
+        || ctx->old.playlist.skipped
+        || (int64_t) (ctx->old.playlist.sequence + ctx->old.entries.nelts)
+           != ctx->old_base)
+    {
+        /* not what the state belongs to */
+
+        ngx_memzero(&ctx->old, sizeof(ngx_hls_list_t));
+        return NGX_OK;
+    }
+
+    ctx->old_base = (int64_t) ctx->old.playlist.sequence;
+
+    ctx->run = ctx->old_base;
+
+    if (state->flags & NGX_HLS_STATE_JOINED) {
+        ctx->run = ngx_max(ctx->run, (int64_t) state->next + state->offset
+                                     - state->run);
+    }
+
+    if (state->generation == 0) {
+        return NGX_OK;
+    }
+
+    entry = ctx->old.entries.elts;
+
+    for (i = 0; i < ctx->old.entries.nelts; i++) {
+
+        args.data = memchr(entry[i].uri, '?', entry[i].uri_len);
+
+        if (args.data == NULL) {
+            continue;
+        }
+
+        args.data++;
+        args.len = entry[i].uri + entry[i].uri_len - args.data;
+
+        rest.data = memchr(args.data, '#', args.len);
+
+        if (rest.data) {
+            args.len = rest.data - args.data;
+        }
+
+        generation = ngx_hls_args_generation(&args, &rest);
+
+        if (generation == 0 || generation > state->generation) {
+            continue;
+        }
+
+        entry[i].generation = (uint32_t) generation;
+        entry[i].same_len = (uint32_t) (rest.data + rest.len - entry[i].uri);
+
+        if (rest.len == 0) {
+            /* the question mark */
+            entry[i].same_len--;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Most lists differ from the one before in that segments have left and come:
+ * if the bytes between are the same, so are the segments, and the old list
+ * need not be read.  NGX_DECLINED: they are not.
+ */
+
+static ngx_int_t
+ngx_hls_compare_read_part(ngx_hls_edit_ctx_t *ctx)
+{
+    u_char           *p, *end;
+    size_t            len;
+    uint64_t          left, both;
+    ngx_int_t         rc;
+    ngx_hls_edit_t   *edit;
+    ngx_hls_list_t   *list, *old;
+    ngx_hls_entry_t  *entry;
+    ngx_hls_state_t  *state;
+
+    edit = ctx->edit;
+    list = &ctx->list;
+    old = &ctx->old;
+    state = ctx->state;
+
+    if (state->offset != 0
+        || state->generation != 0
+        || list->strange
+        || ctx->mapped
+        || list->playlist.skipped
+        || list->playlist.sequence < state->next - state->count
+        || list->playlist.sequence >= state->next
+        || list->playlist.sequence + list->entries.nelts < state->next)
+    {
+        return NGX_DECLINED;
+    }
+
+    left = list->playlist.sequence - (state->next - state->count);
+    both = state->next - list->playlist.sequence;
+
+    rc = ngx_hls_list_read(old, edit->pool, &edit->served, left + 1);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (old->playlist.master
+        || old->playlist.skipped
+        || old->playlist.sequence != state->next - state->count
+        || old->entries.nelts != left + 1)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* from behind the first one that is in both to the end of the last one */
+
+    p = ngx_hls_list_end(list, 0);
+    end = ngx_hls_list_end(list, both - 1);
+    len = end - p;
+
+    entry = old->entries.elts;
+
+    if (!ngx_hls_compare_same(ctx, &entry[left], list->entries.elts)
+        || (size_t) (edit->served.data + edit->served.len - old->next) < len
+        || ngx_memcmp(old->next, p, len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx->old_base = (int64_t) old->playlist.sequence;
+    ctx->run = ctx->old_base;
+    ctx->partial = 1;
+
+    return NGX_OK;
+}
+
+
 ngx_uint_t
 ngx_hls_compare(ngx_hls_edit_ctx_t *ctx)
 {
-    int64_t              lo, hi;
     uint64_t             next;
     ngx_uint_t           back, differs, durations, restart;
     ngx_hls_state_t     *state;
@@ -50,11 +224,21 @@ ngx_hls_compare(ngx_hls_edit_ctx_t *ctx)
         return NGX_HLS_EDIT_NOTHING;
     }
 
+    if (ctx->partial) {
+
+        /* all that is in both lists is the same, byte by byte */
+
+        ctx->lo = ctx->base;
+        ctx->hi = (int64_t) state->next + state->offset;
+
+        return NGX_HLS_EDIT_GOES_ON;
+    }
+
     next = pl->sequence + pl->segments;
 
     back = pl->sequence < state->next - state->count || next < state->next;
 
-    differs = ngx_hls_compare_overlap(ctx, &lo, &hi, &durations);
+    differs = ngx_hls_compare_overlap(ctx, &durations);
 
     if (differs) {
         restart = 1;
@@ -70,9 +254,8 @@ ngx_hls_compare(ngx_hls_edit_ctx_t *ctx)
         if (next < state->next
             && state->next - next <= NGX_HLS_COMPARE_OLDER
             && ctx->base <= ctx->run
-            && hi == ctx->base + (int64_t) pl->segments
-            && hi - lo >= 2
-            && (pl->sequence > 0 || hi - lo >= 4)
+            && ctx->hi == ctx->base + (int64_t) pl->segments
+            && ctx->hi - ctx->lo >= (pl->sequence ? 2 : 4)
             && durations)
         {
             return NGX_HLS_EDIT_NOTHING;
@@ -80,9 +263,9 @@ ngx_hls_compare(ngx_hls_edit_ctx_t *ctx)
 
         restart = 1;
 
-    } else if (lo >= hi) {
+    } else if (ctx->lo >= ctx->hi) {
         restart = ctx->old.entries.nelts
-                  ? ngx_hls_compare_returns(ctx, lo, hi)
+                  ? ngx_hls_compare_returns(ctx)
                   : ngx_hls_compare_came_back(ctx);
 
     } else {
@@ -99,22 +282,21 @@ ngx_hls_compare(ngx_hls_edit_ctx_t *ctx)
 
 
 ngx_uint_t
-ngx_hls_compare_overlap(ngx_hls_edit_ctx_t *ctx, int64_t *lo, int64_t *hi,
-    ngx_uint_t *durations)
+ngx_hls_compare_overlap(ngx_hls_edit_ctx_t *ctx, ngx_uint_t *durations)
 {
     int64_t           n;
     ngx_hls_entry_t  *old, *entry;
 
-    *lo = ngx_max(ctx->base, ctx->run);
-    *hi = ngx_min(ctx->base + (int64_t) ctx->list.entries.nelts,
-                  ctx->old_base + (int64_t) ctx->old.entries.nelts);
+    ctx->lo = ngx_max(ctx->base, ctx->run);
+    ctx->hi = ngx_min(ctx->base + (int64_t) ctx->list.entries.nelts,
+                      ctx->old_base + (int64_t) ctx->old.entries.nelts);
     *durations = 1;
 
-    for (n = *lo; n < *hi; n++) {
+    for (n = ctx->lo; n < ctx->hi; n++) {
         old = (ngx_hls_entry_t *) ctx->old.entries.elts + (n - ctx->old_base);
         entry = (ngx_hls_entry_t *) ctx->list.entries.elts + (n - ctx->base);
 
-        if (!ngx_hls_compare_same(old, entry)) {
+        if (!ngx_hls_compare_same(ctx, old, entry)) {
             return 1;
         }
 
@@ -129,30 +311,48 @@ ngx_hls_compare_overlap(ngx_hls_edit_ctx_t *ctx, int64_t *lo, int64_t *hi,
 
 /* arguments may differ each time: they may be signed */
 
-static ngx_uint_t
-ngx_hls_compare_same(ngx_hls_entry_t *a, ngx_hls_entry_t *b)
+ngx_uint_t
+ngx_hls_compare_same(ngx_hls_edit_ctx_t *ctx, ngx_hls_entry_t *old,
+    ngx_hls_entry_t *entry)
 {
     size_t  len;
 
-    if (a->offset != b->offset || a->length != b->length) {
+    if (!ngx_hls_compare_ranges(ctx, old, entry)) {
         return 0;
     }
 
-    if (a->same_len == b->same_len
-        && ngx_memcmp(a->uri, b->uri, a->same_len) == 0)
+    if (old->same_len == entry->same_len
+        && ngx_memcmp(old->uri, entry->uri, old->same_len) == 0)
     {
         return 1;
     }
 
-    len = ngx_hls_compare_path_len(a->uri, a->same_len);
+    len = ngx_hls_compare_path_len(old->uri, old->same_len);
 
-    return len == ngx_hls_compare_path_len(b->uri, b->same_len)
-           && ngx_memcmp(a->uri, b->uri, len) == 0;
+    return len == ngx_hls_compare_path_len(entry->uri, entry->same_len)
+           && ngx_memcmp(old->uri, entry->uri, len) == 0;
+}
+
+
+static ngx_uint_t
+ngx_hls_compare_ranges(ngx_hls_edit_ctx_t *ctx, ngx_hls_entry_t *old,
+    ngx_hls_entry_t *entry)
+{
+    ngx_hls_range_t  *a, *b;
+
+    if (old->range == 0 && entry->range == 0) {
+        return 1;
+    }
+
+    a = ngx_hls_list_range(&ctx->old, old);
+    b = ngx_hls_list_range(&ctx->list, entry);
+
+    return a->offset == b->offset && a->length == b->length;
 }
 
 
 ngx_uint_t
-ngx_hls_compare_returns(ngx_hls_edit_ctx_t *ctx, int64_t lo, int64_t hi)
+ngx_hls_compare_returns(ngx_hls_edit_ctx_t *ctx)
 {
     ngx_uint_t        n, nold;
     ngx_hls_entry_t  *old, *entry;
@@ -171,10 +371,10 @@ ngx_hls_compare_returns(ngx_hls_edit_ctx_t *ctx, int64_t lo, int64_t hi)
     old += ctx->run - ctx->old_base;
     nold -= ctx->run - ctx->old_base;
 
-    if (lo < hi) {
-        nold = lo - ctx->run;
-        entry += hi - ctx->base;
-        n -= hi - ctx->base;
+    if (ctx->lo < ctx->hi) {
+        nold = ctx->lo - ctx->run;
+        entry += ctx->hi - ctx->base;
+        n -= ctx->hi - ctx->base;
     }
 
     return ngx_hls_compare_search(ctx, old, nold, entry, n);
@@ -182,12 +382,12 @@ ngx_hls_compare_returns(ngx_hls_edit_ctx_t *ctx, int64_t lo, int64_t hi)
 
 
 static ngx_uint_t
-ngx_hls_compare_equal(ngx_hls_entry_t *a, ngx_hls_entry_t *b)
+ngx_hls_compare_equal(ngx_hls_edit_ctx_t *ctx, ngx_hls_entry_t *old,
+    ngx_hls_entry_t *entry)
 {
-    return a->same_len == b->same_len
-           && a->offset == b->offset
-           && a->length == b->length
-           && ngx_memcmp(a->uri, b->uri, a->same_len) == 0;
+    return old->same_len == entry->same_len
+           && ngx_memcmp(old->uri, entry->uri, old->same_len) == 0
+           && ngx_hls_compare_ranges(ctx, old, entry);
 }
 
 
@@ -239,7 +439,7 @@ ngx_hls_compare_search(ngx_hls_edit_ctx_t *ctx, ngx_hls_entry_t *old,
                 break;
             }
 
-            if (ngx_hls_compare_equal(&old[i], &entry[table[k] - 1])) {
+            if (ngx_hls_compare_equal(ctx, &old[i], &entry[table[k] - 1])) {
                 return 1;
             }
         }

@@ -24,6 +24,7 @@
 typedef struct {
     ngx_hls_edit_ctx_t   *ctx;
     ngx_uint_t            pass;
+    ngx_uint_t            index;       /* of the segment that a line is of */
     u_char               *start;
     u_char               *pos;
     u_char               *last;
@@ -47,7 +48,7 @@ static ngx_int_t ngx_hls_compose_number(ngx_hls_compose_t *c,
     ngx_hls_line_t *line, uint64_t number);
 static ngx_int_t ngx_hls_compose_key(ngx_hls_compose_t *c,
     ngx_hls_line_t *line);
-static ngx_int_t ngx_hls_compose_iv(ngx_hls_compose_t *c, uint64_t sequence);
+static ngx_int_t ngx_hls_compose_iv(ngx_hls_compose_t *c);
 static ngx_int_t ngx_hls_compose_uri(ngx_hls_compose_t *c,
     ngx_hls_line_t *line, ngx_hls_uri_t *uri, u_char *last);
 static ngx_int_t ngx_hls_compose_generation(ngx_hls_compose_t *c,
@@ -55,7 +56,7 @@ static ngx_int_t ngx_hls_compose_generation(ngx_hls_compose_t *c,
 static ngx_int_t ngx_hls_compose_joint(ngx_hls_compose_t *c);
 static ngx_int_t ngx_hls_compose_old(ngx_hls_compose_t *c, ngx_uint_t i);
 static ngx_int_t ngx_hls_compose_cover(ngx_hls_compose_t *c,
-    ngx_hls_entry_t *entry);
+    ngx_hls_entry_t *entry, u_char *end);
 static ngx_uint_t ngx_hls_compose_keys_end(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_compose_text(ngx_hls_compose_t *c, char *text);
 static ngx_int_t ngx_hls_compose_whole(ngx_hls_compose_t *c,
@@ -90,8 +91,8 @@ ngx_hls_compose(ngx_hls_edit_ctx_t *ctx)
 
     if (ctx->nkept) {
         old = ctx->old.entries.elts;
-        old += ctx->kept;
-        size += old[ctx->nkept - 1].end - old->start;
+        size += ngx_hls_list_end(&ctx->old, ctx->kept + ctx->nkept - 1)
+                - old[ctx->kept].start;
     }
 
     rc = ngx_hls_compose_reserve(&c, size);
@@ -196,9 +197,11 @@ ngx_hls_compose_line(void *data, ngx_hls_playlist_t *playlist,
 {
     ngx_hls_compose_t *c = data;
 
-    uint64_t    sequence;
     ngx_int_t   rc;
     ngx_uint_t  head;
+
+    c->index = playlist->segments
+               - (line->uri && line->uri->type == NGX_HLS_URI_SEGMENT);
 
     head = ngx_hls_list_is_head(line->tag)
            || (!c->rest && line->tag <= NGX_HLS_TAG_COMMENT);
@@ -237,11 +240,7 @@ ngx_hls_compose_line(void *data, ngx_hls_playlist_t *playlist,
     {
         c->key_due = 0;
 
-        sequence = playlist->sequence + playlist->skipped
-                   + playlist->segments;
-
-        rc = ngx_hls_compose_iv(c, (line->tag == NGX_HLS_TAG_URI)
-                                   ? sequence - 1 : sequence);
+        rc = ngx_hls_compose_iv(c);
 
         if (rc != NGX_OK) {
             return rc;
@@ -417,7 +416,7 @@ ngx_hls_compose_key(ngx_hls_compose_t *c, ngx_hls_line_t *line)
             c->has_key = 1;
             c->key_due = 0;
 
-            return ngx_hls_compose_iv(c, line->uri->sequence);
+            return ngx_hls_compose_iv(c);
         }
 
         ngx_hls_list_key_format(&line->value, &format);
@@ -443,12 +442,16 @@ ngx_hls_compose_key(ngx_hls_compose_t *c, ngx_hls_line_t *line)
 
 
 static ngx_int_t
-ngx_hls_compose_iv(ngx_hls_compose_t *c, uint64_t sequence)
+ngx_hls_compose_iv(ngx_hls_compose_t *c)
 {
-    u_char     buf[sizeof(",IV=0x") + 32], *p;
-    ngx_int_t  rc;
+    u_char               buf[sizeof(",IV=0x") + 32], *p;
+    uint64_t             sequence;
+    ngx_int_t            rc;
+    ngx_hls_playlist_t  *pl;
 
-    c->key_uri.sequence = sequence;
+    pl = &c->ctx->list.playlist;
+
+    sequence = pl->sequence + pl->skipped + c->index;
 
     rc = ngx_hls_compose_uri(c, &c->key, &c->key_uri, c->key.last);
 
@@ -522,13 +525,9 @@ ngx_hls_compose_uri(ngx_hls_compose_t *c, ngx_hls_line_t *line,
     if (generation) {
         generation = ctx->now.generation;
 
-        if (uri->sequence
-            < ctx->list.playlist.sequence + ctx->list.playlist.skipped
-              + ctx->list.entries.nelts)
-        {
+        if (c->index < ctx->list.entries.nelts) {
             entry = ctx->list.entries.elts;
-            generation = entry[uri->sequence - ctx->list.playlist.sequence
-                               - ctx->list.playlist.skipped].generation;
+            generation = entry[c->index].generation;
         }
     }
 
@@ -643,11 +642,12 @@ static ngx_int_t
 ngx_hls_compose_old(ngx_hls_compose_t *c, ngx_uint_t i)
 {
     u_char               buf[sizeof("#EXT-X-BYTERANGE:@") + 2 * NGX_INT64_LEN];
-    u_char              *p;
+    u_char              *p, *end;
     ngx_int_t            rc;
     ngx_uint_t           rest;
     ngx_hls_line_t       line;
     ngx_hls_entry_t     *entry;
+    ngx_hls_range_t     *range;
     ngx_hls_edit_ctx_t  *ctx;
 
     ctx = c->ctx;
@@ -655,19 +655,20 @@ ngx_hls_compose_old(ngx_hls_compose_t *c, ngx_uint_t i)
     entry = ctx->old.entries.elts;
     entry += i;
 
+    end = ngx_hls_list_end(&ctx->old, i);
     rest = (i > 0);
 
     if (i == ctx->kept) {
-        rc = ngx_hls_compose_cover(c, entry);
+        rc = ngx_hls_compose_cover(c, entry, end);
 
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    for (p = entry->start; p < entry->end; p = line.end) {
+    for (p = entry->start; p < end; p = line.end) {
 
-        ngx_hls_playlist_line(p, entry->end, &line);
+        ngx_hls_playlist_line(p, end, &line);
 
         if (line.tag < NGX_HLS_TAG_SEGMENT
             && (line.tag > NGX_HLS_TAG_COMMENT || !rest))
@@ -685,8 +686,10 @@ ngx_hls_compose_old(ngx_hls_compose_t *c, ngx_uint_t i)
 
             /* it may go on where the one that has left ended */
 
-            *ngx_sprintf(buf, "#EXT-X-BYTERANGE:%uL@%uL", entry->length,
-                         entry->offset) = '\0';
+            range = ngx_hls_list_range(&ctx->old, entry);
+
+            *ngx_sprintf(buf, "#EXT-X-BYTERANGE:%uL@%uL", range->length,
+                         range->offset) = '\0';
 
             rc = ngx_hls_compose_text(c, (char *) buf);
 
@@ -724,7 +727,8 @@ ngx_hls_compose_old(ngx_hls_compose_t *c, ngx_uint_t i)
 /* MAP and KEYs that were said in front of a segment that has left */
 
 static ngx_int_t
-ngx_hls_compose_cover(ngx_hls_compose_t *c, ngx_hls_entry_t *entry)
+ngx_hls_compose_cover(ngx_hls_compose_t *c, ngx_hls_entry_t *entry,
+    u_char *end)
 {
     ngx_int_t         rc;
     ngx_str_t        *text;
@@ -739,7 +743,7 @@ ngx_hls_compose_cover(ngx_hls_compose_t *c, ngx_hls_entry_t *entry)
         text = i ? &cover->keys[i - 1] : &cover->map;
 
         if (text->len == 0
-            || (text->data >= entry->start && text->data < entry->end))
+            || (text->data >= entry->start && text->data < end))
         {
             continue;
         }

@@ -14,11 +14,11 @@
 #define NGX_HLS_EDIT_HOLE   2      /* of which so many in a row may be lost */
 
 
+static ngx_uint_t ngx_hls_edit_is_state(ngx_hls_state_t *state);
 static ngx_int_t ngx_hls_edit_master(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_edit_delta(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_edit_media(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_edit_nothing(ngx_hls_edit_ctx_t *ctx);
-static ngx_int_t ngx_hls_edit_read_old(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_edit_map_list(ngx_hls_edit_ctx_t *ctx);
 static void ngx_hls_edit_begin(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how);
 static void ngx_hls_edit_keep(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how);
@@ -38,9 +38,14 @@ ngx_int_t
 ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state)
 {
     ngx_int_t            rc;
+    ngx_uint_t           session;
     ngx_hls_edit_ctx_t   ctx;
 
     ngx_memzero(&ctx, sizeof(ngx_hls_edit_ctx_t));
+
+    if (!ngx_hls_edit_is_state(state)) {
+        ngx_memzero(state, sizeof(ngx_hls_state_t));
+    }
 
     ctx.edit = edit;
     ctx.state = state;
@@ -51,7 +56,7 @@ ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state)
     edit->advanced = 0;
     edit->restarted = 0;
 
-    rc = ngx_hls_list_read(&ctx.list, edit->pool, &edit->origin);
+    rc = ngx_hls_list_read(&ctx.list, edit->pool, &edit->origin, 0);
 
     if (rc != NGX_OK) {
         return rc;
@@ -59,9 +64,10 @@ ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state)
 
     edit->playlist = ctx.list.playlist;
 
+    session = edit->playlist.master ? edit->master_session : edit->session;
+
     ctx.mapped = (ctx.list.strange && edit->own != NULL)
-                 || (ctx.list.arguments && edit->session_args
-                     && edit->session_args->nelts);
+                 || (ctx.list.arguments && session != NGX_HLS_SESSION_KEEP);
     ctx.append = edit->endlist && !edit->playlist.endlist;
 
     if (edit->playlist.master) {
@@ -71,7 +77,7 @@ ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state)
     ctx.base = (int64_t) (edit->playlist.sequence + edit->playlist.skipped)
                + state->offset;
 
-    rc = ngx_hls_edit_read_old(&ctx);
+    rc = ngx_hls_compare_read(&ctx);
 
     if (rc != NGX_OK) {
         return rc;
@@ -96,7 +102,7 @@ ngx_hls_edit_msn(ngx_hls_state_t *state, uint64_t msn, uint64_t *origin)
 {
     int64_t  n, next;
 
-    if (msn > 2 * NGX_HLS_MAX_SEQUENCE) {
+    if (msn > 2 * NGX_HLS_MAX_SEQUENCE || !ngx_hls_edit_is_state(state)) {
         return NGX_DECLINED;
     }
 
@@ -155,6 +161,23 @@ ngx_hls_edit_hash(u_char *data, size_t len)
 }
 
 
+/* nothing that could overflow, whoever wrote it */
+
+static ngx_uint_t
+ngx_hls_edit_is_state(ngx_hls_state_t *state)
+{
+    int64_t  max;
+
+    max = 2 * NGX_HLS_MAX_SEQUENCE;
+
+    return state->offset >= -max && state->offset <= max
+           && state->doffset >= -max && state->doffset <= max
+           && state->dlast <= (uint64_t) max
+           && state->next <= (uint64_t) max
+           && state->count <= state->next;
+}
+
+
 static ngx_int_t
 ngx_hls_edit_master(ngx_hls_edit_ctx_t *ctx)
 {
@@ -166,12 +189,6 @@ ngx_hls_edit_master(ngx_hls_edit_ctx_t *ctx)
 
     ctx->master = 1;
     ctx->append = 0;
-
-    if (edit->master_session == NGX_HLS_SESSION_KEEP
-        && !(ctx->list.strange && edit->own))
-    {
-        ctx->mapped = 0;
-    }
 
     now->flags = NGX_HLS_STATE_SET|NGX_HLS_STATE_MASTER;
     now->generation = ctx->state->generation;
@@ -192,7 +209,7 @@ ngx_hls_edit_master(ngx_hls_edit_ctx_t *ctx)
 static ngx_int_t
 ngx_hls_edit_delta(ngx_hls_edit_ctx_t *ctx)
 {
-    int64_t              first, lo, hi;
+    int64_t              first;
     uint64_t             next;
     ngx_uint_t           i, durations;
     ngx_hls_entry_t     *old;
@@ -229,7 +246,7 @@ ngx_hls_edit_delta(ngx_hls_edit_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    if (ngx_hls_compare_overlap(ctx, &lo, &hi, &durations)) {
+    if (ngx_hls_compare_overlap(ctx, &durations)) {
         return NGX_AGAIN;
     }
 
@@ -324,99 +341,6 @@ ngx_hls_edit_nothing(ngx_hls_edit_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-ngx_hls_edit_read_old(ngx_hls_edit_ctx_t *ctx)
-{
-    ngx_int_t         rc;
-    ngx_str_t         args, rest;
-    ngx_uint_t        i, generation;
-    ngx_hls_edit_t   *edit;
-    ngx_hls_entry_t  *entry;
-    ngx_hls_state_t  *state;
-
-    edit = ctx->edit;
-    state = ctx->state;
-
-    ctx->old_base = (int64_t) state->next + state->offset;
-    ctx->run = ctx->old_base;
-
-    if (!edit->continuity
-        || (state->flags & (NGX_HLS_STATE_SET|NGX_HLS_STATE_MASTER))
-           != NGX_HLS_STATE_SET
-        || edit->served.len == 0)
-    {
-        return NGX_OK;
-    }
-
-    rc = ngx_hls_list_read(&ctx->old, edit->pool, &edit->served);
-
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    if (rc != NGX_OK
-        || ctx->old.playlist.master
-        || ctx->old.playlist.skipped
-        || (int64_t) (ctx->old.playlist.sequence + ctx->old.entries.nelts)
-           != ctx->old_base)
-    {
-        /* not what the state belongs to */
-
-        ngx_memzero(&ctx->old, sizeof(ngx_hls_list_t));
-        return NGX_OK;
-    }
-
-    ctx->old_base = (int64_t) ctx->old.playlist.sequence;
-
-    ctx->run = ctx->old_base;
-
-    if (state->flags & NGX_HLS_STATE_JOINED) {
-        ctx->run = ngx_max(ctx->run, (int64_t) state->next + state->offset
-                                     - state->run);
-    }
-
-    if (state->generation == 0) {
-        return NGX_OK;
-    }
-
-    entry = ctx->old.entries.elts;
-
-    for (i = 0; i < ctx->old.entries.nelts; i++) {
-
-        args.data = memchr(entry[i].uri, '?', entry[i].uri_len);
-
-        if (args.data == NULL) {
-            continue;
-        }
-
-        args.data++;
-        args.len = entry[i].uri + entry[i].uri_len - args.data;
-
-        rest.data = memchr(args.data, '#', args.len);
-
-        if (rest.data) {
-            args.len = rest.data - args.data;
-        }
-
-        generation = ngx_hls_args_generation(&args, &rest);
-
-        if (generation == 0 || generation > state->generation) {
-            continue;
-        }
-
-        entry[i].generation = (uint32_t) generation;
-        entry[i].same_len = (uint32_t) (rest.data + rest.len - entry[i].uri);
-
-        if (rest.len == 0) {
-            /* the question mark */
-            entry[i].same_len--;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 /* segments are compared as viewers see them */
 
 static ngx_int_t
@@ -429,12 +353,6 @@ ngx_hls_edit_map_list(ngx_hls_edit_ctx_t *ctx)
     ngx_hls_entry_t  *entry;
 
     edit = ctx->edit;
-
-    if (edit->session == NGX_HLS_SESSION_KEEP
-        && !(ctx->list.strange && edit->own))
-    {
-        ctx->mapped = 0;
-    }
 
     if (!ctx->mapped && !ctx->list.strange) {
         return NGX_OK;
@@ -468,9 +386,8 @@ ngx_hls_edit_map_list(ngx_hls_edit_ctx_t *ctx)
 static void
 ngx_hls_edit_begin(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
 {
-    int64_t              lo, hi, next;
+    int64_t              next;
     uint64_t             window, target;
-    ngx_uint_t           durations;
     ngx_hls_state_t     *state, *now;
     ngx_hls_playlist_t  *pl;
 
@@ -516,18 +433,15 @@ ngx_hls_edit_begin(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
             target = ngx_max((pl->target + 999) / 1000, state->target);
             now->target = (uint16_t) ngx_min(target, 65535);
 
-            hi = (int64_t) (pl->sequence + pl->segments) + state->offset
-                 - next;
+            next = (int64_t) (pl->sequence + pl->segments) + state->offset
+                   - next;
 
-            now->run = (uint32_t) ngx_min(state->run + hi, 0xffffffff);
+            now->run = (uint32_t) ngx_min(state->run + next, 0xffffffff);
         }
 
         /* a name that comes around again is another segment */
 
-        if (!ngx_hls_compare_overlap(ctx, &lo, &hi, &durations)
-            && lo < hi
-            && ngx_hls_compare_returns(ctx, lo, hi))
-        {
+        if (ctx->lo < ctx->hi && ngx_hls_compare_returns(ctx)) {
             now->generation++;
         }
 
@@ -695,8 +609,8 @@ ngx_hls_edit_is_held(ngx_hls_edit_ctx_t *ctx, ngx_hls_entry_t *entry)
 static void
 ngx_hls_edit_discontinuities(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
 {
-    int64_t              lo, hi, first, tags, listed;
-    ngx_uint_t           durations;
+    int64_t              first, tags, listed;
+    ngx_uint_t           i;
     ngx_hls_entry_t     *old, *entry;
     ngx_hls_state_t     *now;
     ngx_hls_playlist_t  *pl;
@@ -730,18 +644,27 @@ ngx_hls_edit_discontinuities(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
         } else if (how != NGX_HLS_EDIT_GOES_ON) {
             first = listed;
 
-        } else if (!ngx_hls_compare_overlap(ctx, &lo, &hi, &durations)
-                   && lo < hi)
-        {
+        } else if (ctx->lo < ctx->hi) {
             first = ctx->old.playlist.discontinuity
-                    + old[lo - ctx->old_base].discontinuities;
-            first -= entry[lo - ctx->base].discontinuities + ctx->insert;
+                    + old[ctx->lo - ctx->old_base].discontinuities;
+            first -= entry[ctx->lo - ctx->base].discontinuities + ctx->insert;
             first = ngx_max(first, (int64_t) ctx->old.playlist.discontinuity);
             first += tags;
 
+        } else if (ctx->state->count
+                   && ctx->state->next > pl->sequence
+                   && ctx->state->next <= pl->sequence + pl->segments)
+        {
+            /* the one that was the last is listed, without its body */
+
+            i = ctx->state->next - 1 - pl->sequence;
+
+            first = (int64_t) ctx->state->dlast
+                    - entry[i].discontinuities - ctx->insert + tags;
+
         } else {
             first = ngx_max(listed + ctx->state->doffset,
-                            (int64_t) ctx->state->dlast);
+                            (int64_t) ctx->state->dlast + tags);
         }
 
         ctx->dsequence = ngx_max(first - tags, 0);
@@ -764,7 +687,7 @@ ngx_hls_edit_discontinuities(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
 static void
 ngx_hls_edit_generations(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
 {
-    int64_t           n, old_end;
+    int64_t           n;
     ngx_uint_t        i;
     ngx_hls_entry_t  *entry, *old;
 
@@ -774,14 +697,16 @@ ngx_hls_edit_generations(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
 
     entry = ctx->list.entries.elts;
     old = ctx->old.entries.elts;
-    old_end = ctx->old_base + (int64_t) ctx->old.entries.nelts;
 
     for (i = 0; i < ctx->list.entries.nelts; i++) {
         n = ctx->base + (int64_t) i;
 
-        entry[i].generation =
-            (how == NGX_HLS_EDIT_GOES_ON && n >= ctx->run && n < old_end)
-            ? old[n - ctx->old_base].generation : ctx->now.generation;
+        if (how != NGX_HLS_EDIT_GOES_ON || n < ctx->lo || n >= ctx->hi) {
+            entry[i].generation = ctx->now.generation;
+
+        } else if (!ctx->partial) {
+            entry[i].generation = old[n - ctx->old_base].generation;
+        }
     }
 }
 

@@ -41,6 +41,8 @@ typedef struct {
     int64_t              base;        /* served numbers of the first segments */
     int64_t              old_base;
     int64_t              run;         /* of what is listed of this run */
+    int64_t              lo;          /* numbers that are in both lists, up */
+    int64_t              hi;          /* to this one */
 
     ngx_uint_t           kept;        /* first segment of the old run that is */
     ngx_uint_t           nkept;       /* listed, and how many */
@@ -56,24 +58,31 @@ typedef struct {
     unsigned             append:1;    /* ENDLIST */
     unsigned             untyped:1;   /* without PLAYLIST-TYPE */
     unsigned             master:1;
+    unsigned             partial:1;   /* old is read as far as it differs */
 } ngx_hls_edit_ctx_t;
 
 
 /* ngx_hls_compare.c */
 
+/* what was served, if it belongs to the state */
+ngx_int_t ngx_hls_compare_read(ngx_hls_edit_ctx_t *ctx);
+
 /* NGX_HLS_EDIT_FRESH ... */
 ngx_uint_t ngx_hls_compare(ngx_hls_edit_ctx_t *ctx);
 
-/* numbers that are in both lists; whether the segments there differ */
-ngx_uint_t ngx_hls_compare_overlap(ngx_hls_edit_ctx_t *ctx, int64_t *lo,
-    int64_t *hi, ngx_uint_t *durations);
+/* whether two entries, of the old list and of the new one, are the same */
+ngx_uint_t ngx_hls_compare_same(ngx_hls_edit_ctx_t *ctx,
+    ngx_hls_entry_t *old, ngx_hls_entry_t *entry);
+
+/* whether segments differ that are in both lists; sets ctx->lo and ctx->hi */
+ngx_uint_t ngx_hls_compare_overlap(ngx_hls_edit_ctx_t *ctx,
+    ngx_uint_t *durations);
 
 /*
  * Whether a segment that is not in the range of both lists is in the old one
  * under another number, with the same generation.
  */
-ngx_uint_t ngx_hls_compare_returns(ngx_hls_edit_ctx_t *ctx, int64_t lo,
-    int64_t hi);
+ngx_uint_t ngx_hls_compare_returns(ngx_hls_edit_ctx_t *ctx);
 
 /* of the name alone, which is the same however the URI is written */
 uint32_t ngx_hls_compare_hash(u_char *p, size_t len);

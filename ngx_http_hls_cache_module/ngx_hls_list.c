@@ -14,23 +14,32 @@ static ngx_int_t ngx_hls_list_line(void *data, ngx_hls_playlist_t *playlist,
     ngx_hls_line_t *line);
 static ngx_int_t ngx_hls_list_segment(ngx_hls_list_t *list,
     ngx_hls_playlist_t *playlist, ngx_hls_line_t *line);
+static ngx_int_t ngx_hls_list_add_range(ngx_hls_list_t *list,
+    ngx_hls_uri_t *uri);
 static void ngx_hls_list_key(ngx_hls_list_t *list, ngx_hls_line_t *line);
 static ngx_uint_t ngx_hls_list_is_none(ngx_str_t *attributes);
 
 
+static ngx_hls_range_t  ngx_hls_list_no_range;
+
+
 ngx_int_t
-ngx_hls_list_read(ngx_hls_list_t *list, ngx_pool_t *pool, ngx_str_t *body)
+ngx_hls_list_read(ngx_hls_list_t *list, ngx_pool_t *pool, ngx_str_t *body,
+    ngx_uint_t limit)
 {
-    size_t  n;
+    size_t     n;
+    ngx_int_t  rc;
 
     ngx_memzero(list, sizeof(ngx_hls_list_t));
 
     list->pool = pool;
+    list->limit = limit;
     list->next = body->data;
+    list->covered = 1;
 
-    /* as many as there usually are in a body of that size */
+    /* as many as there are at most, usually */
 
-    n = ngx_min(body->len / 64 + 8, 32768);
+    n = limit ? limit : ngx_min(body->len / 24 + 8, 65536);
 
     if (ngx_array_init(&list->entries, pool, n, sizeof(ngx_hls_entry_t))
         != NGX_OK
@@ -40,10 +49,36 @@ ngx_hls_list_read(ngx_hls_list_t *list, ngx_pool_t *pool, ngx_str_t *body)
         return NGX_ERROR;
     }
 
-    list->covered = 1;
+    rc = ngx_hls_playlist_walk(body->data, body->data + body->len,
+                               &list->playlist, ngx_hls_list_line, list);
 
-    return ngx_hls_playlist_walk(body->data, body->data + body->len,
-                                 &list->playlist, ngx_hls_list_line, list);
+    return (rc == NGX_DONE) ? NGX_OK : rc;
+}
+
+
+u_char *
+ngx_hls_list_end(ngx_hls_list_t *list, ngx_uint_t i)
+{
+    ngx_hls_entry_t  *entry;
+
+    entry = list->entries.elts;
+
+    return (i + 1 < list->entries.nelts) ? entry[i + 1].start : list->next;
+}
+
+
+ngx_hls_range_t *
+ngx_hls_list_range(ngx_hls_list_t *list, ngx_hls_entry_t *entry)
+{
+    ngx_hls_range_t  *range;
+
+    if (entry->range == 0) {
+        return &ngx_hls_list_no_range;
+    }
+
+    range = list->ranges.elts;
+
+    return &range[entry->range - 1];
 }
 
 
@@ -145,16 +180,14 @@ ngx_hls_list_segment(ngx_hls_list_t *list, ngx_hls_playlist_t *playlist,
     uri = line->uri;
 
     entry->start = list->next;
-    entry->end = line->end;
     entry->uri = uri->uri.data;
     entry->uri_len = (uint32_t) uri->uri.len;
     entry->same_len = entry->uri_len;
-    entry->offset = uri->offset;
-    entry->length = uri->length;
     entry->duration = (uint32_t) uri->duration;
     entry->generation = 0;
     entry->discontinuities = (uint32_t) playlist->discontinuities;
     entry->cover = list->covers.nelts - 1;
+    entry->range = 0;
     entry->gap = uri->gap;
     entry->foreign = 0;
     entry->lost = 0;
@@ -162,6 +195,40 @@ ngx_hls_list_segment(ngx_hls_list_t *list, ngx_hls_playlist_t *playlist,
     list->next = line->end;
     list->last = uri->uri;
     list->discontinuities = playlist->discontinuities;
+
+    if (uri->length) {
+
+        if (ngx_hls_list_add_range(list, uri) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        entry->range = (uint32_t) list->ranges.nelts;
+    }
+
+    return (list->entries.nelts == list->limit) ? NGX_DONE : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_hls_list_add_range(ngx_hls_list_t *list, ngx_hls_uri_t *uri)
+{
+    ngx_hls_range_t  *range;
+
+    if (list->ranges.elts == NULL
+        && ngx_array_init(&list->ranges, list->pool, 64,
+                          sizeof(ngx_hls_range_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    range = ngx_array_push(&list->ranges);
+    if (range == NULL) {
+        return NGX_ERROR;
+    }
+
+    range->offset = uri->offset;
+    range->length = uri->length;
 
     return NGX_OK;
 }

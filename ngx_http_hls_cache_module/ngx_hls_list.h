@@ -29,17 +29,23 @@ typedef struct {
 
 
 typedef struct {
-    u_char              *start;           /* of its first line */
-    u_char              *end;
-    u_char              *uri;
-    uint64_t             offset;          /* of its byte range */
+    uint64_t             offset;
     uint64_t             length;
+} ngx_hls_range_t;
+
+
+/* there are many: it is small, and ends where the next one starts */
+
+typedef struct {
+    u_char              *start;           /* of its first line */
+    u_char              *uri;
     uint32_t             uri_len;
     uint32_t             same_len;        /* of the URI without generation */
     uint32_t             duration;        /* ms */
     uint32_t             generation;
     uint32_t             discontinuities; /* up to and with this one */
     uint32_t             cover;
+    uint32_t             range;           /* 0: none, else counted from 1 */
     unsigned             gap:1;
     unsigned             foreign:1;       /* of another host, or no path */
     unsigned             lost:1;          /* not held any more */
@@ -51,7 +57,9 @@ typedef struct {
     ngx_hls_playlist_t   playlist;
     ngx_array_t          entries;         /* of ngx_hls_entry_t */
     ngx_array_t          covers;          /* of ngx_hls_cover_t */
+    ngx_array_t          ranges;          /* of ngx_hls_range_t */
     ngx_hls_cover_t      cover;           /* what holds from here on */
+    ngx_uint_t           limit;           /* of entries, 0: none */
     u_char              *next;            /* start of the next entry */
     ngx_str_t            last;            /* URI of a segment or part */
     ngx_uint_t           discontinuities; /* up to the last segment */
@@ -65,9 +73,19 @@ typedef struct {
 } ngx_hls_list_t;
 
 
-/* NGX_OK, NGX_ERROR: no memory; NGX_DECLINED: not a playlist */
+/*
+ * Reads the whole list, or no more than the first segments if there is a
+ * limit.  NGX_OK, NGX_ERROR: no memory; NGX_DECLINED: not a playlist.
+ */
 ngx_int_t ngx_hls_list_read(ngx_hls_list_t *list, ngx_pool_t *pool,
-    ngx_str_t *body);
+    ngx_str_t *body, ngx_uint_t limit);
+
+/* where an entry ends */
+u_char *ngx_hls_list_end(ngx_hls_list_t *list, ngx_uint_t i);
+
+/* of an entry; all zero: there is none */
+ngx_hls_range_t *ngx_hls_list_range(ngx_hls_list_t *list,
+    ngx_hls_entry_t *entry);
 
 /* whether a KEY needs the number of its segment to decrypt */
 ngx_uint_t ngx_hls_list_implicit(ngx_str_t *attributes);

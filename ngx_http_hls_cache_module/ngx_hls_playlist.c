@@ -63,7 +63,7 @@ static ngx_int_t ngx_hls_playlist_uri(ngx_hls_walk_t *w, ngx_hls_line_t *line,
 static ngx_int_t ngx_hls_playlist_range(ngx_str_t *text, uint64_t next,
     uint64_t *offset, uint64_t *length);
 static ngx_int_t ngx_hls_playlist_once(ngx_hls_walk_t *w);
-static void ngx_hls_playlist_trim(ngx_str_t *text);
+static ngx_inline void ngx_hls_playlist_trim(ngx_str_t *text);
 
 
 /* those that come often are first */
@@ -846,60 +846,59 @@ ngx_hls_playlist_duration(ngx_str_t *text, ngx_msec_t *ms)
 {
     u_char      *p, *last;
     ngx_str_t    t;
-    ngx_uint_t   n, scale, digits;
+    ngx_uint_t   n, digits, c;
 
     t = *text;
     *ms = 0;
 
     ngx_hls_playlist_trim(&t);
 
+    if (t.len == 0 || (t.len == 1 && t.data[0] == '.')) {
+        return NGX_ERROR;
+    }
+
     n = 0;
-    digits = 0;
+    p = t.data;
+    last = p + t.len;
 
-    for (p = t.data, last = p + t.len; p < last && *p != '.'; p++) {
+    for ( /* void */ ; p < last && *p != '.'; p++) {
+        c = (ngx_uint_t) *p - '0';
 
-        if (*p < '0' || *p > '9') {
+        if (c > 9) {
             return NGX_ERROR;
         }
 
-        n = n * 10 + (*p - '0');
-        digits = 1;
+        n = n * 10 + c;
 
         if (n > NGX_HLS_MAX_DURATION) {
             return NGX_ERROR;
         }
     }
 
-    n *= 1000;
-    scale = 1000;
-
     if (p < last) {
         p++;
     }
 
-    for ( /* void */ ; p < last; p++) {
+    for (digits = 0; p < last; p++) {
+        c = (ngx_uint_t) *p - '0';
 
-        if (*p < '0' || *p > '9') {
+        if (c > 9) {
             return NGX_ERROR;
         }
 
-        digits = 1;
+        if (digits < 3) {
+            n = n * 10 + c;
 
-        if (scale > 1) {
-            scale /= 10;
-            n += (*p - '0') * scale;
-
-        } else if (scale == 1) {
-
+        } else if (digits == 3) {
             /* rounded by the fourth digit */
-
-            scale = 0;
-            n += (*p >= '5');
+            n += (c >= 5);
         }
+
+        digits++;
     }
 
-    if (!digits) {
-        return NGX_ERROR;
+    for ( /* void */ ; digits < 3; digits++) {
+        n *= 10;
     }
 
     *ms = (ngx_msec_t) n;
@@ -908,7 +907,7 @@ ngx_hls_playlist_duration(ngx_str_t *text, ngx_msec_t *ms)
 }
 
 
-static void
+static ngx_inline void
 ngx_hls_playlist_trim(ngx_str_t *text)
 {
     while (text->len
