@@ -186,7 +186,8 @@ ngx_http_hls_list_edit(ngx_http_hls_object_t *obj, ngx_http_hls_found_t *found)
 
     ngx_http_hls_list_media(obj, &times);
 
-    if (found->body.body && !edit->changed
+    if (obj->old && found->body.body && !edit->changed
+        && obj->target.directives.len == 0
         && ngx_memcmp(&state, &list->state, sizeof(ngx_hls_state_t)) == 0)
     {
         /* what is served already is as good as new */
@@ -469,6 +470,11 @@ ngx_http_hls_list_previous(ngx_http_hls_object_t *obj,
     ngx_str_null(body);
 
     key = obj->target.key;
+
+    if (obj->target.directives.len) {
+        key.text.len -= obj->target.directives.len + 1;
+        ngx_http_hls_store_key(store, &key);
+    }
 
     if (ngx_http_hls_store_lookup(store, &key, obj->kind, 0, 0, 0, found)
         != NGX_OK)

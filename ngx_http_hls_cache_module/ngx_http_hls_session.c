@@ -32,7 +32,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_hls_session_directives(ngx_http_hls_object_t *obj,
-    ngx_str_t *args);
+    ngx_http_hls_data_t *data, ngx_str_t *args);
 static ngx_int_t ngx_http_hls_session_handler(void *data, ngx_hls_uri_t *uri);
 static ngx_uint_t ngx_http_hls_session_arg(ngx_http_hls_object_t *obj,
     ngx_str_t *args, ngx_str_t *value);
@@ -104,13 +104,16 @@ ngx_http_hls_session_args(ngx_http_hls_object_t *obj, ngx_http_request_t *r,
 
     *args = obj->target.args;
 
-    if (obj->target.directives.len
-        && ngx_http_hls_session_directives(obj, args) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     data = &obj->data;
+
+    if (obj->target.directives.len) {
+
+        if (ngx_http_hls_session_directives(obj, &owner, args) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        data = &owner;
+    }
 
     if (obj->kind == NGX_HTTP_HLS_PLAYLIST) {
 
@@ -171,10 +174,14 @@ ngx_http_hls_session_args(ngx_http_hls_object_t *obj, ngx_http_request_t *r,
 }
 
 
-/* viewers' numbers become those of the origin; deltas are not asked for */
+/*
+ * Viewers' numbers become those of the origin; deltas are not asked for.  data
+ * is that of the playlist without directives.
+ */
 
 static ngx_int_t
-ngx_http_hls_session_directives(ngx_http_hls_object_t *obj, ngx_str_t *args)
+ngx_http_hls_session_directives(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data, ngx_str_t *args)
 {
     u_char                *p;
     uint64_t               msn;
@@ -183,17 +190,21 @@ ngx_http_hls_session_directives(ngx_http_hls_object_t *obj, ngx_str_t *args)
     ngx_hls_directives_t   d;
     ngx_http_hls_found_t   found;
 
-    if (ngx_hls_args_directives(&obj->target.directives, &d) != NGX_OK
-        || !d.has_msn)
-    {
-        return NGX_OK;
-    }
+    ngx_memzero(data, sizeof(ngx_http_hls_data_t));
 
     if (ngx_http_hls_list_previous(obj, &found, &body, &state) != NGX_OK) {
         return NGX_OK;
     }
 
+    ngx_memcpy(data, found.times.data, sizeof(ngx_http_hls_data_t));
+
     ngx_http_hls_store_release(&obj->zone->store, &found.body);
+
+    if (ngx_hls_args_directives(&obj->target.directives, &d) != NGX_OK
+        || !d.has_msn)
+    {
+        return NGX_OK;
+    }
 
     if (ngx_hls_edit_msn(&state, d.msn, &msn) != NGX_OK) {
         return NGX_OK;
