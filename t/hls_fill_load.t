@@ -27,9 +27,12 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http proxy rewrite cache stub_status/);
 
+my $threads = $t->has_module('--with-threads')
+    ? 'aio threads; aio_write on;' : '';
+
 test_module($t, 'ngx_http_hls_fill_test_module');
 
-$t->plan(20)->write_file_expand('nginx.conf', <<'EOF');
+my $conf = <<'EOF';
 
 %%TEST_GLOBALS%%
 
@@ -84,6 +87,45 @@ http {
         location /file/ {
             fill_test;
             alias  %%TESTDIR%%/;
+        }
+
+        location /threads/ {
+            fill_test;
+            %%AIO%%
+            output_buffers  2 8k;
+            alias  %%TESTDIR%%/;
+        }
+
+        location /threads/body/ {
+            fill_test  stop=body;
+            %%AIO%%
+            output_buffers  2 8k;
+            alias  %%TESTDIR%%/;
+        }
+
+        location /threads/timeout/ {
+            fill_test  timeout=1ms;
+            %%AIO%%
+            output_buffers  1 512;
+            alias  %%TESTDIR%%/;
+        }
+
+        location /threads/cached/ {
+            fill_test          timeout=2ms;
+            %%AIO%%
+            proxy_cache        disk;
+            proxy_cache_valid  any 1s;
+            proxy_cache_key    $request_id;
+            proxy_pass         http://127.0.0.1:8082/file/;
+        }
+
+        location /threads/temp/ {
+            fill_test          pause=1ms timeout=10ms;
+            %%AIO%%
+            proxy_buffers      2 4k;
+            proxy_busy_buffers_size  4k;
+            proxy_temp_file_write_size  4k;
+            proxy_pass         http://127.0.0.1:8082/file/;
         }
 
         location /cached/ {
@@ -157,6 +199,10 @@ http {
             return  200  "ok\n";
         }
 
+        location /file/ {
+            alias  %%TESTDIR%%/;
+        }
+
         location /404 {
             return  404;
         }
@@ -168,6 +214,10 @@ http {
 }
 
 EOF
+
+$conf =~ s/%%AIO%%/$threads/g;
+
+$t->plan(24)->write_file_expand('nginx.conf', $conf);
 
 $t->write_file('small', 'a small file');
 $t->write_file('large', 'x' x 100000);
@@ -241,6 +291,19 @@ for (1 .. 20) {
 is(settled(), '1 0 1 0', 'viewers left, counters');
 cmp_ok(memory() - $memory, '<', $growth + 100, 'viewers left, memory');
 is(fds(), $fds, 'viewers left, descriptors');
+
+# threads that read and write while a fill ends
+
+my @threads = qw! /threads/large /threads/body/large /threads/timeout/large
+    /threads/cached/large /threads/temp/large !;
+
+is(run(20, @threads), 20 * @threads, 'threads');
+is(settled(), '1 0 1 0', 'threads, counters');
+
+$fds = fds();
+
+is(run(20, @threads), 20 * @threads, 'threads, again');
+is(fds(), $fds, 'threads, descriptors');
 
 # too many for the connections that there are
 
@@ -322,6 +385,8 @@ sub memory {
 }
 
 sub fds {
+    settled();
+
     return scalar(() = glob("/proc/$pid/fd/*"));
 }
 
