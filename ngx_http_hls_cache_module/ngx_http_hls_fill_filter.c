@@ -64,7 +64,7 @@ ngx_http_hls_fill_header_filter(ngx_http_request_t *r)
 
     lone = ngx_http_hls_lone_of(r);
 
-    if (lone == NULL) {
+    if (lone == NULL || r->subrequest_in_memory) {
         return ngx_http_next_header_filter(r);
     }
 
@@ -73,6 +73,16 @@ ngx_http_hls_fill_header_filter(ngx_http_request_t *r)
     }
 
     r->header_sent = 1;
+
+    if (r != lone->request && !r->background && !r->header_only) {
+
+        /* a body that is made of several is not put together here */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "subrequest in hls fill");
+
+        return NGX_ERROR;
+    }
 
     if (r != lone->request || lone->ghost) {
 
@@ -100,7 +110,7 @@ ngx_http_hls_fill_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     lone = ngx_http_hls_lone_of(r);
 
-    if (lone == NULL) {
+    if (lone == NULL || r->subrequest_in_memory) {
         return ngx_http_next_body_filter(r, in);
     }
 
