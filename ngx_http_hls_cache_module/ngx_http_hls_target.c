@@ -18,6 +18,7 @@
 #define NGX_HTTP_HLS_GEN_LEN    9
 
 
+static ngx_uint_t ngx_http_hls_target_is_image(ngx_str_t *path);
 static ngx_int_t ngx_http_hls_target_identity(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target);
 static ngx_uint_t ngx_http_hls_target_is_address(ngx_str_t *host);
@@ -44,6 +45,12 @@ ngx_http_hls_target(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
 
     if (target->kind == NGX_HLS_KIND_ENDLESS) {
         return NGX_DECLINED;
+    }
+
+    if (target->kind == NGX_HTTP_HLS_SEGMENT
+        && ngx_http_hls_target_is_image(&r->uri))
+    {
+        target->kind = NGX_HTTP_HLS_OTHER;
     }
 
     target->path = r->uri;
@@ -291,6 +298,26 @@ ngx_http_hls_target_endless(ngx_http_request_t *r,
     rc = ngx_rtmp_route_pick(conf->route, &query, &peer);
 
     return rc == NGX_OK || rc == NGX_BUSY;
+}
+
+
+/* a preview changes; a segment is one if a playlist says so */
+
+static ngx_uint_t
+ngx_http_hls_target_is_image(ngx_str_t *path)
+{
+    u_char  *p;
+
+    if (path->len < 5) {
+        return 0;
+    }
+
+    p = path->data + path->len - 4;
+
+    return ngx_strncasecmp(p, (u_char *) ".jpg", 4) == 0
+           || ngx_strncasecmp(p, (u_char *) ".png", 4) == 0
+           || ngx_strncasecmp(p, (u_char *) "jpeg", 4) == 0
+           || ngx_strncasecmp(p, (u_char *) "webp", 4) == 0;
 }
 
 
