@@ -100,10 +100,12 @@ ngx_http_hls_store_body_role(ngx_http_hls_shm_t *sh, uint32_t i,
     b = ngx_http_hls_body(sh, i);
 
     sh->bodies -= ngx_http_hls_is_counted(b->type);
+    sh->viewers -= (b->type == NGX_HTTP_HLS_BODY_VIEWERS);
     ngx_http_hls_point();
     b->type = (u_char) role;
     ngx_http_hls_point();
     sh->bodies += ngx_http_hls_is_counted(role);
+    sh->viewers += (role == NGX_HTTP_HLS_BODY_VIEWERS);
 }
 
 

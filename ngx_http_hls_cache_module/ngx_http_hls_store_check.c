@@ -44,6 +44,7 @@ typedef struct {
     uint32_t                         streams;
     uint32_t                         bodies;
     uint32_t                         claims;
+    uint32_t                         viewers;
     uint32_t                         used;
     const char                      *what;
     uint32_t                         where;
@@ -212,6 +213,7 @@ ngx_http_hls_check_records(ngx_http_hls_check_t *ctx)
                 return ngx_http_hls_check_failed(ctx, "viewers of stream", i);
             }
 
+            ctx->viewers += (cell->stream.body != 0);
             ctx->streams++;
 
             break;
@@ -888,6 +890,11 @@ ngx_http_hls_check_counters(ngx_http_hls_check_t *ctx)
     if (sh->bodies != ctx->bodies || sh->claims != ctx->claims) {
         return ngx_http_hls_check_failed(ctx, "counter of bodies",
                                          sh->bodies);
+    }
+
+    if (sh->viewers != ctx->viewers) {
+        return ngx_http_hls_check_failed(ctx, "counter of registers",
+                                         sh->viewers);
     }
 
     if (sh->used != ctx->used) {

@@ -59,6 +59,9 @@
 #define NGX_HTTP_HLS_VIEWER_SIZE      (NGX_HTTP_HLS_VIEWER_REGS / 2)
 #define NGX_HTTP_HLS_VIEWER_STEPS     4
 
+/* the part of all pages that may be used for it */
+#define NGX_HTTP_HLS_VIEWER_SHARE     8
+
 /* types of cells */
 
 #define NGX_HTTP_HLS_CELL_FREE        0
@@ -340,6 +343,7 @@ struct ngx_http_hls_shm_s {
     uint32_t                    streams;
     uint32_t                    bodies;     /* current, filled, doomed */
     uint32_t                    claims;
+    uint32_t                    viewers;    /* bodies that are registers */
     uint32_t                    used;       /* pages */
     ngx_http_hls_lru_t          lru[NGX_HTTP_HLS_LRU_N];
 };

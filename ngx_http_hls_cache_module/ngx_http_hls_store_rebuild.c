@@ -113,6 +113,7 @@ ngx_http_hls_store_rebuild_clear(ngx_http_hls_shm_t *sh)
     sh->streams = 0;
     sh->bodies = 0;
     sh->claims = 0;
+    sh->viewers = 0;
     sh->used = 0;
 
     ngx_memzero(sh->lru, sizeof(sh->lru));

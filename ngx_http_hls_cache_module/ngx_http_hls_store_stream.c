@@ -276,6 +276,10 @@ ngx_http_hls_store_viewer_page(ngx_http_hls_store_t *store, uint32_t i,
     st = ngx_http_hls_stream(sh, i);
     busy = 0;
 
+    if (sh->viewers >= ngx_max(sh->budget / NGX_HTTP_HLS_VIEWER_SHARE, 1)) {
+        return NGX_BUSY;
+    }
+
     /* what is evicted may be the last entry of this stream: it stays */
 
     if (ngx_http_hls_store_smalls_reserve(store, 1) != NGX_OK) {
