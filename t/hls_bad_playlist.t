@@ -72,7 +72,7 @@ $t->plan(5 * @names + 14);
 my $o = hls_origin($t, port(8081));
 my $other = hls_origin($t, port(8082));
 
-$o->live('good', base => '/live', auto => 1);
+$o->live('good', base => '/live', auto => 1, window => 60);
 $o->set("/bad/$_/index.m3u8", body => $bodies{$_},
     type => 'application/vnd.apple.mpegurl') for @names;
 
@@ -110,7 +110,7 @@ for my $name (@names) {
 
 # the good stream belongs to nobody else
 
-is(hls_get($first)->{body}, segment($first), 'segment of another stream');
+ok(hls_get($first)->{body} eq segment($first), 'segment of another stream');
 like(hls_get($first)->{head}, qr/X-Status: HIT/, 'still there');
 unlike(hls_get($first)->{head}, qr/no-store/, 'not a key');
 
@@ -140,7 +140,7 @@ sub good {
     my $r = hls_get('/live/good/index.m3u8');
 
     is($r->{status}, 200, "good, $what");
-    like(hls_uris($r->{body}), qr/^\d+\.ts( \d+\.ts){5}$/,
+    like(hls_uris($r->{body}), qr/^\d+\.ts( \d+\.ts){59}$/,
         "good playlist, $what");
 }
 
@@ -148,7 +148,7 @@ sub http_get_segment {
     my ($uri) = hls_uris(hls_get('/live/good/index.m3u8')->{body})
         =~ /(\S+)$/;
 
-    is(hls_get("/live/good/$uri")->{body}, segment("/live/good/$uri"),
+    ok(hls_get("/live/good/$uri")->{body} eq segment("/live/good/$uri"),
         'segment');
 
     return "/live/good/$uri";
