@@ -24,6 +24,7 @@
 static void ngx_http_hls_list_playlist(ngx_http_hls_object_t *obj);
 static void ngx_http_hls_list_edit(ngx_http_hls_object_t *obj,
     ngx_http_hls_found_t *found);
+static void ngx_http_hls_list_find(ngx_http_hls_object_t *obj);
 static void ngx_http_hls_list_media(ngx_http_hls_object_t *obj,
     ngx_http_hls_times_t *old);
 static void ngx_http_hls_list_manifest(ngx_http_hls_object_t *obj);
@@ -213,6 +214,13 @@ ngx_http_hls_list_edit(ngx_http_hls_object_t *obj, ngx_http_hls_found_t *found)
         }
     }
 
+    ngx_http_hls_list_next(obj, ngx_http_hls_list_find);
+}
+
+
+static void
+ngx_http_hls_list_find(ngx_http_hls_object_t *obj)
+{
     if (ngx_http_hls_notes_find(obj) != NGX_OK) {
         ngx_http_hls_object_failed(obj, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;

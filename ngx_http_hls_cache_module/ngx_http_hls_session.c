@@ -351,6 +351,13 @@ ngx_http_hls_session_value(ngx_http_hls_object_t *obj, ngx_str_t *value)
         return NGX_OK;
     }
 
+    if (obj->data.flags & NGX_HTTP_HLS_MEDIA) {
+
+        /* most likely it is media again, and it may be large */
+
+        return NGX_DECLINED;
+    }
+
     body = &obj->list->edit.origin;
 
     ngx_memzero(&walk, sizeof(ngx_http_hls_session_walk_t));
