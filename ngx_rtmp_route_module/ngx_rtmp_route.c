@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_addr.h"
 
 
 ngx_str_t *
@@ -62,6 +63,46 @@ void
 ngx_rtmp_route_free(ngx_rtmp_route_t *route, ngx_rtmp_route_peer_t *peer)
 {
     ngx_rtmp_route_table_free(&route->table, peer);
+}
+
+
+ngx_uint_t
+ngx_rtmp_route_is_server(ngx_rtmp_route_t *route, ngx_str_t *host,
+    in_port_t port)
+{
+    uint32_t                       cursor;
+    ngx_uint_t                     i, n, named, address;
+    ngx_rtmp_route_endpoint_t      addr, *endpoint;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    address = (ngx_rtmp_route_addr_parse(host, &addr) == NGX_OK);
+    cursor = 0;
+
+    while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
+           == NGX_OK)
+    {
+        named = (stat.info.host_len == host->len
+                 && ngx_strncasecmp(stat.info.host, host->data, host->len)
+                    == 0);
+
+        for (i = NGX_RTMP_ROUTE_HTTP; i <= NGX_RTMP_ROUTE_HTTPS; i++) {
+
+            for (n = 0; n < stat.info.nendpoints[i]; n++) {
+
+                endpoint = &stat.info.endpoints[i][n];
+
+                if (endpoint->port == port
+                    && (named
+                        || (address
+                            && ngx_rtmp_route_addr_equal(endpoint, &addr))))
+                {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
 }
 
 

@@ -204,6 +204,13 @@ void ngx_rtmp_route_found(ngx_rtmp_route_t *route,
 void ngx_rtmp_route_free(ngx_rtmp_route_t *route, ngx_rtmp_route_peer_t *peer);
 
 /*
+ * Whether a server of the route is called so, by its name or address (lower
+ * case, no brackets), and has that port for HTTP or HTTPS.  Looks at each.
+ */
+ngx_uint_t ngx_rtmp_route_is_server(ngx_rtmp_route_t *route, ngx_str_t *host,
+    in_port_t port);
+
+/*
  * Picks a server and opens a session on it, in one step.  Returns as
  * ngx_rtmp_route_pick() does; the session exists after NGX_OK only.  When
  * the zone is full the session goes on uncounted (session->cell is 0).
