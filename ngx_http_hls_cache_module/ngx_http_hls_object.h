@@ -104,7 +104,8 @@ struct ngx_http_hls_list_s {
     size_t                      done;      /* of body, compressed */
     void                       *stream;    /* z_stream */
 
-    ngx_rtmp_route_peer_t      *peer;      /* the server of the stream */
+    ngx_str_t                   host;      /* the last one, see own() */
+    in_port_t                   port;
     uint32_t                    cell;      /* of the stream */
     uint64_t                    first;     /* number of the first noted */
     ngx_msec_t                  life;      /* of what is listed */
@@ -112,8 +113,8 @@ struct ngx_http_hls_list_s {
     ngx_uint_t                  noted;
     void                      (*step)(ngx_http_hls_object_t *obj);
 
-    unsigned                    manifest:1;
     unsigned                    ended:1;   /* the origin's has an end */
+    unsigned                    own:1;     /* that host is a server's */
 };
 
 
@@ -134,9 +135,7 @@ void ngx_http_hls_object_free(ngx_http_hls_object_t *obj);
 void ngx_http_hls_object_times(ngx_http_hls_object_t *obj,
     ngx_http_hls_times_t *times);
 
-/* the server of the stream; NGX_DECLINED: the table does not have it */
-ngx_int_t ngx_http_hls_object_peer(ngx_http_hls_object_t *obj,
-    ngx_rtmp_route_peer_t *peer);
+/* whether the table has the stream */
 ngx_uint_t ngx_http_hls_object_live(ngx_http_hls_object_t *obj);
 
 /* the ETag of a digest, into buf of NGX_HTTP_HLS_ETAG_LEN bytes */

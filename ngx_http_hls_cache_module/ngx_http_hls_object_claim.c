@@ -341,14 +341,15 @@ ngx_http_hls_object_times(ngx_http_hls_object_t *obj,
 }
 
 
-ngx_int_t
-ngx_http_hls_object_peer(ngx_http_hls_object_t *obj,
-    ngx_rtmp_route_peer_t *peer)
+ngx_uint_t
+ngx_http_hls_object_live(ngx_http_hls_object_t *obj)
 {
+    ngx_int_t               rc;
+    ngx_rtmp_route_peer_t   peer;
     ngx_rtmp_route_query_t  query;
 
     if (obj->conf->route == NULL || obj->target.stream.len == 0) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
@@ -360,17 +361,7 @@ ngx_http_hls_object_peer(ngx_http_hls_object_t *obj,
     query.lookup = 1;
     query.peek = 1;
 
-    return ngx_rtmp_route_pick(obj->conf->route, &query, peer);
-}
-
-
-ngx_uint_t
-ngx_http_hls_object_live(ngx_http_hls_object_t *obj)
-{
-    ngx_int_t              rc;
-    ngx_rtmp_route_peer_t  peer;
-
-    rc = ngx_http_hls_object_peer(obj, &peer);
+    rc = ngx_rtmp_route_pick(obj->conf->route, &query, &peer);
 
     return rc == NGX_OK || rc == NGX_BUSY;
 }

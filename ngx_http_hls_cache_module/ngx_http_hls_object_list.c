@@ -324,8 +324,6 @@ ngx_http_hls_list_manifest(ngx_http_hls_object_t *obj)
         return;
     }
 
-    list->manifest = 1;
-
     ngx_http_hls_object_times(obj, &times);
 
     (void) ngx_http_hls_list_previous(obj, &found, &body, &state);
@@ -614,56 +612,34 @@ ngx_http_hls_list_own(void *data, ngx_str_t *host, in_port_t port)
 {
     ngx_http_hls_object_t *obj = data;
 
-    size_t                  len;
-    ngx_str_t              *addr;
-    ngx_http_hls_list_t    *list;
-    ngx_rtmp_route_peer_t  *peer;
+    ngx_http_hls_list_t  *list;
 
-    list = obj->list;
-
-    if (list->peer == NULL) {
-
-        peer = ngx_pcalloc(obj->pool, sizeof(ngx_rtmp_route_peer_t));
-        if (peer == NULL) {
-            return 0;
-        }
-
-        list->peer = peer;
-
-        if (ngx_http_hls_object_peer(obj, peer) != NGX_OK) {
-            ngx_memzero(peer, sizeof(ngx_rtmp_route_peer_t));
-        }
-    }
-
-    peer = list->peer;
-
-    if (peer->socklen == 0 || ngx_inet_get_port(&peer->sockaddr.sockaddr)
-                              != port)
-    {
+    if (obj->conf->route == NULL) {
         return 0;
     }
 
-    if (peer->host.len == host->len
-        && ngx_strncasecmp(peer->host.data, host->data, host->len) == 0)
+    list = obj->list;
+
+    /* it is the same one again and again */
+
+    if (list->port == port
+        && list->host.len == host->len
+        && ngx_memcmp(list->host.data, host->data, host->len) == 0)
     {
-        return 1;
+        return list->own;
     }
 
-    /* the address: "10.0.0.11:8080", "[::1]:8080" */
-
-    addr = &peer->name;
-
-    for (len = addr->len; len && addr->data[len - 1] != ':'; len--) {
-        /* void */
+    list->host.data = ngx_pstrdup(obj->pool, host);
+    if (list->host.data == NULL) {
+        list->host.len = 0;
+        return 0;
     }
 
-    if (len && addr->data[0] == '[') {
-        return len > 3 && len - 3 == host->len
-               && ngx_strncasecmp(addr->data + 1, host->data, len - 3) == 0;
-    }
+    list->host.len = host->len;
+    list->port = port;
+    list->own = ngx_rtmp_route_is_server(obj->conf->route, host, port) ? 1 : 0;
 
-    return len && len - 1 == host->len
-           && ngx_strncmp(addr->data, host->data, len - 1) == 0;
+    return list->own;
 }
 
 
