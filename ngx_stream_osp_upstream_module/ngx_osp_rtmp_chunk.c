@@ -32,11 +32,13 @@ typedef struct {
 struct ngx_osp_rtmp_reader_s {
     uint32_t                        chunk_size;
     uint32_t                        rest;      /* of the chunk */
+    uint32_t                        stop;      /* types, in front of them */
     ngx_uint_t                      nstreams;
     ngx_uint_t                      nopen;     /* messages begun */
     ngx_uint_t                      current;
     const char                     *error;
-    ngx_osp_rtmp_stream_t           streams[NGX_OSP_RTMP_MAX_STREAMS];
+    ngx_uint_t                      max;       /* in streams[] */
+    ngx_osp_rtmp_stream_t           streams[1];
 };
 
 
@@ -53,6 +55,8 @@ typedef struct {
 } ngx_osp_rtmp_header_t;
 
 
+static u_char *ngx_osp_rtmp_reader_run(ngx_osp_rtmp_reader_t *r, u_char *p,
+    u_char *last);
 static ngx_int_t ngx_osp_rtmp_reader_header(ngx_osp_rtmp_reader_t *r,
     u_char **pos, u_char *last, ngx_osp_rtmp_item_t *item);
 static ngx_int_t ngx_osp_rtmp_parse_basic(u_char **pos, u_char *last,
@@ -93,10 +97,12 @@ ngx_osp_rtmp_reader_create(ngx_pool_t *pool)
 {
     ngx_osp_rtmp_reader_t  *r;
 
-    r = ngx_palloc(pool, sizeof(ngx_osp_rtmp_reader_t));
+    r = ngx_palloc(pool, ngx_osp_rtmp_reader_size(NGX_OSP_RTMP_MAX_STREAMS));
     if (r == NULL) {
         return NULL;
     }
+
+    r->max = NGX_OSP_RTMP_MAX_STREAMS;
 
     ngx_osp_rtmp_reader_reset(r);
 
@@ -109,9 +115,34 @@ ngx_osp_rtmp_reader_reset(ngx_osp_rtmp_reader_t *r)
 {
     /* streams[] is set when used */
 
-    ngx_memzero(r, offsetof(ngx_osp_rtmp_reader_t, streams));
+    ngx_memzero(r, offsetof(ngx_osp_rtmp_reader_t, max));
 
     r->chunk_size = NGX_OSP_RTMP_CHUNK_SIZE;
+}
+
+
+size_t
+ngx_osp_rtmp_reader_size(ngx_uint_t max)
+{
+    return offsetof(ngx_osp_rtmp_reader_t, streams)
+           + max * sizeof(ngx_osp_rtmp_stream_t);
+}
+
+
+void
+ngx_osp_rtmp_reader_copy(ngx_osp_rtmp_reader_t *r, ngx_uint_t max,
+    ngx_osp_rtmp_reader_t *from)
+{
+    ngx_memcpy(r, from, ngx_osp_rtmp_reader_size(from->nstreams));
+
+    r->max = max;
+}
+
+
+ngx_uint_t
+ngx_osp_rtmp_reader_streams(ngx_osp_rtmp_reader_t *r)
+{
+    return r->nstreams;
 }
 
 
@@ -189,6 +220,72 @@ ngx_osp_rtmp_reader_read(ngx_osp_rtmp_reader_t *r, u_char **pos, u_char *last,
 }
 
 
+ngx_int_t
+ngx_osp_rtmp_reader_pass(ngx_osp_rtmp_reader_t *r, u_char **pos, u_char *last,
+    uint32_t types)
+{
+    ngx_int_t            rc;
+    ngx_osp_rtmp_item_t  item;
+
+    r->stop = types;
+
+    for ( ;; ) {
+        rc = ngx_osp_rtmp_reader_read(r, pos, last, &item);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        *pos = ngx_osp_rtmp_reader_run(r, *pos, last);
+    }
+
+    r->stop = 0;
+
+    return rc;
+}
+
+
+/* whole chunks with the shortest header that go on with the last message */
+
+static u_char *
+ngx_osp_rtmp_reader_run(ngx_osp_rtmp_reader_t *r, u_char *p, u_char *last)
+{
+    size_t                  n;
+    u_char                  header;
+    ngx_osp_rtmp_stream_t  *st;
+
+    st = &r->streams[r->current];
+
+    if (r->rest
+        || st->rest == 0
+        || st->ext
+        || st->csid >= 64
+        || st->type == NGX_OSP_RTMP_SET_CHUNK_SIZE
+        || st->type == NGX_OSP_RTMP_ABORT)
+    {
+        return p;
+    }
+
+    header = (u_char) (0xc0 | st->csid);
+
+    do {
+        n = ngx_min(st->rest, r->chunk_size);
+
+        if ((size_t) (last - p) <= n || *p != header) {
+            return p;
+        }
+
+        p += 1 + n;
+        st->rest -= (uint32_t) n;
+
+    } while (st->rest);
+
+    r->nopen--;
+
+    return p;
+}
+
+
 /*
  * RTMP 1.0, 5.3.1.  Nothing is changed until the header is whole, so it is
  * read again from its start when more bytes have come.
@@ -200,6 +297,7 @@ ngx_osp_rtmp_reader_header(ngx_osp_rtmp_reader_t *r, u_char **pos,
 {
     u_char                 *p;
     ngx_int_t               rc;
+    ngx_uint_t              type;
     ngx_osp_rtmp_header_t   h;
     ngx_osp_rtmp_stream_t  *st;
 
@@ -227,6 +325,10 @@ ngx_osp_rtmp_reader_header(ngx_osp_rtmp_reader_t *r, u_char **pos,
             r->error = "too many chunk streams";
             return NGX_ERROR;
         }
+
+        if (r->nstreams == r->max) {
+            return NGX_DECLINED;
+        }
     }
 
     rc = ngx_osp_rtmp_parse_header(&p, last, &h);
@@ -244,6 +346,14 @@ ngx_osp_rtmp_reader_header(ngx_osp_rtmp_reader_t *r, u_char **pos,
         }
 
         item->no_ext = (rc == NGX_DECLINED);
+    }
+
+    if (r->stop && (st == NULL || st->rest == 0)) {
+        type = (h.fmt < 2) ? h.type : st->type;
+
+        if (type < 32 && (r->stop & NGX_OSP_RTMP_TYPE(type))) {
+            return NGX_DONE;
+        }
     }
 
     if (st == NULL) {

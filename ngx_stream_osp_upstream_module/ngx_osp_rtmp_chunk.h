@@ -159,6 +159,18 @@ ngx_osp_rtmp_reader_t *ngx_osp_rtmp_reader_create(ngx_pool_t *pool);
 void ngx_osp_rtmp_reader_reset(ngx_osp_rtmp_reader_t *r);
 
 /*
+ * A copy in memory of the caller, of the size for max chunk streams, which
+ * are at least those of the original.  The copy answers NGX_DECLINED at the
+ * header of one for which it has no room, and goes on in a larger copy.
+ */
+size_t ngx_osp_rtmp_reader_size(ngx_uint_t max);
+void ngx_osp_rtmp_reader_copy(ngx_osp_rtmp_reader_t *r, ngx_uint_t max,
+    ngx_osp_rtmp_reader_t *from);
+
+/* chunk streams seen so far */
+ngx_uint_t ngx_osp_rtmp_reader_streams(ngx_osp_rtmp_reader_t *r);
+
+/*
  * Reads a chunk or a piece of it from [*pos, last), 5.3.1, moves *pos behind
  * it and fills the item, which points into the buffer.  A chunk header must
  * be whole in the buffer (up to 18 bytes); payload need not.
@@ -173,6 +185,14 @@ void ngx_osp_rtmp_reader_reset(ngx_osp_rtmp_reader_t *r);
  */
 ngx_int_t ngx_osp_rtmp_reader_read(ngx_osp_rtmp_reader_t *r, u_char **pos,
     u_char *last, ngx_osp_rtmp_item_t *item);
+
+/*
+ * Passes over all but the beginnings of messages of some types.  NGX_DONE:
+ * *pos is at the header of such a message, which was not read yet.  Otherwise
+ * as ngx_osp_rtmp_reader_read().
+ */
+ngx_int_t ngx_osp_rtmp_reader_pass(ngx_osp_rtmp_reader_t *r, u_char **pos,
+    u_char *last, uint32_t types);
 
 const char *ngx_osp_rtmp_reader_error(ngx_osp_rtmp_reader_t *r);
 

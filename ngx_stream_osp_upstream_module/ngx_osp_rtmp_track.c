@@ -40,6 +40,7 @@ struct ngx_osp_rtmp_track_s {
 
 static u_char *ngx_osp_rtmp_write_basic(u_char *p, ngx_uint_t fmt,
     uint32_t csid);
+static u_char *ngx_osp_rtmp_write_ext(u_char *p, uint32_t value);
 static ngx_osp_rtmp_seen_t *ngx_osp_rtmp_track_find(
     ngx_osp_rtmp_track_t *track, uint32_t csid);
 static ngx_osp_rtmp_seen_t *ngx_osp_rtmp_track_get(
@@ -77,10 +78,7 @@ ngx_osp_rtmp_write_header(u_char *buf, uint32_t csid, uint32_t timestamp,
     *p++ = (u_char) (msid >> 24);
 
     if (ts == NGX_OSP_RTMP_EXT) {
-        *p++ = (u_char) (timestamp >> 24);
-        *p++ = (u_char) (timestamp >> 16);
-        *p++ = (u_char) (timestamp >> 8);
-        *p++ = (u_char) timestamp;
+        p = ngx_osp_rtmp_write_ext(p, timestamp);
     }
 
     return p;
@@ -96,10 +94,7 @@ ngx_osp_rtmp_write_next_header(u_char *buf, uint32_t csid,
     p = ngx_osp_rtmp_write_basic(buf, 3, csid);
 
     if (timestamp >= NGX_OSP_RTMP_EXT) {
-        *p++ = (u_char) (timestamp >> 24);
-        *p++ = (u_char) (timestamp >> 16);
-        *p++ = (u_char) (timestamp >> 8);
-        *p++ = (u_char) timestamp;
+        p = ngx_osp_rtmp_write_ext(p, timestamp);
     }
 
     return p;
@@ -125,6 +120,18 @@ ngx_osp_rtmp_write_basic(u_char *p, ngx_uint_t fmt, uint32_t csid)
         *p++ = (u_char) (csid - 64);
         *p++ = (u_char) ((csid - 64) >> 8);
     }
+
+    return p;
+}
+
+
+static u_char *
+ngx_osp_rtmp_write_ext(u_char *p, uint32_t value)
+{
+    *p++ = (u_char) (value >> 24);
+    *p++ = (u_char) (value >> 16);
+    *p++ = (u_char) (value >> 8);
+    *p++ = (u_char) value;
 
     return p;
 }
@@ -385,6 +392,8 @@ static ngx_int_t
 ngx_osp_rtmp_track_next(ngx_osp_rtmp_seen_t *seen, ngx_osp_rtmp_item_t *item,
     u_char *buf, size_t *len)
 {
+    u_char  *p;
+
     if (item->header_len == 0
         || (item->fmt == 3
             && !item->no_ext
@@ -394,8 +403,13 @@ ngx_osp_rtmp_track_next(ngx_osp_rtmp_seen_t *seen, ngx_osp_rtmp_item_t *item,
         return NGX_DECLINED;
     }
 
-    *len = ngx_osp_rtmp_write_next_header(buf, item->csid, seen->ext_value)
-           - buf;
+    p = ngx_osp_rtmp_write_basic(buf, 3, item->csid);
+
+    if (seen->ext) {
+        p = ngx_osp_rtmp_write_ext(p, seen->ext_value);
+    }
+
+    *len = p - buf;
 
     return NGX_OK;
 }

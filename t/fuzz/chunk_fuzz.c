@@ -11,6 +11,7 @@
  * The first two bytes choose where the input is cut and which messages a
  * relay leaves out.  Messages must not depend on the cut, and a receiver
  * behind the relay must see those that were passed as the reader saw them.
+ * Who passes over some of them must find the others where the reader does.
  */
 
 
@@ -34,6 +35,10 @@ typedef struct {
 int LLVMFuzzerTestOneInput(const u_char *data, size_t size);
 
 static uint32_t fuzz_read(u_char *p, size_t size, size_t each);
+static uint32_t fuzz_begin(u_char *p, size_t size, uint32_t types);
+static uint32_t fuzz_pass(u_char *p, size_t size, uint32_t types, size_t each);
+static ngx_osp_rtmp_reader_t *fuzz_copy(ngx_osp_rtmp_reader_t *from);
+static uint32_t fuzz_end(ngx_osp_rtmp_reader_t *r, uint32_t sum);
 static uint32_t fuzz_sum(uint32_t sum, u_char *p, size_t len);
 static void fuzz_relay(u_char *p, size_t size, ngx_uint_t drop);
 static void fuzz_same(ngx_osp_rtmp_item_t *item, fuzz_message_t *m);
@@ -46,7 +51,7 @@ int
 LLVMFuzzerTestOneInput(const u_char *data, size_t size)
 {
     u_char    *p;
-    uint32_t   sum;
+    uint32_t   sum, types;
 
     if (pool == NULL) {
         unit_init();
@@ -64,6 +69,16 @@ LLVMFuzzerTestOneInput(const u_char *data, size_t size)
     sum = fuzz_read(p, size - 2, size);
 
     if (sum != fuzz_read(p, size - 2, 1 + data[0])) {
+        abort();
+    }
+
+    types = (uint32_t) data[1] << 8 | (uint32_t) data[1] << 16;
+
+    sum = fuzz_begin(p, size - 2, types);
+
+    if (sum != fuzz_pass(p, size - 2, types, size)
+        || sum != fuzz_pass(p, size - 2, types, 1 + data[0]))
+    {
         abort();
     }
 
@@ -164,6 +179,114 @@ fuzz_read(u_char *p, size_t size, size_t each)
     return sum * 31 + (uint32_t) (pos - p)
            + (uint32_t) ngx_osp_rtmp_reader_idle(r)
            + (uint32_t) ngx_osp_rtmp_reader_chunk_size(r);
+}
+
+
+/* where messages of these types begin */
+
+static uint32_t
+fuzz_begin(u_char *p, size_t size, uint32_t types)
+{
+    u_char                 *pos;
+    uint32_t                sum;
+    ngx_osp_rtmp_item_t     item;
+    ngx_osp_rtmp_reader_t  *r;
+
+    r = ngx_osp_rtmp_reader_create(pool);
+
+    sum = 0;
+    pos = p;
+
+    while (ngx_osp_rtmp_reader_read(r, &pos, p + size, &item) == NGX_OK) {
+
+        if (item.first && item.type < 32
+            && (types & NGX_OSP_RTMP_TYPE(item.type)))
+        {
+            sum = sum * 31 + (uint32_t) (item.header - p);
+        }
+    }
+
+    return fuzz_end(r, sum);
+}
+
+
+static uint32_t
+fuzz_pass(u_char *p, size_t size, uint32_t types, size_t each)
+{
+    u_char                 *pos, *last, *end;
+    uint32_t                sum;
+    ngx_int_t               rc;
+    ngx_uint_t              begins;
+    ngx_osp_rtmp_item_t     item;
+    ngx_osp_rtmp_reader_t  *r;
+
+    r = fuzz_copy(ngx_osp_rtmp_reader_create(pool));
+
+    sum = 0;
+    begins = 0;
+    pos = p;
+    last = p;
+    end = p + size;
+
+    for ( ;; ) {
+
+        rc = begins ? ngx_osp_rtmp_reader_read(r, &pos, last, &item)
+                    : ngx_osp_rtmp_reader_pass(r, &pos, last, types);
+
+        switch (rc) {
+
+        case NGX_OK:
+            begins = 0;
+            continue;
+
+        case NGX_DONE:
+            sum = sum * 31 + (uint32_t) (pos - p);
+            begins = 1;
+            continue;
+
+        case NGX_DECLINED:
+            r = fuzz_copy(r);
+            continue;
+
+        case NGX_AGAIN:
+            if (last == end) {
+                return fuzz_end(r, sum);
+            }
+
+            last = ((size_t) (end - last) > each) ? last + each : end;
+            continue;
+
+        default:
+            return fuzz_end(r, sum);
+        }
+    }
+}
+
+
+static ngx_osp_rtmp_reader_t *
+fuzz_copy(ngx_osp_rtmp_reader_t *from)
+{
+    ngx_uint_t              max;
+    ngx_osp_rtmp_reader_t  *r;
+
+    max = ngx_osp_rtmp_reader_streams(from) + 1;
+
+    r = ngx_palloc(pool, ngx_osp_rtmp_reader_size(max));
+
+    ngx_osp_rtmp_reader_copy(r, max, from);
+
+    return r;
+}
+
+
+static uint32_t
+fuzz_end(ngx_osp_rtmp_reader_t *r, uint32_t sum)
+{
+    sum = sum * 31 + (uint32_t) ngx_osp_rtmp_reader_idle(r)
+          + (uint32_t) ngx_osp_rtmp_reader_chunk_size(r);
+
+    return fuzz_sum(sum, (u_char *) ngx_osp_rtmp_reader_error(r),
+                    ngx_strlen(ngx_osp_rtmp_reader_error(r)));
 }
 
 

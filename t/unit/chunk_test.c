@@ -47,6 +47,7 @@ static void writer(void);
 static void tracking(void);
 static uint32_t rnd(uint32_t n);
 static void relay(ngx_uint_t seed);
+static void passing(u_char *wire, u_char *end);
 static ngx_uint_t small(void);
 
 
@@ -1289,8 +1290,8 @@ relay(ngx_uint_t seed)
         fmt = 3;
 
         if (rnd(40) == 0) {
-            /* set chunk size */
-            chunk = 1 + rnd(300);
+            /* set chunk size, which itself is to be in one chunk */
+            chunk = 4 + rnd(300);
             p = ngx_osp_rtmp_write_header(p, 2, 0, 4, 1, 0);
             *p++ = 0;
             *p++ = 0;
@@ -1398,6 +1399,8 @@ relay(ngx_uint_t seed)
     }
 
     end = p;
+
+    passing(wire, end);
 
     /* the relay, which gets its input in pieces */
 
@@ -1541,6 +1544,86 @@ relay(ngx_uint_t seed)
     is_uint(bad, 0, "relay %u: %u messages, %u received, %u headers rebuilt",
             (unsigned) seed, (unsigned) sent, (unsigned) got,
             (unsigned) rebuilt);
+}
+
+
+/*
+ * Who passes over all but some messages finds them where the reader does,
+ * with a copy that has room for only one chunk stream more than it has seen
+ */
+
+static void
+passing(u_char *wire, u_char *end)
+{
+    u_char                 *pos, *p, *want[600];
+    ngx_int_t               rc;
+    ngx_uint_t              n, found, max, bad, begins;
+    ngx_osp_rtmp_item_t     item;
+    ngx_osp_rtmp_reader_t  *r, *copy, *old;
+
+    r = ngx_osp_rtmp_reader_create(pool);
+
+    copy = malloc(ngx_osp_rtmp_reader_size(0));
+    ngx_osp_rtmp_reader_copy(copy, 0, r);
+
+    n = 0;
+    pos = wire;
+
+    while (ngx_osp_rtmp_reader_read(r, &pos, end, &item) == NGX_OK) {
+        if (item.first && item.type == NGX_OSP_RTMP_VIDEO) {
+            want[n++] = item.header;
+        }
+    }
+
+    found = 0;
+    max = 0;
+    bad = 0;
+    begins = 0;
+    pos = wire;
+    p = wire;
+
+    for ( ;; ) {
+
+        rc = begins ? ngx_osp_rtmp_reader_read(copy, &pos, p, &item)
+                    : ngx_osp_rtmp_reader_pass(copy, &pos, p,
+                                      NGX_OSP_RTMP_TYPE(NGX_OSP_RTMP_VIDEO));
+
+        if (rc == NGX_OK) {
+            bad += (item.type != NGX_OSP_RTMP_VIDEO || !item.first);
+            begins = 0;
+            continue;
+        }
+
+        if (rc == NGX_DONE) {
+            bad += (found == n || pos != want[found++]);
+            begins = 1;
+            continue;
+        }
+
+        if (rc == NGX_DECLINED) {
+            old = copy;
+            copy = malloc(ngx_osp_rtmp_reader_size(++max));
+            ngx_osp_rtmp_reader_copy(copy, max, old);
+            free(old);
+            continue;
+        }
+
+        if (rc == NGX_ERROR || p == end) {
+            break;
+        }
+
+        p += 1 + rnd(500);
+        p = ngx_min(p, end);
+    }
+
+    is_uint(bad, 0, "passing over all but %u of them", (unsigned) n);
+    ok(found == n && pos == end && max == 5
+       && ngx_osp_rtmp_reader_idle(copy) == ngx_osp_rtmp_reader_idle(r)
+       && ngx_osp_rtmp_reader_chunk_size(copy)
+          == ngx_osp_rtmp_reader_chunk_size(r),
+       "passing over them: end");
+
+    free(copy);
 }
 
 
