@@ -40,12 +40,7 @@ static ngx_int_t ngx_stream_osp_client_answer(ngx_stream_osp_session_t *os,
 static ngx_int_t ngx_stream_osp_client_result(ngx_osp_rtmp_out_t *out,
     double tid);
 static ngx_int_t ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
-    ngx_osp_rtmp_command_t *cmd);
-static ngx_int_t ngx_stream_osp_client_names(ngx_stream_osp_session_t *os,
-    ngx_rtmp_route_name_t *name);
-static ngx_int_t ngx_stream_osp_client_route(ngx_stream_osp_session_t *os);
-static ngx_int_t ngx_stream_osp_client_copy(ngx_pool_t *pool, ngx_str_t *dst,
-    ngx_str_t *src, size_t max);
+    ngx_osp_rtmp_command_t *cmd, uint32_t msid);
 static ngx_int_t ngx_stream_osp_client_fault(ngx_stream_osp_session_t *os,
     const char *text);
 
@@ -524,9 +519,8 @@ ngx_stream_osp_client_command(ngx_stream_osp_session_t *os,
         return ngx_stream_osp_client_fault(os, error);
     }
 
-    ngx_log_debug2(NGX_LOG_DEBUG_STREAM, os->session->connection->log, 0,
-                   "osp client command: \"%V\" %ui",
-                   &cmd.text, (ngx_uint_t) cmd.tid);
+    ngx_log_debug1(NGX_LOG_DEBUG_STREAM, os->session->connection->log, 0,
+                   "osp client command: \"%V\"", &cmd.text);
 
     if ((cmd.name == NGX_OSP_RTMP_CONNECT) == setup->connect) {
         return ngx_stream_osp_client_fault(os, setup->connect
@@ -542,7 +536,7 @@ ngx_stream_osp_client_command(ngx_stream_osp_session_t *os,
     case NGX_OSP_RTMP_PUBLISH:
     case NGX_OSP_RTMP_PLAY:
     case NGX_OSP_RTMP_PLAY2:
-        return ngx_stream_osp_client_stream(os, &cmd);
+        return ngx_stream_osp_client_stream(os, &cmd, msg->msid);
 
     case NGX_OSP_RTMP_DELETE_STREAM:
     case NGX_OSP_RTMP_CLOSE_STREAM:
@@ -582,15 +576,14 @@ ngx_stream_osp_client_connect(ngx_stream_osp_session_t *os,
     answer = ngx_array_push(&setup->answers);
 
     if (answer == NULL
-        || ngx_stream_osp_client_copy(os->pool, &setup->app, &connect->app,
-                                      connect->app.len)
+        || ngx_stream_osp_name_copy(os->pool, &setup->app, &connect->app,
+                                    connect->app.len)
            != NGX_OK
-        || ngx_stream_osp_client_copy(os->pool, &setup->tc_url,
-                                      &connect->tc_url, connect->tc_url.len)
+        || ngx_stream_osp_name_copy(os->pool, &setup->tc_url,
+                                    &connect->tc_url, connect->tc_url.len)
            != NGX_OK
-        || ngx_stream_osp_client_copy(c->pool, &os->agent,
-                                      &connect->flash_ver,
-                                      NGX_STREAM_OSP_AGENT_LEN)
+        || ngx_stream_osp_name_copy(c->pool, &os->agent, &connect->flash_ver,
+                                    NGX_STREAM_OSP_AGENT_LEN)
            != NGX_OK
         || ngx_stream_osp_client_out(os, &out, NGX_STREAM_OSP_CONNECT_ROOM)
            != NGX_OK)
@@ -732,175 +725,61 @@ ngx_stream_osp_client_result(ngx_osp_rtmp_out_t *out, double tid)
 
 static ngx_int_t
 ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
-    ngx_osp_rtmp_command_t *cmd)
+    ngx_osp_rtmp_command_t *cmd, uint32_t msid)
 {
     ngx_int_t                rc;
-    ngx_connection_t        *c;
-    ngx_rtmp_route_name_t    name;
     ngx_stream_osp_setup_t  *setup;
 
-    c = os->session->connection;
     setup = os->setup;
 
-    os->op = (cmd->name == NGX_OSP_RTMP_PUBLISH) ? NGX_RTMP_ROUTE_PUBLISH
-                                                 : NGX_RTMP_ROUTE_PLAY;
-    os->named = 1;
     setup->stream_tid = cmd->tid;
 
-    ngx_memzero(&name, sizeof(ngx_rtmp_route_name_t));
+    rc = ngx_stream_osp_name_query(os, &setup->tc_url, &setup->app, cmd,
+                                   os->session->connection->pool, os->pool,
+                                   &setup->route, &setup->query);
 
-    rc = ngx_rtmp_route_name_rtmp(os->pool, &setup->tc_url, &setup->app,
-                                  &cmd->stream, &name);
+    switch (rc) {
 
-    if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                      "client sent an invalid stream name");
+    case NGX_OK:
+        break;
 
+    case NGX_DECLINED:
         ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
                                    NGX_STREAM_OSP_REFUSED,
-                                   os->op == NGX_RTMP_ROUTE_PUBLISH
+                                   os->name.op == NGX_RTMP_ROUTE_PUBLISH
                                    ? "NetStream.Publish.BadName"
                                    : "NetStream.Play.StreamNotFound",
                                    "invalid stream name");
         return NGX_ERROR;
-    }
 
-    if (rc != NGX_OK || ngx_stream_osp_client_names(os, &name) != NGX_OK) {
-        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
-                                NGX_STREAM_OSP_INTERNAL_ERROR);
-        return NGX_ERROR;
-    }
-
-    if (ngx_stream_osp_client_route(os) != NGX_OK) {
+    case NGX_BUSY:
         ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
                                    NGX_STREAM_OSP_NO_SERVER,
                                    "NetConnection.Connect.Rejected",
                                    "no server available");
         return NGX_ERROR;
+
+    default: /* NGX_ERROR */
+        goto failed;
     }
 
-    if (ngx_rtmp_route_key(os->pool, &name,
-                           ngx_rtmp_route_key_form(setup->route),
-                           ngx_rtmp_route_key_secret(setup->route),
-                           &setup->query.key)
-        != NGX_OK)
-    {
-        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
-                                NGX_STREAM_OSP_INTERNAL_ERROR);
-        return NGX_ERROR;
+    rc = ngx_stream_osp_scan_init(os, msid);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_stream_osp_client_fault(os, "client sent invalid rtmp");
     }
 
-    setup->query.op = os->op;
-    setup->query.protocol = NGX_RTMP_ROUTE_RTMP;
-    setup->query.alternative = NGX_RTMP_ROUTE_RTMPS;
-
-#if (NGX_SSL)
-
-    if (os->conf->ssl_enable) {
-        setup->query.protocol = NGX_RTMP_ROUTE_RTMPS;
-        setup->query.alternative = NGX_RTMP_ROUTE_RTMP;
+    if (rc != NGX_OK) {
+        goto failed;
     }
-
-#endif
 
     return NGX_DONE;
-}
 
+failed:
 
-/* copies for the variables, which outlive the set-up */
-
-static ngx_int_t
-ngx_stream_osp_client_names(ngx_stream_osp_session_t *os,
-    ngx_rtmp_route_name_t *name)
-{
-    u_char            *p, *last;
-    ngx_str_t          key;
-    ngx_connection_t  *c;
-
-    c = os->session->connection;
-
-    if (ngx_stream_osp_client_copy(c->pool, &os->app, &name->app,
-                                   NGX_RTMP_ROUTE_KEY_LEN)
-        != NGX_OK
-        || ngx_stream_osp_client_copy(c->pool, &os->stream, &name->stream,
-                                      NGX_RTMP_ROUTE_KEY_LEN)
-           != NGX_OK
-        || ngx_stream_osp_client_copy(c->pool, &os->vhost, &name->vhost,
-                                      NGX_RTMP_ROUTE_HOST_LEN)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    /* "#" and 16 digits */
-
-    if (ngx_rtmp_route_key(os->pool, name, NGX_RTMP_ROUTE_KEY_STREAM, 1, &key)
-        == NGX_OK)
-    {
-        last = key.data + key.len;
-        p = ngx_strlchr(key.data, last, '#');
-
-        if (p && (size_t) (last - p) > sizeof(os->hash)) {
-            ngx_memcpy(os->hash, p + 1, sizeof(os->hash));
-            os->hashed = 1;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_stream_osp_client_route(ngx_stream_osp_session_t *os)
-{
-    ngx_str_t                   name;
-    ngx_stream_osp_srv_conf_t  *conf;
-
-    conf = os->conf;
-
-    if (conf->route) {
-        os->setup->route = conf->route;
-        return NGX_OK;
-    }
-
-    if (ngx_stream_complex_value(os->session, conf->route_value, &name)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    os->setup->route = ngx_rtmp_route_find(&name);
-
-    if (os->setup->route == NULL) {
-        ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
-                      "unknown route in \"osp_upstream\"");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_stream_osp_client_copy(ngx_pool_t *pool, ngx_str_t *dst, ngx_str_t *src,
-    size_t max)
-{
-    dst->len = ngx_min(src->len, max);
-
-    if (dst->len == 0) {
-        dst->data = (u_char *) "";
-        return NGX_OK;
-    }
-
-    dst->data = ngx_pnalloc(pool, dst->len);
-    if (dst->data == NULL) {
-        dst->len = 0;
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(dst->data, src->data, dst->len);
-
-    return NGX_OK;
+    ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                            NGX_STREAM_OSP_INTERNAL_ERROR);
+    return NGX_ERROR;
 }
 
 

@@ -24,13 +24,19 @@
 #define NGX_STREAM_OSP_REPLY_LEN    16384
 
 
+/* a client may choose any number, and one that is none equals nothing */
+
+#define ngx_stream_osp_same_tid(a, b)                                         \
+    ((a) == (b) || ((a) != (a) && (b) != (b)))
+
+
 static ngx_int_t ngx_stream_osp_filter_command(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg);
 static ngx_int_t ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd);
 static ngx_int_t ngx_stream_osp_filter_created(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_command_t *cmd);
-static u_char *ngx_stream_osp_filter_map_raw(ngx_stream_osp_setup_t *setup,
+static void ngx_stream_osp_filter_map_raw(ngx_stream_osp_setup_t *setup,
     uint32_t from, uint32_t to);
 static ngx_int_t ngx_stream_osp_filter_status(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd);
@@ -113,10 +119,9 @@ ngx_stream_osp_filter_init(ngx_stream_osp_session_t *os)
     /* the ids of the last server mean nothing to this one */
 
     if (setup->up.to) {
-        (void) ngx_stream_osp_filter_map_raw(setup, setup->up.to, 1);
+        ngx_stream_osp_filter_map_raw(setup, setup->up.to, 1);
 
         setup->up.to = 0;
-        setup->up.held = 0;
     }
 
     if (setup->chunk_size == NGX_OSP_RTMP_CHUNK_SIZE) {
@@ -206,7 +211,7 @@ ngx_stream_osp_filter_replies(ngx_stream_osp_session_t *os, u_char **pos,
             /* media says that play was accepted, if nothing else does */
 
             if (setup->accepted
-                && os->op == NGX_RTMP_ROUTE_PLAY
+                && os->name.op == NGX_RTMP_ROUTE_PLAY
                 && (item.type == NGX_OSP_RTMP_AUDIO
                     || item.type == NGX_OSP_RTMP_VIDEO
                     || item.type == NGX_OSP_RTMP_AGGREGATE))
@@ -248,9 +253,8 @@ ngx_stream_osp_filter_command(ngx_stream_osp_session_t *os,
         return ngx_stream_osp_filter_invalid(os, error);
     }
 
-    ngx_log_debug2(NGX_LOG_DEBUG_STREAM, os->origin->log, 0,
-                   "osp origin command: \"%V\" %ui",
-                   &cmd.text, (ngx_uint_t) cmd.tid);
+    ngx_log_debug1(NGX_LOG_DEBUG_STREAM, os->origin->log, 0,
+                   "osp origin command: \"%V\"", &cmd.text);
 
     switch (cmd.name) {
 
@@ -315,7 +319,8 @@ ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
     if (setup->accepted) {
 
         while (n < setup->answers.nelts
-               && (answer[n].done || answer[n].tid != cmd->tid))
+               && (answer[n].done
+                   || !ngx_stream_osp_same_tid(answer[n].tid, cmd->tid)))
         {
             n++;
         }
@@ -325,7 +330,9 @@ ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
 
         /* publish and play have an onStatus, but may fail in this way */
 
-        if (cmd->name == NGX_OSP_RTMP_ERROR && cmd->tid == setup->stream_tid) {
+        if (cmd->name == NGX_OSP_RTMP_ERROR
+            && ngx_stream_osp_same_tid(cmd->tid, setup->stream_tid))
+        {
             setup->done = 1;
 
             os->status = NGX_STREAM_FORBIDDEN;
@@ -380,7 +387,7 @@ ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
 
     if (setup->step) {
         setup->send_end = setup->create_end ? setup->create_end
-                                   : (size_t) (setup->raw.last
+                                   : (size_t) (setup->raw.pos
                                                - setup->raw.start);
 
         (void) ngx_stream_osp_origin_send(os);
@@ -394,7 +401,6 @@ static ngx_int_t
 ngx_stream_osp_filter_created(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_command_t *cmd)
 {
-    u_char                   *p;
     uint32_t                  msid;
     ngx_uint_t                i;
     ngx_stream_osp_setup_t   *setup;
@@ -447,15 +453,10 @@ ngx_stream_osp_filter_created(ngx_stream_osp_session_t *os,
             }
         }
 
-        p = ngx_stream_osp_filter_map_raw(setup, 1, msid);
-
-        /* a header that is not whole goes with what comes next */
-
-        setup->send_end = p - setup->raw.start;
-
-    } else {
-        setup->send_end = setup->raw.last - setup->raw.start;
+        ngx_stream_osp_filter_map_raw(setup, 1, msid);
     }
+
+    setup->send_end = setup->raw.pos - setup->raw.start;
 
     (void) ngx_stream_osp_origin_send(os);
 
@@ -463,9 +464,9 @@ ngx_stream_osp_filter_created(ngx_stream_osp_session_t *os,
 }
 
 
-/* what the client has sent: returns the end of what has whole headers */
+/* what the client has sent, as far as the origin gets it now */
 
-static u_char *
+static void
 ngx_stream_osp_filter_map_raw(ngx_stream_osp_setup_t *setup, uint32_t from,
     uint32_t to)
 {
@@ -482,9 +483,7 @@ ngx_stream_osp_filter_map_raw(ngx_stream_osp_setup_t *setup, uint32_t from,
     p = setup->raw.start + NGX_STREAM_OSP_PREAMBLE_MAX
         + NGX_OSP_RTMP_HS_C0C1C2;
 
-    (void) ngx_stream_osp_filter_map(up, &p, setup->raw.last);
-
-    return p;
+    (void) ngx_stream_osp_filter_map(up, p, setup->raw.pos);
 }
 
 
@@ -730,35 +729,25 @@ ngx_stream_osp_filter_item(ngx_stream_osp_filter_t *f,
 }
 
 
-/*
- * Changes message stream ids in place, *pos is then behind what may be sent.
- * A header that is cut is left, it comes first in the next call.
- */
+/* changes message stream ids in place, no header is cut */
 
 ngx_int_t
-ngx_stream_osp_filter_map(ngx_stream_osp_filter_t *f, u_char **pos,
+ngx_stream_osp_filter_map(ngx_stream_osp_filter_t *f, u_char *pos,
     u_char *last)
 {
-    u_char               *p;
-    ngx_int_t             rc;
-    ngx_osp_rtmp_item_t   item;
+    ngx_int_t            rc;
+    ngx_osp_rtmp_item_t  item;
 
     for ( ;; ) {
-        p = *pos;
-
-        rc = ngx_osp_rtmp_reader_read(f->reader, &p, last, &item);
+        rc = ngx_osp_rtmp_reader_read(f->reader, &pos, last, &item);
 
         if (rc == NGX_AGAIN) {
-            *pos = p;
-            ngx_stream_osp_filter_hold(f, &p, last);
             return NGX_OK;
         }
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }
-
-        *pos = p;
 
         if (item.msid == f->from && item.header_len) {
             (void) ngx_osp_rtmp_set_msid(&item, f->to);

@@ -424,7 +424,7 @@ ngx_stream_osp_origin_ready(ngx_stream_osp_session_t *os)
                                                         + NGX_STREAM_OSP_C2);
 
     } else {
-        setup->send_end = setup->raw.last - setup->raw.start;
+        setup->send_end = setup->raw.pos - setup->raw.start;
         ngx_osp_rtmp_handshake_client_init(&setup->ohs, NULL);
     }
 
@@ -776,7 +776,7 @@ ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
 
     ngx_log_error(NGX_LOG_INFO, pc->log, 0, "client refused by upstream");
 
-    if (os->op == NGX_RTMP_ROUTE_PUBLISH) {
+    if (os->name.op == NGX_RTMP_ROUTE_PUBLISH) {
         ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
                                    NGX_STREAM_OSP_REFUSED,
                                    "NetStream.Publish.Denied",

@@ -20,6 +20,8 @@
 #define NGX_STREAM_OSP_RTMP_PORT  1935
 
 
+static ngx_int_t ngx_stream_osp_redirect_find(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_query_t *query, ngx_str_t *host, in_port_t port);
 static ngx_int_t ngx_stream_osp_redirect_parse(ngx_str_t *url,
     ngx_str_t *host, in_port_t *port);
 static ngx_uint_t ngx_stream_osp_redirect_match(ngx_rtmp_route_peer_t *peer,
@@ -33,47 +35,85 @@ ngx_stream_osp_redirect(ngx_stream_osp_session_t *os, ngx_str_t *url)
 {
     in_port_t                port;
     ngx_str_t                host;
-    ngx_rtmp_route_peer_t   *peer;
-    ngx_rtmp_route_tried_t  *tried;
-    ngx_rtmp_route_query_t  *query;
+    ngx_rtmp_route_query_t   query;
     ngx_stream_osp_setup_t  *setup;
 
     setup = os->setup;
-    peer = &setup->peer;
-    query = &setup->query;
 
     if (ngx_stream_osp_redirect_parse(url, &host, &port) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    /* servers that were asked, or passed over, are not asked again */
+    query = setup->query;
 
-    do {
+    /* the session moves only if there is a server to move to */
 
-        if (query->ntried == NGX_RTMP_ROUTE_MAX_TRIED) {
-            return NGX_DECLINED;
-        }
+    if (ngx_stream_osp_redirect_find(os, &query, &host, port) != NGX_OK
+        || ngx_rtmp_route_session_next(&os->rs, &query, &setup->peer)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
 
-        tried = &query->tried[query->ntried++];
-
-        tried->server = peer->server;
-        tried->protocol = peer->protocol;
-        tried->endpoint = peer->endpoint;
-
-        if (ngx_rtmp_route_session_next(&os->rs, query, peer) != NGX_OK) {
-            return NGX_DECLINED;
-        }
-
-    } while (!ngx_stream_osp_redirect_match(peer, &host, port));
+    setup->query = query;
 
     ngx_log_error(NGX_LOG_INFO, os->origin->log, 0,
-                  "redirected by upstream to \"%V\"", &peer->name);
+                  "redirected by upstream to \"%V\"", &setup->peer.name);
 
     ngx_stream_osp_origin_close(os);
 
     setup->step = 0;
 
     ngx_stream_osp_connect(os);
+
+    return NGX_OK;
+}
+
+
+/*
+ * Looks at all servers that can be asked yet, and puts them into query->tried
+ * but for the one that is meant.
+ */
+
+static ngx_int_t
+ngx_stream_osp_redirect_find(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_query_t *query, ngx_str_t *host, in_port_t port)
+{
+    ngx_uint_t               found;
+    ngx_rtmp_route_peer_t    peer, *current;
+    ngx_rtmp_route_tried_t  *tried;
+
+    current = &os->setup->peer;
+    found = NGX_RTMP_ROUTE_MAX_TRIED;
+
+    query->peek = 1;
+
+    while (query->ntried < NGX_RTMP_ROUTE_MAX_TRIED) {
+
+        tried = &query->tried[query->ntried++];
+
+        tried->server = current->server;
+        tried->protocol = current->protocol;
+        tried->endpoint = current->endpoint;
+
+        if (ngx_rtmp_route_pick(os->setup->route, query, &peer) != NGX_OK) {
+            break;
+        }
+
+        current = &peer;
+
+        if (ngx_stream_osp_redirect_match(current, host, port)) {
+            found = query->ntried;
+        }
+    }
+
+    query->peek = 0;
+
+    if (found == NGX_RTMP_ROUTE_MAX_TRIED) {
+        return NGX_DECLINED;
+    }
+
+    query->tried[found] = query->tried[--query->ntried];
 
     return NGX_OK;
 }

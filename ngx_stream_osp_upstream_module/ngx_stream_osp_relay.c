@@ -20,9 +20,13 @@
 
 /* reads in one go, then it is the turn of others */
 
-#define NGX_STREAM_OSP_RELAY_READS   8
+#define NGX_STREAM_OSP_RELAY_READS   4
 
 #define NGX_STREAM_OSP_FILTER_READ   16384
+
+/* what is read for a receiver that was blocked: all of it may have to wait */
+
+#define NGX_STREAM_OSP_SLOW_READ     65536
 
 
 static void ngx_stream_osp_relay_handlers(ngx_connection_t *c);
@@ -33,8 +37,13 @@ static void ngx_stream_osp_relay(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
 static ngx_int_t ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
+static ngx_int_t ngx_stream_osp_relay_held(ngx_stream_osp_session_t *os);
 static ngx_int_t ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os,
     ngx_uint_t dir, ngx_connection_t *src, ngx_connection_t *dst);
+static ngx_int_t ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir, ngx_connection_t *dst, u_char *pos, u_char *last);
+static ngx_int_t ngx_stream_osp_relay_out(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir, ngx_connection_t *dst, u_char *pos, u_char *last);
 static ngx_int_t ngx_stream_osp_relay_send(ngx_stream_osp_flow_t *flow,
     ngx_uint_t dir, ngx_connection_t *dst, u_char **pos, u_char *last);
 static ngx_int_t ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os,
@@ -57,6 +66,8 @@ static u_char  *ngx_stream_osp_relay_buf;
 static size_t   ngx_stream_osp_relay_buf_size;
 
 
+/* with room for what was held in front of what is read */
+
 ngx_int_t
 ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log, u_char **buf)
 {
@@ -64,7 +75,7 @@ ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log, u_char **buf)
 
     if (ngx_stream_osp_relay_buf_size < size) {
 
-        p = ngx_alloc(size, log);
+        p = ngx_alloc(size + NGX_STREAM_OSP_HOLD_MAX, log);
         if (p == NULL) {
             return NGX_ERROR;
         }
@@ -103,10 +114,9 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
     c->log->action = "relaying";
 
     p = setup->raw.start + setup->sent;
-    last = setup->raw.last;
+    last = setup->raw.pos;
 
     if (setup->up.to) {
-        last = setup->raw.start + setup->send_end;
         up->filter = &setup->up;
     }
 
@@ -132,6 +142,12 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
         up->buf.last = ngx_cpymem(up->buf.last, p, last - p);
     }
 
+    if (ngx_stream_osp_scan_start(os) != NGX_OK) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return;
+    }
+
     if (os->reason == NGX_STREAM_OSP_NONE) {
         ngx_rtmp_route_session_state(&os->rs, NGX_RTMP_ROUTE_S_RELAY);
     }
@@ -148,7 +164,9 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
     os->activity = ngx_current_msec;
     ngx_add_timer(c->read, os->conf->timeout);
 
-    if (ngx_stream_osp_relay_pass(os, NGX_STREAM_OSP_DOWN) == NGX_OK) {
+    if (ngx_stream_osp_relay_pass(os, NGX_STREAM_OSP_DOWN) == NGX_OK
+        && ngx_stream_osp_relay_held(os) == NGX_OK)
+    {
         ngx_stream_osp_relay(os, NGX_STREAM_OSP_UP);
     }
 }
@@ -393,16 +411,43 @@ ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os, ngx_uint_t dir)
 }
 
 
+/* what the client has sent in the set-up and waits */
+
+static ngx_int_t
+ngx_stream_osp_relay_held(ngx_stream_osp_session_t *os)
+{
+    u_char  *buf;
+    size_t   held;
+
+    if (ngx_stream_osp_relay_buffer(os->conf->buffer_size,
+                                    os->session->connection->log, &buf)
+        != NGX_OK)
+    {
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return NGX_DONE;
+    }
+
+    held = ngx_stream_osp_scan_unhold(os, buf);
+
+    if (held == 0 || os->flow[NGX_STREAM_OSP_UP].dead) {
+        return NGX_OK;
+    }
+
+    return ngx_stream_osp_relay_input(os, NGX_STREAM_OSP_UP, os->origin, buf,
+                                      buf + held);
+}
+
+
 /* NGX_OK; NGX_AGAIN: no more bytes; NGX_DONE: the session has ended */
 
 static ngx_int_t
 ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     ngx_connection_t *src, ngx_connection_t *dst)
 {
-    u_char                 *p, *last, *buf;
+    u_char                 *buf;
     size_t                  size, held;
     ssize_t                 n;
-    ngx_int_t               rc;
     ngx_stream_osp_flow_t  *flow;
 
     flow = &os->flow[dir];
@@ -416,12 +461,22 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
         return NGX_DONE;
     }
 
-    if (flow->filter) {
+    if (flow->slow) {
+        size = ngx_min(size, NGX_STREAM_OSP_SLOW_READ);
+    }
+
+    if (dir == NGX_STREAM_OSP_UP) {
+
+        if (os->scan) {
+            held = ngx_stream_osp_scan_unhold(os, buf);
+        }
+
+    } else if (flow->filter) {
         size = ngx_min(size, NGX_STREAM_OSP_FILTER_READ);
         held = ngx_stream_osp_filter_unhold(flow->filter, buf);
     }
 
-    n = src->recv(src, buf + held, size - held);
+    n = src->recv(src, buf + held, size);
 
     if (n == NGX_AGAIN) {
         return NGX_AGAIN;
@@ -447,50 +502,103 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     os->activity = ngx_current_msec;
     *os->rs.active = os->activity;
 
-    p = buf;
-    last = buf + held + n;
+    return ngx_stream_osp_relay_input(os, dir, dst, buf, buf + held + n);
+}
 
-    if (flow->filter) {
 
-        if (flow->filter->track) {
-            rc = ngx_stream_osp_filter_relay(flow->filter, &p, last,
-                                             &flow->buf, src->log);
-            last = p;
+static ngx_int_t
+ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    ngx_connection_t *dst, u_char *pos, u_char *last)
+{
+    u_char                 *end;
+    ngx_int_t               rc;
+    ngx_stream_osp_flow_t  *flow;
 
-        } else {
-            rc = ngx_stream_osp_filter_map(flow->filter, &p, last);
-            last = p;
-            p = buf;
+    flow = &os->flow[dir];
+
+    if (dir == NGX_STREAM_OSP_DOWN) {
+
+        if (flow->filter) {
+
+            if (ngx_stream_osp_filter_relay(flow->filter, &pos, last,
+                                            &flow->buf,
+                                            os->session->connection->log)
+                != NGX_OK)
+            {
+                ngx_stream_osp_relay_invalid(os, dir);
+                return NGX_DONE;
+            }
+
+            return NGX_OK;
         }
 
-        if (rc != NGX_OK) {
+        return ngx_stream_osp_relay_out(os, dir, dst, pos, last);
+    }
+
+    do {
+        end = last;
+
+        rc = ngx_stream_osp_scan(os, pos, &end);
+
+        if (rc == NGX_DONE) {
+            return NGX_DONE;
+        }
+
+        if (flow->filter
+            && ngx_stream_osp_filter_map(flow->filter, pos, end) != NGX_OK)
+        {
             ngx_stream_osp_relay_invalid(os, dir);
             return NGX_DONE;
         }
-    }
 
-    if (p == last) {
-        return NGX_OK;
-    }
+        if (ngx_stream_osp_relay_out(os, dir, dst, pos, end) != NGX_OK) {
+            return NGX_DONE;
+        }
 
-    if (ngx_stream_osp_relay_send(flow, dir, dst, &p, last) == NGX_ERROR) {
+        pos = end;
+
+    } while (rc == NGX_AGAIN && !flow->dead);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stream_osp_relay_out(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    ngx_connection_t *dst, u_char *pos, u_char *last)
+{
+    ngx_stream_osp_flow_t  *flow;
+
+    flow = &os->flow[dir];
+
+    /* what came before goes first */
+
+    if (flow->buf.pos == flow->buf.last
+        && ngx_stream_osp_relay_send(flow, dir, dst, &pos, last) == NGX_ERROR)
+    {
         ngx_stream_osp_relay_dead(os, dir);
         return NGX_OK;
     }
 
-    if (p == last) {
+    if (pos == last) {
+        flow->slow = 0;
         return NGX_OK;
     }
 
     /* the receiver is blocked: what is left waits in memory of the session */
 
-    if (ngx_stream_osp_buf_reserve(&flow->buf, last - p, src->log) != NGX_OK) {
+    flow->slow = 1;
+
+    if (ngx_stream_osp_buf_reserve(&flow->buf, last - pos,
+                                   os->session->connection->log)
+        != NGX_OK)
+    {
         ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
                                 NGX_STREAM_OSP_INTERNAL_ERROR);
         return NGX_DONE;
     }
 
-    flow->buf.last = ngx_cpymem(flow->buf.last, p, last - p);
+    flow->buf.last = ngx_cpymem(flow->buf.last, pos, last - pos);
 
     return NGX_OK;
 }
@@ -593,12 +701,22 @@ ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 {
     os->flow[dir].eof = 1;
 
+    if (dir == NGX_STREAM_OSP_UP) {
+        ngx_stream_osp_scan_end(os);
+    }
+
     if (os->reason == NGX_STREAM_OSP_NONE) {
         os->status = NGX_STREAM_OK;
 
         if (dir == NGX_STREAM_OSP_UP) {
-            os->reason = error ? NGX_STREAM_OSP_CLIENT_CLOSED
-                               : NGX_STREAM_OSP_OK;
+
+            /*
+             * who has not read all of the answers to its last commands ends
+             * with a reset, too
+             */
+
+            os->reason = (error && !os->ended) ? NGX_STREAM_OSP_CLIENT_CLOSED
+                                               : NGX_STREAM_OSP_OK;
 
         } else {
             os->reason = NGX_STREAM_OSP_ORIGIN_CLOSED;

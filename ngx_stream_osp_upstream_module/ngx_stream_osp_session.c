@@ -115,11 +115,8 @@ ngx_stream_osp_create_setup(ngx_stream_osp_session_t *os)
 void
 ngx_stream_osp_open(ngx_stream_osp_session_t *os)
 {
-    u_char                          text[NGX_SOCKADDR_STRLEN];
-    ngx_int_t                       rc;
-    ngx_connection_t               *c;
-    ngx_stream_osp_setup_t         *setup;
-    ngx_rtmp_route_session_info_t   info;
+    ngx_connection_t        *c;
+    ngx_stream_osp_setup_t  *setup;
 
     c = os->session->connection;
     setup = os->setup;
@@ -127,19 +124,9 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
     setup->phase = ngx_stream_osp_waiting;
     c->log->action = "choosing an upstream server";
 
-    info.type = os->op;
-    info.agent = os->agent;
-    info.client.data = text;
-    info.client.len = ngx_sock_ntop(c->sockaddr, c->socklen, text,
-                                    NGX_SOCKADDR_STRLEN, 1);
-
-    rc = ngx_rtmp_route_session_open(setup->route, &setup->query, &info,
-                                     &os->rs, &setup->peer);
-
-    ngx_log_debug1(NGX_LOG_DEBUG_STREAM, c->log, 0,
-                   "osp session open: %i", rc);
-
-    switch (rc) {
+    switch (ngx_stream_osp_open_session(os, setup->route, &setup->query,
+                                        &os->rs, &setup->peer))
+    {
 
     case NGX_OK:
         ngx_stream_osp_opened(os);
@@ -161,6 +148,33 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
                                    "NetConnection.Connect.Rejected",
                                    "no server available");
     }
+}
+
+
+ngx_int_t
+ngx_stream_osp_open_session(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_session_t *rs, ngx_rtmp_route_peer_t *peer)
+{
+    u_char                          text[NGX_SOCKADDR_STRLEN];
+    ngx_int_t                       rc;
+    ngx_connection_t               *c;
+    ngx_rtmp_route_session_info_t   info;
+
+    c = os->session->connection;
+
+    info.type = os->name.op;
+    info.agent = os->agent;
+    info.client.data = text;
+    info.client.len = ngx_sock_ntop(c->sockaddr, c->socklen, text,
+                                    NGX_SOCKADDR_STRLEN, 1);
+
+    rc = ngx_rtmp_route_session_open(route, query, &info, rs, peer);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_STREAM, c->log, 0,
+                   "osp session open: %i", rc);
+
+    return rc;
 }
 
 
@@ -193,7 +207,7 @@ ngx_stream_osp_not_found(ngx_stream_osp_session_t *os)
     ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
                   "client refused, the stream is unknown");
 
-    if (os->op == NGX_RTMP_ROUTE_PUBLISH) {
+    if (os->name.op == NGX_RTMP_ROUTE_PUBLISH) {
         ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
                                    NGX_STREAM_OSP_REFUSED,
                                    "NetStream.Publish.Denied",
@@ -407,7 +421,7 @@ ngx_stream_osp_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
     ngx_log_debug3(NGX_LOG_DEBUG_STREAM, os->session->connection->log, 0,
                    "osp refuse: %ui %s \"%V\"", status, code, description);
 
-    if (os->setup->phase == ngx_stream_osp_handshake) {
+    if (os->setup && os->setup->phase == ngx_stream_osp_handshake) {
         ngx_stream_osp_finalize(os, status, reason);
         return;
     }
@@ -417,9 +431,17 @@ ngx_stream_osp_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
         os->reason = reason;
     }
 
-    ngx_stream_osp_client_status(os, code, description);
+    if (os->setup) {
+        ngx_stream_osp_client_status(os, code, description);
+
+    } else {
+        ngx_stream_osp_scan_status(os, code, description);
+    }
 
     ngx_stream_osp_origin_close(os);
+
+    os->flow[NGX_STREAM_OSP_UP].filter = NULL;
+    os->flow[NGX_STREAM_OSP_DOWN].filter = NULL;
 
     os->flow[NGX_STREAM_OSP_UP].count = &ngx_stream_osp_uncounted;
     os->flow[NGX_STREAM_OSP_DOWN].count = &ngx_stream_osp_uncounted;

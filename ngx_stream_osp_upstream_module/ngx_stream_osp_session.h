@@ -68,6 +68,10 @@
 #define NGX_STREAM_OSP_MAX_COMMANDS       128
 #define NGX_STREAM_OSP_MAX_COMMAND_LEN    8192
 
+/* what the relay keeps of a client's bytes: a command that is not whole */
+
+#define NGX_STREAM_OSP_HOLD_MAX           16384
+
 /* our answers that a client has not read yet */
 
 #define NGX_STREAM_OSP_OUT_MAX            8192
@@ -76,6 +80,7 @@
 typedef struct ngx_stream_osp_session_s  ngx_stream_osp_session_t;
 typedef struct ngx_stream_osp_setup_s    ngx_stream_osp_setup_t;
 typedef struct ngx_stream_osp_filter_s   ngx_stream_osp_filter_t;
+typedef struct ngx_stream_osp_scan_s     ngx_stream_osp_scan_t;
 
 
 typedef struct {
@@ -141,6 +146,7 @@ typedef struct {
     unsigned                         eof:1;      /* the sender has ended */
     unsigned                         shut:1;     /* the receiver knows it */
     unsigned                         dead:1;     /* the receiver is gone */
+    unsigned                         slow:1;     /* it was blocked */
 } ngx_stream_osp_flow_t;
 
 
@@ -171,6 +177,34 @@ struct ngx_stream_osp_filter_s {
 };
 
 
+/* what a client has said: the stream of the session in the table */
+
+typedef struct {
+    ngx_uint_t                       op;
+    ngx_str_t                        app;
+    ngx_str_t                        stream;
+    ngx_str_t                        vhost;
+    u_char                           hash[16];
+    unsigned                         set:1;
+    unsigned                         hashed:1;
+} ngx_stream_osp_name_t;
+
+
+/* what a client says behind it */
+
+struct ngx_stream_osp_scan_s {
+    ngx_osp_rtmp_reader_t           *reader;     /* at the start of hold */
+    ngx_stream_osp_buf_t             hold;       /* what may not pass yet */
+    ngx_pool_t                      *pool;       /* of another stream's name */
+    ngx_uint_t                       nstreams;
+    uint32_t                         msid;       /* of the stream */
+    uint32_t                         chunk_size; /* the client expects */
+    ngx_str_t                        app;
+    ngx_str_t                        tc_url;
+    unsigned                         played:1;   /* something was */
+};
+
+
 struct ngx_stream_osp_session_s {
     ngx_stream_session_t            *session;
     ngx_stream_osp_srv_conf_t       *conf;
@@ -188,16 +222,12 @@ struct ngx_stream_osp_session_s {
     ngx_stream_upstream_state_t     *state;
     ngx_str_t                       *upstream;   /* its address */
 
-    ngx_uint_t                       op;
-    ngx_str_t                        app;
-    ngx_str_t                        stream;
-    ngx_str_t                        vhost;
+    ngx_stream_osp_scan_t           *scan;       /* NULL: no stream yet */
+    ngx_stream_osp_name_t            name;
     ngx_str_t                        agent;
     ngx_str_t                        server;
-    u_char                           hash[16];
 
-    unsigned                         named:1;    /* names and op are set */
-    unsigned                         hashed:1;
+    unsigned                         ended:1;    /* the client said so */
     unsigned                         closing:1;
     unsigned                         reason:4;
     unsigned                         status:10;
@@ -226,7 +256,8 @@ typedef enum {
 /*
  * raw holds all that the client has sent, C0 to publish, behind room for a
  * preamble: it is what the origin gets, so it can be sent again to another
- * server.  Offsets are from raw.start.
+ * server.  What is behind raw.pos waits for the relay.  Offsets are from
+ * raw.start.
  */
 
 struct ngx_stream_osp_setup_s {
@@ -295,6 +326,9 @@ typedef struct {
 
 void ngx_stream_osp_handler(ngx_stream_session_t *s);
 void ngx_stream_osp_open(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_open_session(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_session_t *rs, ngx_rtmp_route_peer_t *peer);
 void ngx_stream_osp_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
     ngx_uint_t reason, const char *code, ngx_str_t *description);
 void ngx_stream_osp_refuse_text(ngx_stream_osp_session_t *os,
@@ -321,6 +355,15 @@ ngx_int_t ngx_stream_osp_client_out(ngx_stream_osp_session_t *os,
 void ngx_stream_osp_client_status(ngx_stream_osp_session_t *os,
     const char *code, ngx_str_t *description);
 
+/* ngx_stream_osp_name.c */
+
+ngx_int_t ngx_stream_osp_name_query(ngx_stream_osp_session_t *os,
+    ngx_str_t *tc_url, ngx_str_t *app, ngx_osp_rtmp_command_t *cmd,
+    ngx_pool_t *names, ngx_pool_t *pool, ngx_rtmp_route_t **route,
+    ngx_rtmp_route_query_t *query);
+ngx_int_t ngx_stream_osp_name_copy(ngx_pool_t *pool, ngx_str_t *dst,
+    ngx_str_t *src, size_t max);
+
 /* ngx_stream_osp_origin.c */
 
 void ngx_stream_osp_connect(ngx_stream_osp_session_t *os);
@@ -338,10 +381,22 @@ ngx_int_t ngx_stream_osp_filter_replies(ngx_stream_osp_session_t *os,
     u_char **pos, u_char *last);
 ngx_int_t ngx_stream_osp_filter_relay(ngx_stream_osp_filter_t *f,
     u_char **pos, u_char *last, ngx_stream_osp_buf_t *out, ngx_log_t *log);
-ngx_int_t ngx_stream_osp_filter_map(ngx_stream_osp_filter_t *f, u_char **pos,
+ngx_int_t ngx_stream_osp_filter_map(ngx_stream_osp_filter_t *f, u_char *pos,
     u_char *last);
 size_t ngx_stream_osp_filter_unhold(ngx_stream_osp_filter_t *f, u_char *p);
 ngx_uint_t ngx_stream_osp_filter_needed(ngx_stream_osp_filter_t *f);
+
+/* ngx_stream_osp_scan.c */
+
+ngx_int_t ngx_stream_osp_scan_init(ngx_stream_osp_session_t *os,
+    uint32_t msid);
+ngx_int_t ngx_stream_osp_scan_start(ngx_stream_osp_session_t *os);
+size_t ngx_stream_osp_scan_unhold(ngx_stream_osp_session_t *os, u_char *p);
+void ngx_stream_osp_scan_end(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_scan(ngx_stream_osp_session_t *os, u_char *pos,
+    u_char **last);
+void ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os,
+    const char *code, ngx_str_t *description);
 
 /* ngx_stream_osp_redirect.c */
 

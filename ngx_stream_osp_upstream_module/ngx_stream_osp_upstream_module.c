@@ -323,7 +323,8 @@ ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
                               prev->next_upstream_tries, 3);
     ngx_conf_merge_uint_value(conf->proxy_protocol, prev->proxy_protocol,
                               NGX_RTMP_ROUTE_PP_OFF);
-    ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size, 65536);
+    ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size,
+                              262144);
     ngx_conf_merge_ptr_value(conf->local, prev->local, NULL);
     ngx_conf_merge_value(conf->socket_keepalive, prev->socket_keepalive, 1);
 

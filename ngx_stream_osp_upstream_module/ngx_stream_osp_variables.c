@@ -25,16 +25,18 @@ static ngx_int_t ngx_stream_osp_variable_value(ngx_stream_variable_value_t *v,
 static ngx_stream_variable_t  ngx_stream_osp_vars[] = {
 
     { ngx_string("rtmp_app"), NULL,
-      ngx_stream_osp_variable_name, offsetof(ngx_stream_osp_session_t, app),
+      ngx_stream_osp_variable_name,
+      offsetof(ngx_stream_osp_session_t, name.app),
       NGX_STREAM_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("rtmp_stream"), NULL,
       ngx_stream_osp_variable_name,
-      offsetof(ngx_stream_osp_session_t, stream),
+      offsetof(ngx_stream_osp_session_t, name.stream),
       NGX_STREAM_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("rtmp_vhost"), NULL,
-      ngx_stream_osp_variable_name, offsetof(ngx_stream_osp_session_t, vhost),
+      ngx_stream_osp_variable_name,
+      offsetof(ngx_stream_osp_session_t, name.vhost),
       NGX_STREAM_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("rtmp_agent"), NULL,
@@ -109,12 +111,12 @@ ngx_stream_osp_variable_command(ngx_stream_session_t *s,
 
     os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
 
-    if (os == NULL || !os->named) {
+    if (os == NULL || !os->name.set) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    if (os->op == NGX_RTMP_ROUTE_PUBLISH) {
+    if (os->name.op == NGX_RTMP_ROUTE_PUBLISH) {
         return ngx_stream_osp_variable_value(v, (u_char *) "publish", 7);
     }
 
@@ -130,12 +132,13 @@ ngx_stream_osp_variable_hash(ngx_stream_session_t *s,
 
     os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
 
-    if (os == NULL || !os->hashed) {
+    if (os == NULL || !os->name.hashed) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    return ngx_stream_osp_variable_value(v, os->hash, sizeof(os->hash));
+    return ngx_stream_osp_variable_value(v, os->name.hash,
+                                         sizeof(os->name.hash));
 }
 
 

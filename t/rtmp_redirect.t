@@ -14,6 +14,7 @@ use Test::More;
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
+use Test::Nginx::Route;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -21,7 +22,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/stream/)->plan(16);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(19);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -57,6 +58,25 @@ rtmp_route seven {
     server 127.0.0.1:8083 backup;
 }
 
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    server {
+        listen 127.0.0.1:8080;
+
+        location /api/ {
+            rtmp_route_api;
+        }
+    }
+}
+
+rtmp_route late {
+    zone   late 1m;
+    server 127.0.0.1:8095;
+    server 127.0.0.2 rtmp=%%PORT_8083%% backup;
+    server 127.0.0.3 rtmp=%%PORT_8083%% backup;
+}
+
 stream {
     %%TEST_GLOBALS_STREAM%%
 
@@ -64,7 +84,7 @@ stream {
     access_log %%TESTDIR%%/stream.log test;
 
     server {
-        listen       127.0.0.1:8080;
+        listen       127.0.0.1:8094;
         osp_upstream live;
     }
 
@@ -81,6 +101,11 @@ stream {
     server {
         listen       127.0.0.1:8090;
         osp_upstream seven;
+    }
+
+    server {
+        listen       127.0.0.1:8096;
+        osp_upstream late;
     }
 }
 
@@ -100,35 +125,42 @@ rtmp_origin($t, port(8084), connect => 'redirect=rtmp://192.0.2.1/live');
 rtmp_origin($t, port(8085), connect => redirect(8086));
 rtmp_origin($t, port(8086), connect => redirect(8085, '/'));
 
+my $late = sub {
+    my ($n, $host) = @_;
+
+    return sub {
+        my ($c, $m) = @_;
+
+        return 0 if $m->{name} ne 'publish';
+
+        $c->send_command('onStatus', 0, undef, amf_obj(level => 'error',
+            code => 'NetStream.Publish.BadName', ex => amf_obj(code => 302,
+            redirect => "rtmp://$host/live")), \{ csid => 5, msid => $n });
+
+        return 1;
+    };
+};
 
 # has other stream ids, and redirects late
 
-my $seven = rtmp_origin($t, port(8087), create => 7, before => sub {
-    my ($c, $m) = @_;
+my $seven = rtmp_origin($t, port(8087), create => 7,
+    before => $late->(7, '127.0.0.1:' . port(8083)));
 
-    return 0 if $m->{name} ne 'publish';
-
-    $c->send_command('onStatus', 0, undef, amf_obj(level => 'error',
-        code => 'NetStream.Publish.BadName', ex => amf_obj(code => 302,
-        redirect => 'rtmp://127.0.0.1:' . port(8083) . '/live')),
-        \{ csid => 5, msid => 7 });
-
-    return 1;
-});
+rtmp_origin($t, port(8095), before => $late->(1, '192.0.2.1:1935'));
 
 $t->run();
 
 ###############################################################################
 
 my @media = media_messages(10);
-my $c = rtmp_publish(port(8080), 'live', 'cam1', early => [@media]);
+my $c = rtmp_publish(port(8094), 'live', 'cam1', early => [@media]);
 
 is($c->{code}, 'NetStream.Publish.Start', 'followed');
 is($third->wait_media(media_digest(@media)), media_digest(@media), 'media');
 is($second->connections(), 0, 'no other was asked');
 
 $c->close();
-$c = rtmp_play(port(8080), 'live', 'cam2');
+$c = rtmp_play(port(8094), 'live', 'cam2');
 
 is($c->{code}, 'NetStream.Play.Start', 'play');
 
@@ -140,6 +172,16 @@ $c = rtmp_publish(port(8088), 'live', 'cam1');
 
 is($c->{code}, 'NetConnection.Connect.Rejected', 'elsewhere');
 ok($c->is_closed(2), 'elsewhere: closed');
+
+$c->close();
+
+# the session stays with the server that has refused it
+
+$c = rtmp_publish(port(8096), 'live', 'cam1');
+
+is($c->{code}, 'NetStream.Publish.BadName', 'elsewhere late');
+is(conns('late'), '1 0 0', 'elsewhere late: conns');
+is((sessions('late'))[0]{server}, '127.0.0.1', 'elsewhere late: session');
 
 $c->close();
 
@@ -160,10 +202,10 @@ is($c->{code}, 'NetStream.Publish.Start', 'ids');
 is($seven->wait(event => 'command', name => 'publish')->{msid}, 7, 'first id');
 is(msid($third, 'seven'), 1, 'second id');
 
-$c->send_command('publish', 9, undef, 'more', 'live', \{ csid => 8,
-    msid => 1 });
+$c->send_command('closeStream', 9, undef, \{ csid => 8, msid => 1 });
 
-is(msid($third, 'more'), 1, 'second id in the relay');
+is($third->wait(event => 'command', name => 'closeStream')->{msid}, 1,
+    'second id in the relay');
 
 $c->close();
 $t->stop();
@@ -176,8 +218,8 @@ for (split(/^/, $t->read_file('stream.log'))) {
 
 my @addr = map { '127.0.0.1:' . port($_) } 8081 .. 8086;
 
-is($log{port(8080)}[0], "200 ok $addr[0], $addr[2]", 'log followed');
-like($log{port(8080)}[1], qr/^200 \w+ $addr[0], $addr[2]$/, 'log play');
+is($log{port(8094)}[0], "200 ok $addr[0], $addr[2]", 'log followed');
+like($log{port(8094)}[1], qr/^200 \w+ $addr[0], $addr[2]$/, 'log play');
 is($log{port(8088)}[0], "403 refused $addr[3]", 'log elsewhere');
 is($log{port(8089)}[0], "403 refused $addr[4], $addr[5]", 'log loop');
 

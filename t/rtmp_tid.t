@@ -22,7 +22,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/stream/)->plan(28);
+my $t = Test::Nginx->new()->has(qw/stream/)->plan(48);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -93,6 +93,21 @@ for my $port (8080, 8081) {
     }
 }
 
+# of createStream, and of all of them
+
+for my $port (8080, 8081) {
+    for my $tid (0, -1, $nan, -9**9**9, 1e300) {
+        my ($code, undef, $created) = published($port, 1, 2, 3, $tid, 5);
+
+        is("$code $created", 'NetStream.Publish.Start 1',
+            "$port: createStream $tid");
+
+        ($code, undef, $created) = published($port, ($tid) x 5);
+
+        is("$code $created", 'NetStream.Publish.Start 1', "$port: all $tid");
+    }
+}
+
 is((published(8080, 1, 1, 1, 1, 1))[0], 'NetStream.Publish.Start', 'all 1');
 is((published(8081, 1, 1, 1, 1, 1))[0], 'NetStream.Publish.Start', 'srs all 1');
 is((published(8080, 0, 0, 0, 0, 0))[0], 'NetStream.Publish.Start', 'all 0');
@@ -107,7 +122,7 @@ unlike($t->read_file('stream.log'), qr/502/, 'no server has failed');
 
 sub published {
     my ($port, @tids) = @_;
-    my ($c, $m, $results);
+    my ($c, $m, $results, $created);
 
     $c = rtmp_client(port($port));
     $c->handshake();
@@ -126,10 +141,13 @@ sub published {
         && ($_->{tid} == $tids[0] || $_->{tid} == $tids[3]) }
         @{$c->{messages}};
 
+    $created = grep { ($_->{name} || '') eq '_result'
+        && ($_->{args}[1] || 0) eq '1' } @{$c->{messages}};
+
     $c->send_media(media_messages(3));
     $c->close();
 
-    return ($c->{code}, $results);
+    return ($c->{code}, $results, $created);
 }
 
 ###############################################################################

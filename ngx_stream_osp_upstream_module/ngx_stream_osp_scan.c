@@ -1,0 +1,812 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * What a client says behind its first publish or play.  The headers of its
+ * messages are read and all of them pass as they are, a command once it is
+ * whole.  If it names another stream, the table is asked as it was about the
+ * first one.  The other direction is not looked at.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_stream.h>
+#include "ngx_stream_osp_session.h"
+
+
+/* room for chunk streams that come up in the relay */
+
+#define NGX_STREAM_OSP_SCAN_SPARE    2
+
+/* streams that a client may name behind the first one */
+
+#define NGX_STREAM_OSP_SCAN_STREAMS  1000
+
+
+static ngx_int_t ngx_stream_osp_scan_reader(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_reader_t *from, ngx_osp_rtmp_reader_t **reader);
+static ngx_int_t ngx_stream_osp_scan_pass(ngx_stream_osp_session_t *os,
+    u_char **pos, u_char *last);
+static ngx_int_t ngx_stream_osp_scan_hold(ngx_stream_osp_session_t *os,
+    u_char *pos, u_char *last);
+static ngx_int_t ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os,
+    u_char **pos, u_char *last);
+static ngx_int_t ngx_stream_osp_scan_read(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_reader_t **reader, u_char **pos, u_char *last,
+    ngx_osp_rtmp_message_t *msg);
+static ngx_int_t ngx_stream_osp_scan_handle(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd);
+static void ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_message_t *msg, u_char *pos, u_char *last);
+static ngx_int_t ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd, uint32_t msid);
+static ngx_int_t ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_uint_t replace);
+static ngx_int_t ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os,
+    ngx_int_t rc);
+static ngx_int_t ngx_stream_osp_scan_invalid(ngx_stream_osp_session_t *os,
+    const char *text);
+static void ngx_stream_osp_scan_cleanup(void *data);
+
+
+/* of the worker: nothing stays in it between two events */
+
+static u_char  ngx_stream_osp_scan_payload[NGX_STREAM_OSP_MAX_COMMAND_LEN];
+
+
+/*
+ * The client has named its stream.  setup->raw.pos moves behind what of its
+ * bytes may go to the origin in the set-up, which is up to the next command.
+ * NGX_OK, NGX_DECLINED (invalid), or NGX_ERROR (no memory).
+ */
+
+ngx_int_t
+ngx_stream_osp_scan_init(ngx_stream_osp_session_t *os, uint32_t msid)
+{
+    ngx_int_t                rc;
+    ngx_connection_t        *c;
+    ngx_pool_cleanup_t      *cln;
+    ngx_stream_osp_scan_t   *scan;
+    ngx_stream_osp_setup_t  *setup;
+
+    c = os->session->connection;
+    setup = os->setup;
+
+    if (setup->assembly.nopen) {
+        return NGX_DECLINED;
+    }
+
+    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_stream_osp_scan_t)
+                                        + setup->app.len + setup->tc_url.len);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_stream_osp_scan_cleanup;
+
+    scan = cln->data;
+    ngx_memzero(scan, sizeof(ngx_stream_osp_scan_t));
+
+    scan->msid = msid;
+    scan->played = (os->name.op == NGX_RTMP_ROUTE_PLAY);
+
+    scan->app.len = setup->app.len;
+    scan->app.data = (u_char *) scan + sizeof(ngx_stream_osp_scan_t);
+
+    scan->tc_url.len = setup->tc_url.len;
+    scan->tc_url.data = ngx_cpymem(scan->app.data, setup->app.data,
+                                   setup->app.len);
+
+    ngx_memcpy(scan->tc_url.data, setup->tc_url.data, setup->tc_url.len);
+
+    os->scan = scan;
+
+    if (ngx_stream_osp_scan_reader(os, setup->reader, &scan->reader)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_stream_osp_scan_pass(os, &setup->raw.pos, setup->raw.last);
+
+    return (rc == NGX_DONE) ? NGX_OK : rc;
+}
+
+
+/* a copy with room for some more chunk streams */
+
+static ngx_int_t
+ngx_stream_osp_scan_reader(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_reader_t *from, ngx_osp_rtmp_reader_t **reader)
+{
+    ngx_uint_t              max;
+    ngx_osp_rtmp_reader_t  *r;
+
+    max = ngx_osp_rtmp_reader_streams(from) + NGX_STREAM_OSP_SCAN_SPARE;
+
+    r = ngx_alloc(ngx_osp_rtmp_reader_size(max), os->session->connection->log);
+    if (r == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_osp_rtmp_reader_copy(r, max, from);
+
+    if (*reader) {
+        ngx_free(*reader);
+    }
+
+    *reader = r;
+
+    return NGX_OK;
+}
+
+
+/* the set-up has ended: what it has not sent goes through the relay */
+
+ngx_int_t
+ngx_stream_osp_scan_start(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_setup_t  *setup;
+
+    setup = os->setup;
+
+    os->scan->chunk_size = setup->chunk_size;
+
+    return ngx_stream_osp_scan_hold(os, setup->raw.pos, setup->raw.last);
+}
+
+
+/* puts what was held in front of what will be read next */
+
+size_t
+ngx_stream_osp_scan_unhold(ngx_stream_osp_session_t *os, u_char *p)
+{
+    size_t                 len;
+    ngx_stream_osp_buf_t  *hold;
+
+    hold = &os->scan->hold;
+    len = hold->last - hold->pos;
+
+    if (len) {
+        ngx_memcpy(p, hold->pos, len);
+    }
+
+    return len;
+}
+
+
+/* there is no more: the rest can't make a command */
+
+void
+ngx_stream_osp_scan_end(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_flow_t  *flow;
+    ngx_stream_osp_scan_t  *scan;
+
+    flow = &os->flow[NGX_STREAM_OSP_UP];
+    scan = os->scan;
+
+    if (scan && scan->hold.start && flow->buf.start == NULL && !flow->dead) {
+        flow->buf = scan->hold;
+        ngx_memzero(&scan->hold, sizeof(ngx_stream_osp_buf_t));
+    }
+}
+
+
+/*
+ * Of the bytes in [pos, *last) those may pass that are in front of *last when
+ * it returns NGX_OK, or NGX_AGAIN: then the rest is to be looked at once they
+ * have passed.  NGX_DONE: the session has ended.
+ */
+
+ngx_int_t
+ngx_stream_osp_scan(ngx_stream_osp_session_t *os, u_char *pos, u_char **last)
+{
+    u_char     *p;
+    ngx_int_t   rc;
+
+    p = pos;
+
+    for ( ;; ) {
+        rc = ngx_stream_osp_scan_pass(os, &p, *last);
+
+        if (rc == NGX_OK) {
+            break;
+        }
+
+        if (rc == NGX_DECLINED) {
+            return ngx_stream_osp_scan_invalid(os,
+                                  ngx_osp_rtmp_reader_error(os->scan->reader));
+        }
+
+        if (rc == NGX_ERROR) {
+            return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+        }
+
+        /* NGX_DONE: what is in front of a command does not depend on it */
+
+        if (p != pos) {
+            *last = p;
+            return NGX_AGAIN;
+        }
+
+        rc = ngx_stream_osp_scan_command(os, &p, *last);
+
+        if (rc == NGX_AGAIN) {
+            break;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (*last - p > NGX_STREAM_OSP_HOLD_MAX) {
+        return ngx_stream_osp_scan_invalid(os, "too long command");
+    }
+
+    if (ngx_stream_osp_scan_hold(os, p, *last) != NGX_OK) {
+        return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+    }
+
+    *last = p;
+
+    return NGX_OK;
+}
+
+
+/*
+ * NGX_OK: all that is left is a header that was cut, if anything; NGX_DONE:
+ * *pos is at a command; NGX_DECLINED: invalid; NGX_ERROR: no memory.
+ */
+
+static ngx_int_t
+ngx_stream_osp_scan_pass(ngx_stream_osp_session_t *os, u_char **pos,
+    u_char *last)
+{
+    ngx_int_t               rc;
+    ngx_stream_osp_scan_t  *scan;
+
+    scan = os->scan;
+
+    for ( ;; ) {
+        rc = ngx_osp_rtmp_reader_pass(scan->reader, pos, last,
+                                      NGX_OSP_RTMP_COMMAND_TYPES);
+
+        switch (rc) {
+
+        case NGX_AGAIN:
+            return NGX_OK;
+
+        case NGX_DONE:
+            return NGX_DONE;
+
+        case NGX_ERROR:
+            return NGX_DECLINED;
+
+        default: /* NGX_DECLINED: a chunk stream too many */
+            if (ngx_stream_osp_scan_reader(os, scan->reader, &scan->reader)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_stream_osp_scan_hold(ngx_stream_osp_session_t *os, u_char *pos,
+    u_char *last)
+{
+    ngx_stream_osp_buf_t  *hold;
+
+    hold = &os->scan->hold;
+
+    if (pos == last) {
+        ngx_stream_osp_buf_free(hold);
+        return NGX_OK;
+    }
+
+    hold->pos = hold->start;
+    hold->last = hold->start;
+
+    if (ngx_stream_osp_buf_reserve(hold, last - pos,
+                                   os->session->connection->log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    hold->last = ngx_cpymem(hold->last, pos, last - pos);
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: *pos is behind it; NGX_AGAIN: not whole; NGX_DONE */
+
+static ngx_int_t
+ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
+    u_char *last)
+{
+    u_char                  *p;
+    ngx_int_t                rc;
+    const char              *error;
+    ngx_stream_osp_scan_t   *scan;
+    ngx_osp_rtmp_reader_t   *reader;
+    ngx_osp_rtmp_message_t   msg;
+    ngx_osp_rtmp_command_t   cmd;
+
+    scan = os->scan;
+
+    /* by a copy: the command is read from its start until it is whole */
+
+    reader = NULL;
+
+    if (ngx_stream_osp_scan_reader(os, scan->reader, &reader) != NGX_OK) {
+        return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+    }
+
+    p = *pos;
+
+    rc = ngx_stream_osp_scan_read(os, &reader, &p, last, &msg);
+
+    if (rc != NGX_OK) {
+        ngx_free(reader);
+        return rc;
+    }
+
+    rc = ngx_osp_rtmp_command_parse(msg.payload, msg.len, msg.type, &cmd,
+                                    &error);
+
+    if (rc == NGX_OK) {
+        ngx_log_debug1(NGX_LOG_DEBUG_STREAM, os->session->connection->log, 0,
+                       "osp client command: \"%V\"", &cmd.text);
+
+        if (cmd.name == NGX_OSP_RTMP_DELETE_STREAM) {
+            ngx_stream_osp_scan_map(os, &msg, *pos, p);
+        }
+    }
+
+    ngx_free(scan->reader);
+    scan->reader = reader;
+
+    *pos = p;
+
+    /* what can't be read can't name a stream */
+
+    if (rc != NGX_OK
+        && cmd.name != NGX_OSP_RTMP_PUBLISH
+        && cmd.name != NGX_OSP_RTMP_PLAY
+        && cmd.name != NGX_OSP_RTMP_PLAY2)
+    {
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_stream_osp_scan_invalid(os, error);
+    }
+
+    return ngx_stream_osp_scan_handle(os, &msg, &cmd);
+}
+
+
+/* collects the message, whose first chunk is at *pos */
+
+static ngx_int_t
+ngx_stream_osp_scan_read(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_reader_t **reader, u_char **pos, u_char *last,
+    ngx_osp_rtmp_message_t *msg)
+{
+    ngx_int_t            rc;
+    ngx_osp_rtmp_item_t  item;
+
+    ngx_memzero(msg, sizeof(ngx_osp_rtmp_message_t));
+
+    msg->payload = ngx_stream_osp_scan_payload;
+
+    for ( ;; ) {
+        rc = ngx_osp_rtmp_reader_read(*reader, pos, last, &item);
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (rc == NGX_ERROR) {
+            return ngx_stream_osp_scan_invalid(os,
+                                          ngx_osp_rtmp_reader_error(*reader));
+        }
+
+        if (rc == NGX_DECLINED) {
+
+            if (ngx_stream_osp_scan_reader(os, *reader, reader) != NGX_OK) {
+                return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+            }
+
+            continue;
+        }
+
+        if (msg->type == 0) {
+
+            if (item.mlen > NGX_STREAM_OSP_MAX_COMMAND_LEN) {
+                return ngx_stream_osp_scan_invalid(os, "too long command");
+            }
+
+            msg->type = item.type;
+            msg->csid = item.csid;
+            msg->msid = item.msid;
+            msg->len = item.mlen;
+
+        } else if (item.first
+                   && (item.csid == msg->csid
+                       || item.type == NGX_OSP_RTMP_AMF0_COMMAND
+                       || item.type == NGX_OSP_RTMP_AMF3_COMMAND))
+        {
+            return ngx_stream_osp_scan_invalid(os, "command is interrupted");
+        }
+
+        if (item.csid != msg->csid) {
+            continue;
+        }
+
+        ngx_memcpy(msg->payload + item.offset, item.payload,
+                   item.payload_len);
+
+        if (item.last) {
+            return NGX_OK;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_stream_osp_scan_handle(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd)
+{
+    switch (cmd->name) {
+
+    case NGX_OSP_RTMP_PUBLISH:
+    case NGX_OSP_RTMP_PLAY:
+    case NGX_OSP_RTMP_PLAY2:
+        return ngx_stream_osp_scan_stream(os, cmd, msg->msid);
+
+    case NGX_OSP_RTMP_CONNECT:
+        return ngx_stream_osp_scan_invalid(os, "client sent connect twice");
+
+    case NGX_OSP_RTMP_DELETE_STREAM:
+
+        if (!cmd->has_number || cmd->number == (double) os->scan->msid) {
+            os->ended = 1;
+        }
+
+        return NGX_OK;
+
+    case NGX_OSP_RTMP_CLOSE_STREAM:
+
+        if (msg->msid == os->scan->msid) {
+            os->ended = 1;
+        }
+
+        return NGX_OK;
+
+    case NGX_OSP_RTMP_FC_UNPUBLISH:
+    case NGX_OSP_RTMP_FC_UNSUBSCRIBE:
+        os->ended = 1;
+        return NGX_OK;
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+/* the number in deleteStream, whose chunks are in [pos, last), is an id too */
+
+static void
+ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_message_t *msg, u_char *pos, u_char *last)
+{
+    u_char                   *p, *end, number[9];
+    size_t                    i, n;
+    ngx_osp_rtmp_item_t       item;
+    ngx_osp_rtmp_reader_t    *reader;
+    ngx_stream_osp_filter_t  *f;
+
+    f = os->flow[NGX_STREAM_OSP_UP].filter;
+
+    if (f == NULL) {
+        return;
+    }
+
+    (void) ngx_osp_rtmp_amf_put_number(number, number + sizeof(number),
+                                       (double) f->from);
+
+    /* the last argument, usually the only one */
+
+    p = msg->payload;
+    end = p + msg->len;
+
+    if (msg->len < sizeof(number)
+        || ngx_memcmp(end - sizeof(number), number, sizeof(number)) != 0)
+    {
+        return;
+    }
+
+    (void) ngx_osp_rtmp_amf_put_number(number, number + sizeof(number),
+                                       (double) f->to);
+    n = msg->len - sizeof(number);
+
+    reader = NULL;
+
+    if (ngx_stream_osp_scan_reader(os, os->scan->reader, &reader) != NGX_OK) {
+        return;
+    }
+
+    while (ngx_osp_rtmp_reader_read(reader, &pos, last, &item) == NGX_OK) {
+
+        if (item.csid != msg->csid) {
+            continue;
+        }
+
+        for (i = 0; i < item.payload_len; i++) {
+            if (item.offset + i >= n) {
+                item.payload[i] = number[item.offset + i - n];
+            }
+        }
+    }
+
+    ngx_free(reader);
+}
+
+
+/* another stream on the same connection, or the same once more */
+
+static ngx_int_t
+ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd, uint32_t msid)
+{
+    ngx_int_t                rc;
+    ngx_uint_t               replace;
+    ngx_pool_t              *pool, *old;
+    ngx_rtmp_route_t        *route;
+    ngx_stream_osp_scan_t   *scan;
+    ngx_stream_osp_name_t    name;
+    ngx_rtmp_route_query_t   query;
+
+    scan = os->scan;
+
+    if (scan->nstreams++ == NGX_STREAM_OSP_SCAN_STREAMS) {
+        return ngx_stream_osp_scan_refuse(os, NGX_ABORT);
+    }
+
+    pool = ngx_create_pool(1024, os->session->connection->log);
+    if (pool == NULL) {
+        return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+    }
+
+    name = os->name;
+    ngx_memzero(&os->name, sizeof(ngx_stream_osp_name_t));
+
+    old = scan->pool;
+    scan->pool = pool;
+
+    /* it takes the place of the one before, or it is beside it */
+
+    replace = (os->ended || msid == scan->msid);
+
+    ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
+
+    rc = ngx_stream_osp_name_query(os, &scan->tc_url, &scan->app, cmd, pool,
+                                   pool, &route, &query);
+
+    if (rc == NGX_OK) {
+        rc = ngx_stream_osp_scan_open(os, route, &query, replace);
+    }
+
+    if (rc == NGX_OK && os->name.op == NGX_RTMP_ROUTE_PLAY) {
+        scan->played = 1;
+    }
+
+    if (rc == NGX_OK && !replace) {
+        os->name = name;
+        scan->pool = old;
+        ngx_destroy_pool(pool);
+        return NGX_OK;
+    }
+
+    if (old) {
+        ngx_destroy_pool(old);
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_stream_osp_scan_refuse(os, rc);
+    }
+
+    scan->msid = msid;
+    os->ended = 0;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK, NGX_DECLINED, NGX_BUSY, NGX_ABORT */
+
+static ngx_int_t
+ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_uint_t replace)
+{
+    ngx_int_t                 rc;
+    ngx_rtmp_route_peer_t     peer;
+    ngx_rtmp_route_session_t  rs;
+
+    ngx_memzero(&rs, sizeof(ngx_rtmp_route_session_t));
+
+    rc = ngx_stream_osp_open_session(os, route, query, &rs, &peer);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* the client has one connection to one server */
+
+    if (peer.name.len != os->upstream->len
+        || ngx_memcmp(peer.name.data, os->upstream->data, peer.name.len) != 0
+        || peer.id.len != os->server.len
+        || ngx_memcmp(peer.id.data, os->server.data, peer.id.len) != 0)
+    {
+        ngx_rtmp_route_session_close(&rs);
+        return NGX_ABORT;
+    }
+
+    if (!replace) {
+        ngx_rtmp_route_session_close(&rs);
+        return NGX_OK;
+    }
+
+    ngx_rtmp_route_session_close(&os->rs);
+
+    os->rs = rs;
+
+    os->flow[NGX_STREAM_OSP_UP].count = rs.in;
+    os->flow[NGX_STREAM_OSP_DOWN].count = rs.out;
+
+    ngx_rtmp_route_session_state(&os->rs, NGX_RTMP_ROUTE_S_RELAY);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os, ngx_int_t rc)
+{
+    const char  *code;
+
+    code = (os->name.op == NGX_RTMP_ROUTE_PUBLISH)
+           ? "NetStream.Publish.Denied" : "NetStream.Play.StreamNotFound";
+
+    switch (rc) {
+
+    case NGX_DECLINED:
+        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                      "client refused, another stream is unknown");
+
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
+                                   NGX_STREAM_OSP_REFUSED, code,
+                                   "stream is not allowed");
+        break;
+
+    case NGX_ABORT:
+        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                      "client refused, another stream needs a connection");
+
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
+                                   NGX_STREAM_OSP_REFUSED, code,
+                                   "stream needs a connection of its own");
+        break;
+
+    case NGX_BUSY:
+        ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
+                      "no live upstreams");
+
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
+                                   NGX_STREAM_OSP_NO_SERVER,
+                                   "NetConnection.Connect.Rejected",
+                                   "no server available");
+        break;
+
+    default: /* NGX_ERROR */
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_stream_osp_scan_invalid(ngx_stream_osp_session_t *os, const char *text)
+{
+    ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                  "client sent invalid rtmp: %s", text);
+
+    ngx_stream_osp_finalize(os, NGX_STREAM_BAD_REQUEST,
+                            NGX_STREAM_OSP_PROTOCOL_ERROR);
+    return NGX_DONE;
+}
+
+
+/*
+ * An error for the client, if it can be told where a message of the origin
+ * ends: it says little to a publisher, and that in whole messages.
+ */
+
+void
+ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os, const char *code,
+    ngx_str_t *description)
+{
+    ngx_osp_rtmp_out_t        out;
+    ngx_stream_osp_buf_t     *b;
+    ngx_stream_osp_filter_t  *f;
+
+    b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
+    f = os->flow[NGX_STREAM_OSP_DOWN].filter;
+
+    out.chunk_size = os->scan->chunk_size;
+    out.track = NULL;
+
+    if (f) {
+        if (!ngx_osp_rtmp_track_idle(f->track)) {
+            return;
+        }
+
+        out.chunk_size = ngx_osp_rtmp_reader_chunk_size(f->reader);
+
+    } else if (os->scan->played || b->pos != b->last) {
+        return;
+    }
+
+    if (ngx_stream_osp_buf_reserve(b, 2 * description->len + 1024,
+                                   os->session->connection->log)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    out.pos = b->last;
+    out.end = b->end;
+
+    if (ngx_osp_rtmp_write_on_status(&out, os->scan->msid, "error", code,
+                                     description)
+        == NGX_OK)
+    {
+        b->last = out.pos;
+    }
+}
+
+
+static void
+ngx_stream_osp_scan_cleanup(void *data)
+{
+    ngx_stream_osp_scan_t *scan = data;
+
+    if (scan->reader) {
+        ngx_free(scan->reader);
+    }
+
+    if (scan->pool) {
+        ngx_destroy_pool(scan->pool);
+    }
+
+    ngx_stream_osp_buf_free(&scan->hold);
+}
