@@ -110,6 +110,8 @@ struct ngx_http_hls_list_s {
     uint64_t                    first;     /* number of the first noted */
     ngx_msec_t                  life;      /* of what is listed */
     ngx_array_t                 uris;      /* of ngx_hls_uri_t, to be noted */
+    ngx_hls_uri_t               map;       /* in force at the first of them */
+    ngx_hls_uri_t               key;
     ngx_uint_t                  noted;
     void                      (*step)(ngx_http_hls_object_t *obj);
 

@@ -58,7 +58,10 @@ ngx_http_hls_object_keep(ngx_http_hls_object_t *obj,
     data->error = 0;
     data->tries = 0;
 
-    ngx_http_hls_store_fail(&obj->zone->store, &obj->found, NULL, 0, times);
+    (void) ngx_http_hls_store_touch(&obj->zone->store, &obj->target.key, times,
+                                    0);
+
+    ngx_http_hls_store_abandon(&obj->zone->store, &obj->found, NULL);
 
     obj->ended = 1;
     ngx_http_hls_object_free(obj);

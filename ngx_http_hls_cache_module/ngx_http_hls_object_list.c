@@ -37,6 +37,7 @@ static void ngx_http_hls_list_next(ngx_http_hls_object_t *obj,
     void (*step)(ngx_http_hls_object_t *obj));
 static void ngx_http_hls_list_handler(ngx_event_t *ev);
 static void ngx_http_hls_list_gzip(ngx_http_hls_object_t *obj);
+static z_stream *ngx_http_hls_list_deflate(ngx_http_hls_object_t *obj);
 static void ngx_http_hls_list_gzip_end(void *data);
 static void *ngx_http_hls_list_alloc(void *data, u_int items, u_int size);
 static void ngx_http_hls_list_nofree(void *data, void *address);
@@ -674,10 +675,9 @@ ngx_http_hls_list_handler(ngx_event_t *ev)
 static void
 ngx_http_hls_list_gzip(ngx_http_hls_object_t *obj)
 {
-    int                   rc, flush, level;
-    size_t                size, n;
+    int                   rc, flush;
+    size_t                n;
     z_stream             *z;
-    ngx_pool_cleanup_t   *cln;
     ngx_http_hls_list_t  *list;
 
     list = obj->list;
@@ -689,39 +689,10 @@ ngx_http_hls_list_gzip(ngx_http_hls_object_t *obj)
             goto done;
         }
 
-        cln = ngx_pool_cleanup_add(obj->pool, sizeof(z_stream));
-        if (cln == NULL) {
+        z = ngx_http_hls_list_deflate(obj);
+        if (z == NULL) {
             goto failed;
         }
-
-        z = cln->data;
-        ngx_memzero(z, sizeof(z_stream));
-
-        z->zalloc = ngx_http_hls_list_alloc;
-        z->zfree = ngx_http_hls_list_nofree;
-        z->opaque = obj->pool;
-
-        level = (list->body.len > NGX_HTTP_HLS_GZIP_STEP) ? 1 : 6;
-
-        if (deflateInit2(z, level, Z_DEFLATED, MAX_WBITS + 16,
-                         MAX_MEM_LEVEL - 1, Z_DEFAULT_STRATEGY)
-            != Z_OK)
-        {
-            goto failed;
-        }
-
-        cln->handler = ngx_http_hls_list_gzip_end;
-        list->stream = z;
-
-        size = deflateBound(z, list->body.len);
-
-        list->gzip.data = ngx_pnalloc(obj->pool, size);
-        if (list->gzip.data == NULL) {
-            goto failed;
-        }
-
-        z->next_out = list->gzip.data;
-        z->avail_out = size;
     }
 
     n = ngx_min(list->body.len - list->done, NGX_HTTP_HLS_GZIP_STEP);
@@ -759,6 +730,64 @@ done:
 failed:
 
     ngx_http_hls_object_failed(obj, NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+
+/* with no more memory than what there is needs */
+
+static z_stream *
+ngx_http_hls_list_deflate(ngx_http_hls_object_t *obj)
+{
+    int                   level, wbits, memlevel;
+    size_t                size;
+    z_stream             *z;
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_hls_list_t  *list;
+
+    list = obj->list;
+
+    cln = ngx_pool_cleanup_add(obj->pool, sizeof(z_stream));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    z = cln->data;
+    ngx_memzero(z, sizeof(z_stream));
+
+    z->zalloc = ngx_http_hls_list_alloc;
+    z->zfree = ngx_http_hls_list_nofree;
+    z->opaque = obj->pool;
+
+    level = (list->body.len > NGX_HTTP_HLS_GZIP_STEP) ? 1 : 6;
+    wbits = MAX_WBITS;
+    memlevel = MAX_MEM_LEVEL - 1;
+
+    while (wbits > 9 && list->body.len < ((size_t) 1 << (wbits - 1)) - 262) {
+        wbits--;
+        memlevel = ngx_max(memlevel - 1, 1);
+    }
+
+    if (deflateInit2(z, level, Z_DEFLATED, wbits + 16, memlevel,
+                     Z_DEFAULT_STRATEGY)
+        != Z_OK)
+    {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_hls_list_gzip_end;
+    list->stream = z;
+
+    size = deflateBound(z, list->body.len);
+
+    list->gzip.data = ngx_pnalloc(obj->pool, size);
+    if (list->gzip.data == NULL) {
+        return NULL;
+    }
+
+    z->next_out = list->gzip.data;
+    z->avail_out = size;
+
+    return z;
 }
 
 

@@ -17,6 +17,8 @@
 
 
 static ngx_int_t ngx_http_hls_notes_handler(void *data, ngx_hls_uri_t *uri);
+static ngx_int_t ngx_http_hls_notes_add(ngx_http_hls_list_t *list,
+    ngx_hls_uri_t *uri);
 static ngx_int_t ngx_http_hls_notes_key(ngx_http_hls_object_t *obj,
     ngx_str_t *dir, ngx_http_hls_key_t *key);
 static void ngx_http_hls_notes_up(ngx_str_t *dir);
@@ -65,7 +67,21 @@ ngx_http_hls_notes_find(ngx_http_hls_object_t *obj)
     rc = ngx_hls_playlist_parse(body->data, body->data + body->len, &playlist,
                                 ngx_http_hls_notes_handler, obj);
 
-    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    /* what stands before the first of them is listed as long as they are */
+
+    if ((list->map.uri.len
+         && ngx_http_hls_notes_add(list, &list->map) != NGX_OK)
+        || (list->key.uri.len
+            && ngx_http_hls_notes_add(list, &list->key) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -74,17 +90,32 @@ ngx_http_hls_notes_handler(void *data, ngx_hls_uri_t *uri)
 {
     ngx_http_hls_object_t *obj = data;
 
-    ngx_hls_uri_t        *u;
     ngx_http_hls_list_t  *list;
 
     list = obj->list;
 
     switch (uri->type) {
 
+    case NGX_HLS_URI_MAP:
+
+        if (uri->sequence < list->first) {
+            list->map = *uri;
+            return NGX_OK;
+        }
+
+        break;
+
+    case NGX_HLS_URI_KEY:
+
+        if (uri->sequence < list->first) {
+            list->key = *uri;
+            return NGX_OK;
+        }
+
+        break;
+
     case NGX_HLS_URI_SEGMENT:
     case NGX_HLS_URI_PART:
-    case NGX_HLS_URI_MAP:
-    case NGX_HLS_URI_KEY:
 
         if (uri->sequence < list->first || uri->gap) {
             return NGX_OK;
@@ -99,7 +130,16 @@ ngx_http_hls_notes_handler(void *data, ngx_hls_uri_t *uri)
         return NGX_OK;
     }
 
-    /* byte ranges of one file, and what is named before each segment */
+    return ngx_http_hls_notes_add(list, uri);
+}
+
+
+static ngx_int_t
+ngx_http_hls_notes_add(ngx_http_hls_list_t *list, ngx_hls_uri_t *uri)
+{
+    ngx_hls_uri_t  *u;
+
+    /* byte ranges of one file */
 
     u = list->uris.elts;
 
