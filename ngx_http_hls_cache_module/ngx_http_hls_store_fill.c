@@ -77,6 +77,7 @@ ngx_http_hls_store_begin(ngx_http_hls_store_t *store,
     }
 
     npages = (uint32_t) pages;
+    rc = NGX_BUSY;
     i = 0;
     busy = 0;
     rounds = 0;

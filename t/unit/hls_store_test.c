@@ -34,6 +34,7 @@ static void test_touch(void);
 static void test_note(void);
 static void test_refs(void);
 static void test_purge(void);
+static void test_late(void);
 static void test_slotless(void);
 static void test_punching(void);
 static void test_file(void);
@@ -61,6 +62,7 @@ main(void)
     test_note();
     test_refs();
     test_purge();
+    test_late();
     test_slotless();
     test_punching();
     test_file();
@@ -614,6 +616,46 @@ test_purge(void)
 
     is_uint(stat_of(&store)->entries, 0, "nothing is left");
     IS_CHECKED("purge");
+}
+
+
+/* whose fill was given up, and is another's now */
+
+static void
+test_late(void)
+{
+    ngx_http_hls_body_t   a, b;
+    ngx_http_hls_found_t  first, second;
+
+    is_uint(put(&store, "o", 1, 100, 10, 20000), NGX_OK, "put");
+    unit_tick(20);
+
+    is_uint(look(&store, "o", CLAIM, &first), CLAIMED, "claimed");
+    ngx_http_hls_store_release(&store, &first.body);
+    is_uint(begin(&store, &first, 300, 0, 1, &a), NGX_OK, "begin");
+    is_uint(begin(&store, &first, 300, 0, 1, &b), NGX_DECLINED, "once");
+    ngx_http_hls_store_abandon(&store, &first, NULL);
+
+    is_uint(look(&store, "o", CLAIM, &second), CLAIMED, "claimed");
+    ngx_http_hls_store_release(&store, &second.body);
+    ok(first.seq == second.seq && first.fill != second.fill, "another fill");
+    is_uint(begin(&store, &first, 300, 0, 1, &b), NGX_DECLINED, "too late");
+    is_uint(begin(&store, &second, 300, 0, 1, &b), NGX_OK, "begin");
+
+    is_uint(add(&store, &first, &a, 2, 300), NGX_DECLINED, "too late");
+    is_uint(ngx_http_hls_store_done(&store, &first, &a, times_of(100, 200)),
+            NGX_DECLINED, "too late");
+    ngx_http_hls_store_fail(&store, &first, &a, 404, times_of(100, 200));
+
+    is_uint(add(&store, &second, &b, 3, 300), NGX_OK, "write");
+    is_uint(ngx_http_hls_store_done(&store, &second, &b,
+                                    times_of(100, 200)), NGX_OK, "done");
+    ok(good(&b, 3, 300), "body");
+    ngx_http_hls_store_release(&store, &b);
+
+    is_uint(ngx_http_hls_store_purge_all(&store), 1, "purge");
+    is_uint(stat_of(&store)->used, 0, "nothing is left");
+    IS_CHECKED("late");
 }
 
 
