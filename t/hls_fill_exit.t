@@ -28,7 +28,7 @@ my $t = Test::Nginx->new()->has(qw/http proxy stub_status/);
 
 test_module($t, 'ngx_http_hls_fill_test_module');
 
-$t->plan(21)->write_file_expand('nginx.conf', <<'EOF');
+$t->plan(23)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
@@ -62,6 +62,12 @@ http {
             proxy_pass       http://127.0.0.1:8081/;
         }
 
+        location /file/ {
+            fill_test       pause=30s;
+            output_buffers  1 1k;
+            alias           %%TESTDIR%%/;
+        }
+
         location /ghost {
             fill_test  ghost=/buffered/endless;
         }
@@ -75,6 +81,8 @@ http {
 EOF
 
 my $dir = $t->testdir();
+
+$t->write_file('large', 'x' x 100000);
 
 httpd($t, port(8081), \&origin);
 
@@ -109,7 +117,9 @@ unlink("$dir/gone", "$dir/asked");
 
 my $v = http_get('/endless', start => 1);
 
-for my $uri (qw! /endless/left /buffered/endless /pause/endless /ghost !) {
+for my $uri (qw! /file/large /endless/left /buffered/endless /pause/endless
+    /ghost !)
+{
     close(http_get($uri, start => 1));
 }
 
@@ -121,7 +131,9 @@ $t->reload();
 
 like(http_end($v) || '', qr!^$!, 'viewer closed');
 
-for my $uri (qw! /endless /endless/left /buffered/endless /pause/endless !) {
+for my $uri (qw! /endless /endless/left /buffered/endless /pause/endless
+    /file/large !)
+{
     like(ended($uri), qr!status:200 complete:0!, "ended, $uri");
 }
 
@@ -152,6 +164,28 @@ for my $uri (qw! /endless/term /buffered/endless/term /pause/endless/term !) {
 
 is(gone(3), 3, 'at once, upstreams closed');
 is(active(), 1, 'at once, nothing is left');
+
+# one that is told so while it ends its work
+
+close(http_get('/file/./large', start => 1));
+
+sleep(0.1);
+
+($pid) = reverse($t->read_file('error.log')
+    =~ /start worker process (\d+)/g);
+
+kill('QUIT', $pid);
+
+sleep(0.3);
+
+kill('TERM', $pid);
+
+for (1 .. 150) {
+    last if 2 == (() = log_lines('/file/large'));
+    sleep(0.02);
+}
+
+is(scalar(() = log_lines('/file/large')), 2, 'at once after all');
 
 # all of it
 
@@ -206,14 +240,20 @@ sub ended {
     my ($uri) = @_;
 
     for (1 .. 150) {
-        my ($line) = grep { index($_, "fill test: uri:$uri ") >= 0 }
-            split(/\n/, $t->read_file('error.log'));
+        my ($line) = log_lines($uri);
 
         return $line if defined $line;
         sleep(0.02);
     }
 
     return '';
+}
+
+sub log_lines {
+    my ($uri) = @_;
+
+    return grep { index($_, "fill test: uri:$uri ") >= 0 }
+        split(/\n/, $t->read_file('error.log'));
 }
 
 sub origin {

@@ -30,7 +30,7 @@ my $t = Test::Nginx->new()->has(qw/http proxy rewrite limit_req limit_conn
 
 test_module($t, 'ngx_http_hls_fill_test_module');
 
-$t->plan(38)->write_file_expand('nginx.conf', <<'EOF');
+$t->plan(40)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
@@ -257,7 +257,10 @@ is(asked('ghost')->{uri}, '/a/c%20d', 'ghost that makes a ghost');
 for my $uri (qw! proxied unbuffered !) {
     unlink("$dir/gone");
 
+    my $start = time();
+
     is(ghost($uri), 204, $uri);
+    cmp_ok(time() - $start, '<', 2, "$uri, header only");
     ok(gone(), "$uri, the origin is left");
 }
 
