@@ -224,17 +224,17 @@ for my $uri (qw! /pause/pieces /pause/unbuffered/pieces /pause/nofile/pieces !)
 
 %r = fill('/pause/large');
 
-is("$r{answer} " . length($r{body}), '200 1 120000', 'pause, buffers');
+is("$r{answer} " . length($r{body}), '200 1 60000', 'pause, buffers');
 is(gaps(@{$r{times}}), $r{pieces} - 1, 'pause, each piece waits');
 
 %r = fill('/pause/nofile/large');
 
-is("$r{answer} " . length($r{body}), '200 1 120000', 'pause, no file');
+is("$r{answer} " . length($r{body}), '200 1 60000', 'pause, no file');
 is(gaps(@{$r{times}}), $r{pieces} - 1, 'pause, no file, each piece waits');
 
 %r = fill('/pause/unbuffered/large');
 
-is("$r{answer} " . length($r{body}), '200 1 120000', 'pause, unbuffered');
+is("$r{answer} " . length($r{body}), '200 1 60000', 'pause, unbuffered');
 is(gaps(@{$r{times}}), $r{pieces} - 1, 'pause, unbuffered, each piece waits');
 
 %r = fill('/pause/files/big');
@@ -416,7 +416,7 @@ sub origin {
     return http_chunked([], map { ($_, [0.05]) } 'a' .. 'e') if m!/bytes!;
     return ([0.3], http_response(200, 'late')) if m!/late!;
     return http_response(200, 'x' x 5000000) if m!/huge!;
-    return http_response(200, 'x' x 120000) if m!/large!;
+    return http_response(200, 'x' x 60000) if m!/large!;
     return ([-1]) if m!/never!;
     return "HTTP/1.0 200 OK\x0d\x0aContent-Length: 10\x0d\x0a"
         . "Connection: close\x0d\x0a\x0d\x0aabcde"
