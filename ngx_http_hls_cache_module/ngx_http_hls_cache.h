@@ -190,8 +190,9 @@ typedef struct {
     ngx_str_t                   etag;      /* empty until it is known */
     ngx_str_t                   etag_gzip;
     time_t                      modified;  /* -1: unknown */
+    ngx_str_t                   date;      /* its text, made by pack() */
     off_t                       len;       /* of the plain body, -1: unknown */
-    off_t                       gzip;      /* offset of the gzip form, 0: none */
+    off_t                       gzip;      /* offset of its gzip form, or 0 */
     off_t                       gzip_len;
 } ngx_http_hls_head_t;
 

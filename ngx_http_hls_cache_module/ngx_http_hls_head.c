@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_HLS_TYPE_LEN  256
+#define NGX_HTTP_HLS_DATE_LEN  32
 
 
 /* as it lies in the store, the Content-Type follows */
@@ -21,8 +22,10 @@ typedef struct {
     int64_t    gzip;
     int64_t    gzip_len;
     uint16_t   type_len;
+    uint8_t    date_len;
     uint8_t    etag_len;
     uint8_t    etag_gzip_len;
+    u_char     date[NGX_HTTP_HLS_DATE_LEN];
     u_char     etag[NGX_HTTP_HLS_ETAG_LEN];
     u_char     etag_gzip[NGX_HTTP_HLS_ETAG_LEN];
 } ngx_http_hls_packed_t;
@@ -47,6 +50,13 @@ ngx_http_hls_head_pack(ngx_pool_t *pool, ngx_http_hls_head_t *head,
     p->gzip = head->gzip;
     p->gzip_len = head->gzip_len;
     p->type_len = (uint16_t) len;
+
+    /* written once, not for each viewer */
+
+    if (head->modified != -1) {
+        p->date_len = (uint8_t) (ngx_http_time(p->date, head->modified)
+                                 - p->date);
+    }
 
     if (head->etag.len <= NGX_HTTP_HLS_ETAG_LEN) {
         p->etag_len = (uint8_t) head->etag.len;
@@ -76,6 +86,7 @@ ngx_http_hls_head_unpack(u_char *data, size_t len, ngx_http_hls_head_t *head)
 
     if (len < sizeof(ngx_http_hls_packed_t)
         || len - sizeof(ngx_http_hls_packed_t) < p->type_len
+        || p->date_len > NGX_HTTP_HLS_DATE_LEN
         || p->etag_len > NGX_HTTP_HLS_ETAG_LEN
         || p->etag_gzip_len > NGX_HTTP_HLS_ETAG_LEN)
     {
@@ -89,6 +100,9 @@ ngx_http_hls_head_unpack(u_char *data, size_t len, ngx_http_hls_head_t *head)
 
     head->type.len = p->type_len;
     head->type.data = (u_char *) &p[1];
+
+    head->date.len = p->date_len;
+    head->date.data = p->date;
 
     head->etag.len = p->etag_len;
     head->etag.data = p->etag;

@@ -29,6 +29,7 @@ static ngx_int_t ngx_http_hls_send_header(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx, ngx_http_hls_head_t *head, ngx_uint_t gzip);
 static ngx_int_t ngx_http_hls_send_times(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx);
+static u_char *ngx_http_hls_send_number(u_char *p, ngx_uint_t n);
 static ngx_int_t ngx_http_hls_send_whole(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx, off_t offset, off_t len);
 static ngx_file_t *ngx_http_hls_send_file(ngx_http_request_t *r,
@@ -154,6 +155,18 @@ ngx_http_hls_send_header(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     }
 
     r->headers_out.last_modified_time = head->modified;
+
+    if (head->date.len) {
+
+        h = ngx_http_hls_send_add(r, "Last-Modified",
+                                  sizeof("Last-Modified") - 1,
+                                  head->date.data, head->date.len);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        r->headers_out.last_modified = h;
+    }
 
     if (ctx->target.kind == NGX_HTTP_HLS_PLAYLIST
         || ctx->target.kind == NGX_HTTP_HLS_MANIFEST)
@@ -283,7 +296,8 @@ ngx_http_hls_send_times(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
         break;
     }
 
-    p = ngx_sprintf(p, "max-age=%T", (time_t) left);
+    p = ngx_cpymem(p, "max-age=", sizeof("max-age=") - 1);
+    p = ngx_http_hls_send_number(p, left);
     control.len = p - control.data;
 
     if (ngx_http_hls_send_control(r, (char *) control.data, control.len)
@@ -295,7 +309,7 @@ ngx_http_hls_send_times(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
 age:
 
     control.data = p;
-    control.len = ngx_sprintf(p, "%T", age) - p;
+    control.len = ngx_http_hls_send_number(p, age) - p;
 
     if (ngx_http_hls_send_add(r, "Age", 3, control.data, control.len)
         == NULL)
@@ -304,6 +318,24 @@ age:
     }
 
     return NGX_OK;
+}
+
+
+/* ngx_sprintf() takes its time */
+
+static u_char *
+ngx_http_hls_send_number(u_char *p, ngx_uint_t n)
+{
+    u_char  *last, buf[NGX_INT_T_LEN];
+
+    last = buf + NGX_INT_T_LEN;
+
+    do {
+        *--last = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return ngx_cpymem(p, last, buf + NGX_INT_T_LEN - last);
 }
 
 

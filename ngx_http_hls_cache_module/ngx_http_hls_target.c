@@ -41,7 +41,16 @@ ngx_http_hls_target(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
 {
     ngx_str_t  value;
 
-    target->kind = ngx_hls_uri_kind(&r->uri);
+    /* most requests are for playlists */
+
+    if (r->uri.len > 5
+        && ngx_memcmp(r->uri.data + r->uri.len - 5, ".m3u8", 5) == 0)
+    {
+        target->kind = NGX_HTTP_HLS_PLAYLIST;
+
+    } else {
+        target->kind = ngx_hls_uri_kind(&r->uri);
+    }
 
     if (target->kind == NGX_HLS_KIND_ENDLESS) {
         return NGX_DECLINED;
