@@ -9,9 +9,9 @@
 #include "ngx_http_hls_store_int.h"
 
 
-/* the part of a store that is for cells, and what they need at least */
+/* the part of a store that is for cells, and what they need besides */
 #define NGX_HTTP_HLS_SHARE      16
-#define NGX_HTTP_HLS_MIN_ZONE   (128 * 1024)
+#define NGX_HTTP_HLS_MIN_ZONE   (64 * 1024)
 #define NGX_HTTP_HLS_MIN_CELLS  32
 
 /* small cells for each other one: a body and references */
@@ -44,8 +44,7 @@ ngx_http_hls_store_zone_size(size_t size)
 {
     size_t  n;
 
-    n = ngx_max(size / NGX_HTTP_HLS_SHARE, NGX_HTTP_HLS_MIN_ZONE);
-    n = ngx_min(n, size);
+    n = NGX_HTTP_HLS_MIN_ZONE + size / NGX_HTTP_HLS_SHARE;
 
     return ngx_align(n, ngx_pagesize);
 }
@@ -113,6 +112,7 @@ ngx_http_hls_store_init(ngx_http_hls_store_t *store, ngx_slab_pool_t *shpool)
     sh->magic = NGX_HTTP_HLS_MAGIC;
 
     store->sh = sh;
+    store->size = (size_t) sh->budget << ngx_pagesize_shift;
     shpool->data = sh;
 
     return NGX_OK;
@@ -142,13 +142,13 @@ ngx_http_hls_store_reuse(ngx_http_hls_store_t *store, ngx_slab_pool_t *shpool)
         || sh->nslots != ngx_rtmp_route_slots()
         || sh->size > (size_t) (shpool->end - p)
         || sh->npages != store->window->size >> ngx_pagesize_shift
-        || sh->budget != store->size >> ngx_pagesize_shift
         || sh->file != ngx_http_hls_store_file(store))
     {
         return NGX_DECLINED;
     }
 
     store->sh = sh;
+    store->size = (size_t) sh->budget << ngx_pagesize_shift;
 
     return NGX_OK;
 }

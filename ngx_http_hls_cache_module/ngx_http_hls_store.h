@@ -204,12 +204,16 @@ ngx_http_hls_window_t *ngx_http_hls_window_create(size_t size,
 void ngx_http_hls_window_hold(ngx_http_hls_window_t *window);
 void ngx_http_hls_window_free(ngx_http_hls_window_t *window);
 
-/* so much of SIZE is nginx's zone, the rest is for bodies */
+/*
+ * So much of SIZE is nginx's zone, the rest is for bodies.  Sizes that differ
+ * by more than 64 KB have zones of different sizes.
+ */
 size_t ngx_http_hls_store_zone_size(size_t size);
 
 /*
  * Lays out a fresh zone, or takes over one that holds a store (a reload, with
- * the same window).  NGX_DECLINED: it holds something else.
+ * the same window), with the size that it has.  NGX_DECLINED: it holds
+ * something else.
  */
 ngx_int_t ngx_http_hls_store_init(ngx_http_hls_store_t *store,
     ngx_slab_pool_t *shpool);

@@ -99,9 +99,9 @@ test_init(void)
     is_uint(state_of(&again, "live|/a.ts"), FRESH, "with all in it");
 
     again.size -= ngx_pagesize;
-    is_uint(ngx_http_hls_store_init(&again, store.shpool), NGX_DECLINED,
-            "not of another size");
-    again.size += ngx_pagesize;
+    is_uint(ngx_http_hls_store_init(&again, store.shpool), NGX_OK,
+            "taken over");
+    is_uint(again.size, store.size, "with the size that it has");
 
     window = ngx_http_hls_window_create(store.size, &unit_log);
     again.window = window;
