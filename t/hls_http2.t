@@ -167,8 +167,8 @@ sub curl {
 
         unlink("$d/out$n", "$d/head$n");
         push @out, '--next' if $n;
-        push @out, '-s', '--no-progress-meter', '-k', $version, @options, '-m', 10, '-D',
-            "$d/head$n", '-o', "$d/out$n", "$url$arg";
+        push @out, '-s', '--no-progress-meter', '-k', $version, @options,
+            '-m', 10, '-D', "$d/head$n", '-o', "$d/out$n", "$url$arg";
         $n++;
     }
 
