@@ -544,7 +544,10 @@ ngx_hls_compare_map(ngx_hls_edit_t *edit, ngx_str_t *uri, ngx_uint_t session,
 
     bare = (args.data == ref.args.data && args.len == ref.args.len);
 
-    if (bare && !ref.absolute) {
+    if (!ref.absolute && (bare || (ref.path.len == 0 && args.len == 0))) {
+
+        /* nothing changes, or nothing would be left */
+
         return NGX_OK;
     }
 

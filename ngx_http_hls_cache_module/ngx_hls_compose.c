@@ -59,6 +59,7 @@ static ngx_int_t ngx_hls_compose_cover(ngx_hls_compose_t *c,
     ngx_hls_entry_t *entry, u_char *end);
 static ngx_uint_t ngx_hls_compose_keys_end(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_compose_text(ngx_hls_compose_t *c, char *text);
+static ngx_int_t ngx_hls_compose_eol(ngx_hls_compose_t *c);
 static ngx_int_t ngx_hls_compose_whole(ngx_hls_compose_t *c,
     ngx_hls_line_t *line);
 static ngx_int_t ngx_hls_compose_bytes(ngx_hls_compose_t *c, u_char *data,
@@ -134,15 +135,11 @@ ngx_hls_compose(ngx_hls_edit_ctx_t *ctx)
 
     if (ctx->append) {
 
-        if (c.pos > c.start && c.pos[-1] != '\n') {
-            rc = ngx_hls_compose_bytes(&c, c.eol.data, c.eol.len);
+        rc = ngx_hls_compose_eol(&c);
 
-            if (rc != NGX_OK) {
-                return rc;
-            }
+        if (rc == NGX_OK) {
+            rc = ngx_hls_compose_text(&c, "#EXT-X-ENDLIST");
         }
-
-        rc = ngx_hls_compose_text(&c, "#EXT-X-ENDLIST");
 
         if (rc != NGX_OK) {
             return rc;
@@ -338,12 +335,21 @@ ngx_hls_compose_first(ngx_hls_compose_t *c, ngx_hls_playlist_t *playlist,
 
     rc = ngx_hls_compose_whole(c, line);
 
-    if (rc == NGX_OK && line->end == line->last) {
-        rc = ngx_hls_compose_bytes(c, c->eol.data, c->eol.len);
+    if (playlist->lines > 1) {
+        return rc;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_hls_compose_eol(c);
     }
 
     if (rc == NGX_OK && ctx->version && ctx->list.playlist.version == 0) {
         *ngx_sprintf(buf, "#EXT-X-VERSION:%ui", ctx->version) = '\0';
+        rc = ngx_hls_compose_text(c, (char *) buf);
+    }
+
+    if (rc == NGX_OK && ctx->target && !ctx->list.has_target) {
+        *ngx_sprintf(buf, "#EXT-X-TARGETDURATION:%ui", ctx->target) = '\0';
         rc = ngx_hls_compose_text(c, (char *) buf);
     }
 
@@ -613,6 +619,12 @@ ngx_hls_compose_joint(ngx_hls_compose_t *c)
 
     c->joined = 1;
 
+    rc = ngx_hls_compose_eol(c);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     for (i = ctx->kept; i < ctx->kept + ctx->nkept; i++) {
 
         rc = ngx_hls_compose_old(c, i);
@@ -710,17 +722,11 @@ ngx_hls_compose_old(ngx_hls_compose_t *c, ngx_uint_t i)
             return rc;
         }
 
-        if (line.end == line.last) {
-            /* nothing was behind it */
-            rc = ngx_hls_compose_bytes(c, c->eol.data, c->eol.len);
-
-            if (rc != NGX_OK) {
-                return rc;
-            }
-        }
     }
 
-    return NGX_OK;
+    /* nothing may have been behind it */
+
+    return ngx_hls_compose_eol(c);
 }
 
 
@@ -827,6 +833,19 @@ ngx_hls_compose_text(ngx_hls_compose_t *c, char *text)
 
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    return ngx_hls_compose_bytes(c, c->eol.data, c->eol.len);
+}
+
+
+/* the last line of a playlist may have no end */
+
+static ngx_int_t
+ngx_hls_compose_eol(ngx_hls_compose_t *c)
+{
+    if (c->pos == c->start || c->pos[-1] == '\n') {
+        return NGX_OK;
     }
 
     return ngx_hls_compose_bytes(c, c->eol.data, c->eol.len);

@@ -676,10 +676,11 @@ ngx_hls_edit_discontinuities(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
     if (pl->segments) {
         now->dlast = first - tags + ctx->list.discontinuities + ctx->insert;
 
+    } else if (how == NGX_HLS_EDIT_FRESH || how == NGX_HLS_EDIT_REPLACE) {
+        now->dlast = first;
+
     } else {
-        now->dlast = (how == NGX_HLS_EDIT_FRESH
-                      || how == NGX_HLS_EDIT_REPLACE)
-                     ? (uint64_t) first : ctx->state->dlast;
+        now->dlast = ngx_max(ctx->state->dlast, ctx->dsequence);
     }
 }
 
@@ -810,7 +811,9 @@ ngx_hls_edit_result(ngx_hls_edit_ctx_t *ctx)
                                    edit->body.len)
                         != 0);
 
-    *ctx->state = ctx->now;
+    if (!pl->skipped) {
+        *ctx->state = ctx->now;
+    }
 
     if (ctx->master) {
         return NGX_OK;
@@ -827,14 +830,29 @@ ngx_hls_edit_result(ngx_hls_edit_ctx_t *ctx)
         pl->target = (ngx_msec_t) ctx->target * 1000;
     }
 
+    if (ctx->version) {
+        pl->version = ctx->version;
+    }
+
     if (ctx->untyped) {
         pl->event = 0;
         pl->vod = 0;
     }
 
-    old = ctx->old.entries.elts;
+    if (ctx->nkept == 0) {
+        return NGX_OK;
+    }
 
-    for (i = ctx->kept; i < ctx->kept + ctx->nkept; i++) {
+    old = ctx->old.entries.elts;
+    old += ctx->kept;
+
+    pl->discontinuities += old[ctx->nkept - 1].discontinuities;
+
+    if (ctx->kept) {
+        pl->discontinuities -= old[-1].discontinuities;
+    }
+
+    for (i = 0; i < ctx->nkept; i++) {
         pl->window += old[i].duration;
     }
 

@@ -120,6 +120,10 @@ ngx_hls_list_line(void *data, ngx_hls_playlist_t *playlist,
 
         break;
 
+    case NGX_HLS_TAG_TARGET:
+        list->has_target = 1;
+        break;
+
     case NGX_HLS_TAG_SEQUENCE:
         list->has_sequence = 1;
         break;

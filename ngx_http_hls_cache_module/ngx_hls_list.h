@@ -64,6 +64,7 @@ typedef struct {
     ngx_str_t            last;            /* URI of a segment or part */
     ngx_uint_t           discontinuities; /* up to the last segment */
     unsigned             covered:1;       /* cover has changed */
+    unsigned             has_target:1;
     unsigned             has_sequence:1;
     unsigned             has_dsequence:1;
     unsigned             strange:1;       /* URIs that are no plain paths */

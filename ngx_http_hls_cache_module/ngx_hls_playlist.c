@@ -234,7 +234,7 @@ ngx_hls_playlist_line(u_char *p, u_char *end, ngx_hls_line_t *line)
             return;
         }
 
-        if (ngx_strncmp(p, "#EXTINF:", 8) == 0) {
+        if (last - p > 7 && ngx_strncmp(p, "#EXTINF:", 8) == 0) {
             line->tag = NGX_HLS_TAG_INF;
             line->value.data += 8;
             line->value.len -= 8;

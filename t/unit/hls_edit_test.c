@@ -444,6 +444,18 @@ test_held(void)
 static void
 test_lost_body(void)
 {
+    begin("parts alone");
+
+    step(HEAD_D("7", "4") "#EXT-X-PART:DURATION=1,URI=\"7.0.ts\"\n",
+         HEAD_D("7", "4") "#EXT-X-PART:DURATION=1,URI=\"7.0.ts\"\n",
+         SAME|ADVANCED, "before");
+
+    step("#EXTM3U\n#EXT-X-PART:DURATION=1,URI=\"0.0.ts\"",
+         "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:7\n"
+         "#EXT-X-DISCONTINUITY-SEQUENCE:4\n" BREAK
+         "#EXT-X-PART:DURATION=1,URI=\"0.0.ts?g=1\"",
+         ADVANCED|RESTARTED, "again");
+
     begin("no body");
 
     step(HEAD("7") BREAK SEG("a-7.ts") SEG("a-8.ts"),
@@ -508,6 +520,12 @@ test_target(void)
          "#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:7\n"
          "#EXTINF:2,\nc.ts?g=1\n", ADVANCED, "nor later");
 
+    step("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:2,\nc.ts\n#EXTM3U",
+         "#EXTM3U\n#EXT-X-TARGETDURATION:6\n"
+         "#EXT-X-DISCONTINUITY-SEQUENCE:1\n"
+         "#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:2,\nc.ts?g=1\n#EXTM3U", 0,
+         "it is written once where there is none");
+
     step("#EXTM3U\n#EXT-X-TARGETDURATION:8\n#EXT-X-MEDIA-SEQUENCE:0\n"
          "#EXTINF:8,\nd.ts\n",
          "#EXTM3U\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n"
@@ -538,7 +556,7 @@ test_map(void)
          SEG("5.m4s") SEG("6.m4s") BREAK
          "#EXT-X-MAP:URI=\"init.mp4?g=1\",BYTERANGE=\"700@0\"\n"
          SEG("0.m4s?g=1"), ADVANCED|RESTARTED, "each run has its own");
-    is_uint(edit.playlist.version, 6, "version is the origin's");
+    is_uint(edit.playlist.version, 7, "the larger version is told");
 
     step("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n"
          "#EXT-X-MEDIA-SEQUENCE:0\n"
@@ -1069,6 +1087,13 @@ test_ll_hls(void)
 static void
 test_delta(void)
 {
+    begin("delta, nothing before");
+
+    step(HEAD("6") "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n" SEG("7.ts"),
+         HEAD("6") "#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n" SEG("7.ts"), SAME,
+         "as it is");
+    is_uint(state.flags, 0, "no state");
+
     begin("delta");
 
     step(HEAD("5") SEG("5.ts") SEG("6.ts") SEG("7.ts"),
@@ -1210,6 +1235,14 @@ test_session(void)
 
     step(HEAD("1") SEG("a-1.ts?hls_ctx=third"),
          HEAD_D("11", "1") SEG("a-1.ts?g=1"), ADVANCED, "and on");
+
+    begin("session arguments and nothing else");
+
+    edit.session = NGX_HLS_SESSION_REMOVE;
+
+    step("#EXTM3U\n" SEG("?session=1") SEG("?session=1#f") SEG("?a&session"),
+         "#EXTM3U\n" SEG("?session=1") SEG("?session=1#f") SEG("?a"),
+         ADVANCED, "a line is not emptied");
 
     begin("session arguments replaced");
 

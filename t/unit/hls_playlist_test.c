@@ -428,7 +428,7 @@ test_refused(void)
     /* whatever is cut off, nothing is read behind the end */
 
     for (i = 0; i < strlen(lists[6].text); i++) {
-        p = malloc(i + 1);
+        p = malloc(i + !i);
         memcpy(p, lists[6].text, i);
         (void) ngx_hls_playlist_parse(p, p + i, &pl, NULL, NULL);
         free(p);
