@@ -38,6 +38,7 @@
 #define NGX_HTTP_HLS_STORE_NAME_LEN  1024   /* of a stream */
 #define NGX_HTTP_HLS_STORE_HEAD_LEN  8192
 #define NGX_HTTP_HLS_STORE_DATA      64     /* bytes that are the caller's */
+#define NGX_HTTP_HLS_STORE_HINTS     256
 
 /* what a look-up has found */
 
@@ -87,6 +88,10 @@ typedef struct {
     unsigned                     punch:1;
     unsigned                     log_full:1;
     unsigned                     log_rebuilt:1;
+
+    /* where references of this process were found, a mere hint */
+
+    uint32_t                     hints[NGX_HTTP_HLS_STORE_HINTS];
 } ngx_http_hls_store_t;
 
 

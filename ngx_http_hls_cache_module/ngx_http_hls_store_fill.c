@@ -424,9 +424,9 @@ ngx_http_hls_store_put(ngx_http_hls_store_t *store, u_char *data, size_t len,
 
         n = pwrite(store->window->fd, data, len, offset);
 
-        if (n == -1) {
+        if (n <= 0) {
 
-            if (ngx_errno == NGX_EINTR) {
+            if (n == -1 && ngx_errno == NGX_EINTR) {
                 continue;
             }
 

@@ -9,7 +9,7 @@
 #include "ngx_http_hls_store_int.h"
 
 
-static uint32_t ngx_http_hls_store_ref_find(ngx_http_hls_shm_t *sh,
+static uint32_t ngx_http_hls_store_ref_find(ngx_http_hls_store_t *store,
     uint32_t body, ngx_uint_t slot, uint32_t generation);
 
 
@@ -33,7 +33,7 @@ ngx_http_hls_store_ref_take(ngx_http_hls_store_t *store, uint32_t body)
 
     slot = ngx_rtmp_route_slot();
 
-    i = ngx_http_hls_store_ref_find(sh, body, slot, head->generation);
+    i = ngx_http_hls_store_ref_find(store, body, slot, head->generation);
 
     if (i) {
         ngx_http_hls_ref(sh, i)->count++;
@@ -71,18 +71,36 @@ ngx_http_hls_store_ref_take(ngx_http_hls_store_t *store, uint32_t body)
 }
 
 
+/* with many processes the chain is long */
+
 static uint32_t
-ngx_http_hls_store_ref_find(ngx_http_hls_shm_t *sh, uint32_t body,
+ngx_http_hls_store_ref_find(ngx_http_hls_store_t *store, uint32_t body,
     ngx_uint_t slot, uint32_t generation)
 {
-    uint32_t             i;
+    uint32_t             i, *hint;
     ngx_http_hls_ref_t  *ref;
+    ngx_http_hls_shm_t  *sh;
+
+    sh = store->sh;
+    hint = &store->hints[body % NGX_HTTP_HLS_STORE_HINTS];
+    i = *hint;
+
+    if (i && i <= sh->small_top) {
+        ref = ngx_http_hls_ref(sh, i);
+
+        if (ref->type == NGX_HTTP_HLS_SMALL_REF && ref->body == body
+            && ref->slot == slot && ref->generation == generation)
+        {
+            return i;
+        }
+    }
 
     for (i = ngx_http_hls_body(sh, body)->refs; i; i = ref->chain) {
 
         ref = ngx_http_hls_ref(sh, i);
 
         if (ref->slot == slot && ref->generation == generation) {
+            *hint = i;
             return i;
         }
     }
@@ -152,7 +170,7 @@ ngx_http_hls_store_ref_give(ngx_http_hls_store_t *store, uint32_t body,
         return;
     }
 
-    i = ngx_http_hls_store_ref_find(sh, body, ngx_rtmp_route_slot(),
+    i = ngx_http_hls_store_ref_find(store, body, ngx_rtmp_route_slot(),
                                     head->generation);
     if (i == 0) {
         return;

@@ -78,12 +78,15 @@ bench(ngx_uint_t others)
     }
 
     for (i = 0; i < others; i++) {
-        if (pipe(fds) == -1 || pipe(fds) == -1) {
+        if (pipe(fds) == -1) {
             abort();
         }
 
         other(fds);
-        (void) read(fds[0], &byte, 1);
+
+        if (read(fds[0], &byte, 1) != 1) {
+            abort();
+        }
     }
 
     started = now();
@@ -265,9 +268,11 @@ other(int *fds)
         ngx_http_hls_store_release(&store, &found.body);
     }
 
-    (void) write(fds[1], "x", 1);
+    if (write(fds[1], "x", 1) != 1) {
+        abort();
+    }
 
-    sleep(60);
+    (void) sleep(60);
     exit(0);
 }
 

@@ -55,6 +55,7 @@ static void prepare_written(void);
 static void prepare_unbegun(void);
 static void prepare_many(void);
 static void prepare_dead(void);
+static void prepare_broken(void);
 static void call_fill(void);
 static void call_unknown(void);
 static void call_begin(void);
@@ -70,6 +71,7 @@ static void call_purge(void);
 static void call_purge_stream(void);
 static void call_big(void);
 static void call_sweep(void);
+static void call_rebuild(void);
 static void run(const char *what, size_t size, ngx_uint_t keys,
     ngx_uint_t kills, ngx_uint_t anywhere);
 static void start(ngx_uint_t check, ngx_uint_t anywhere);
@@ -137,6 +139,7 @@ main(void)
     each("purge of a stream", prepare_many, call_purge_stream);
     each("eviction", prepare_many, call_big);
     each("sweep", prepare_dead, call_sweep);
+    each("rebuild", prepare_broken, call_rebuild);
 
     run("roomy store", 4 * 1024 * 1024, 100, kills / 4, 0);
     run("full store", 1024 * 1024, 400, kills / 2, 0);
@@ -429,6 +432,23 @@ prepare_dead(void)
 
 
 static void
+prepare_broken(void)
+{
+    prepare_dead();
+    prepare_stale();
+    call_note();
+    call_viewer();
+
+    (void) look(&store, "key", 0, &held[1]);
+    (void) put(&store, "doomed", 1, 10000, 10000, 20000);
+    (void) look(&store, "doomed", 0, &held[2]);
+    (void) ngx_http_hls_store_purge(&store, key_of(&store, "doomed"));
+
+    store.sh->dirty = 1;
+}
+
+
+static void
 call_fill(void)
 {
     (void) put(&store, "key", 2, 20000, 10000, 20000);
@@ -585,6 +605,14 @@ call_sweep(void)
 {
     unit_tick(30000);
     ngx_http_hls_store_sweep(&store);
+}
+
+
+static void
+call_rebuild(void)
+{
+    ngx_http_hls_store_lock(&store);
+    ngx_http_hls_store_unlock(&store);
 }
 
 
