@@ -158,7 +158,13 @@ ngx_http_hls_fill_pause(ngx_http_hls_fill_t *fill, ngx_uint_t pause)
     }
 
     if (!wev->ready) {
+
         wev->ready = 1;
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+
         ngx_post_event(wev, &ngx_posted_events);
     }
 }
@@ -301,6 +307,21 @@ ngx_http_hls_fill_status(ngx_http_hls_lone_t *lone, ngx_int_t rc)
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         fill->status = rc;
     }
+}
+
+
+ngx_uint_t
+ngx_http_hls_fill_is_paused(ngx_http_hls_lone_t *lone)
+{
+    ngx_http_hls_fill_t  *fill;
+
+    if (lone->ghost || lone->data == NULL) {
+        return 0;
+    }
+
+    fill = lone->data;
+
+    return fill->paused;
 }
 
 

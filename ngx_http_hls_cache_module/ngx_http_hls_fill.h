@@ -104,8 +104,8 @@ void ngx_http_hls_fill_stop(ngx_http_hls_fill_t *fill);
 
 /*
  * Stops and goes on reading from the origin, for a body that one reader has.
- * body() is not called while it is paused.  A pause that is longer than
- * send_timeout of the location ends the fill.
+ * body() is not called while it is paused.  How long that may be is up to the
+ * caller, send_timeout does not end it.
  */
 void ngx_http_hls_fill_pause(ngx_http_hls_fill_t *fill, ngx_uint_t pause);
 

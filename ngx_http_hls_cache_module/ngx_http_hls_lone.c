@@ -444,22 +444,37 @@ ngx_http_hls_lone_finish(ngx_http_request_t *pr)
 static void
 ngx_http_hls_lone_event_handler(ngx_event_t *ev)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_connection_t          *c;
+    ngx_http_request_t        *r;
+    ngx_http_hls_lone_t       *lone;
+    ngx_http_core_loc_conf_t  *clcf;
 
     c = ev->data;
     r = c->data;
+    lone = c->log->data;
 
     ngx_http_set_log_request(c->log, r);
 
     if (c->close) {
-        ngx_http_hls_lone_close(c->log->data);
+        ngx_http_hls_lone_close(lone);
         return;
     }
 
     if (ev->delayed && ev->timedout) {
         ev->delayed = 0;
         ev->timedout = 0;
+    }
+
+    if (ev->write && ev->timedout && ngx_http_hls_fill_is_paused(lone)) {
+
+        /* the reader may be slow, whether it is too slow is not known here */
+
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+        ev->timedout = 0;
+        ngx_add_timer(ev, clcf->send_timeout);
+
+        return;
     }
 
     if (ev->write) {

@@ -83,13 +83,14 @@ ngx_int_t ngx_http_hls_fill_set_variables(ngx_http_request_t *pr,
 ngx_int_t ngx_http_hls_fill_probe(ngx_conf_t *cf);
 
 
-/* ngx_http_hls_fill.c, for the filter */
+/* ngx_http_hls_fill.c, for the filter and the connection */
 
 ngx_int_t ngx_http_hls_fill_header(ngx_http_hls_fill_t *fill,
     ngx_http_request_t *r);
 ngx_int_t ngx_http_hls_fill_body(ngx_http_hls_fill_t *fill,
     ngx_http_request_t *r, ngx_chain_t *in);
 void ngx_http_hls_fill_status(ngx_http_hls_lone_t *lone, ngx_int_t rc);
+ngx_uint_t ngx_http_hls_fill_is_paused(ngx_http_hls_lone_t *lone);
 
 /* init_process, exit_process */
 
