@@ -30,7 +30,7 @@ my $t = Test::Nginx->new()->has(qw/http proxy/);
 
 test_module($t, 'ngx_http_hls_fill_test_module');
 
-$t->plan(62)->write_file_expand('nginx.conf', <<'EOF');
+$t->plan(63)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
@@ -89,8 +89,21 @@ http {
         }
 
         location /pause/long/ {
-            fill_test        pause=5s;
-            send_timeout     200ms;
+            fill_test        pause=300ms;
+            send_timeout     100ms;
+            proxy_buffering  off;
+            proxy_pass       http://127.0.0.1:8081/;
+        }
+
+        location /pause/long/buffered/ {
+            fill_test        pause=300ms;
+            send_timeout     100ms;
+            proxy_pass       http://127.0.0.1:8081/;
+        }
+
+        location /pause/ever/ {
+            fill_test        pause=30s timeout=400ms;
+            send_timeout     100ms;
             proxy_buffering  off;
             proxy_pass       http://127.0.0.1:8081/;
         }
@@ -246,24 +259,19 @@ is(gaps(@{$r{times}}), $r{pieces} - 1, 'pause, file, each piece waits');
 
 is("$r{answer} $r{body}", '200 0 abcde', 'pause, cut');
 
-%r = fill('/pause/long/endless');
+for my $uri (qw! /pause/long/bytes /pause/long/buffered/bytes !) {
+    %r = fill($uri);
 
-is($r{answer}, '200 0', 'pause, longer than send_timeout');
-ok(gone(), 'pause, too long, upstream closed');
+    is("$r{answer} $r{body}", '200 1 abcde', "$uri, longer than send_timeout");
+}
 
 # what the origin has been asked for while it was paused is bounded
 
-unlink("$dir/gone", "$dir/sent");
+%r = fill('/pause/ever/flood');
 
-my $s = http_get('/pause/long/endless', start => 1);
-
-sleep(0.1);
-
-cmp_ok(-s "$dir/sent", '<', 5000000, 'pause stops the origin');
-
-close($s);
-
-ok(gone(), 'pause, viewer left, upstream closed');
+is("$r{answer} $r{pieces}", '200 0 1', 'paused until it timed out');
+ok(gone(), 'pause, timed out, upstream closed');
+cmp_ok(-s "$dir/sent", '<', 30000000, 'pause stops the origin');
 
 # stop
 
@@ -338,7 +346,7 @@ for my $uri (qw! /pieces /unbuffered/pieces /unbuffered/late !) {
 
     my $n = ended();
 
-    $s = http_get($uri, start => 1);
+    my $s = http_get($uri, start => 1);
     sleep(0.05);
     close($s);
 
@@ -432,13 +440,13 @@ sub origin {
     $s->syswrite("HTTP/1.0 200 OK\x0d\x0a\x0d\x0a");
     mark('sent', '');
 
-    for (1 .. 3000) {
-        my $rc = $s->syswrite('e' x 10000);
+    for my $i (1 .. 3000) {
+        my $rc = $s->syswrite('e' x 20000);
 
         last unless defined $rc;
 
         mark('sent', 'x' x $rc);
-        sleep(0.005);
+        sleep(0.005) unless m!/flood!;
     }
 
     mark('gone', '1');
