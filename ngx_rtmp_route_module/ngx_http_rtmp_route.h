@@ -44,6 +44,8 @@ typedef struct {
 typedef struct {
     ngx_rtmp_route_t                *route;
     ngx_uint_t                       protocol;
+    ngx_array_t                     *suffixes; /* of ngx_str_t, or NULL: */
+                                               /* endings of variants */
 } ngx_http_rtmp_route_loc_conf_t;
 
 

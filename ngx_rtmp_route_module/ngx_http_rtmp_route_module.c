@@ -491,11 +491,14 @@ ngx_int_t
 ngx_http_rtmp_route_keys(ngx_http_request_t *r, ngx_rtmp_route_t *route,
     ngx_http_rtmp_route_keys_t *keys)
 {
-    size_t                  len;
-    ngx_int_t               rc;
-    ngx_str_t               uri;
-    ngx_uint_t              i, form, secret, escape;
-    ngx_rtmp_route_name_t   names[NGX_HTTP_RTMP_ROUTE_NAMES];
+    size_t                           len;
+    ngx_int_t                        rc;
+    ngx_str_t                        uri;
+    ngx_uint_t                       i, form, secret, escape;
+    ngx_rtmp_route_name_t            names[NGX_HTTP_RTMP_ROUTE_NAMES];
+    ngx_http_rtmp_route_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rtmp_route_module);
 
     /*
      * r->uri is what the location was chosen by and what a rewrite has left;
@@ -519,7 +522,7 @@ ngx_http_rtmp_route_keys(ngx_http_request_t *r, ngx_rtmp_route_t *route,
     }
 
     rc = ngx_rtmp_route_name_http(r->pool, &r->headers_in.server, &uri,
-                                  &r->args, NULL, names, &keys->n,
+                                  &r->args, rlcf->suffixes, names, &keys->n,
                                   &keys->fallback);
     if (rc != NGX_OK) {
         return rc;
@@ -699,6 +702,7 @@ ngx_http_rtmp_route_create_loc_conf(ngx_conf_t *cf)
 
     conf->route = NGX_CONF_UNSET_PTR;
     conf->protocol = NGX_CONF_UNSET_UINT;
+    conf->suffixes = NULL;
 
     return conf;
 }
