@@ -403,6 +403,7 @@ ngx_http_hls_check_location(ngx_conf_t *cf, void **loc_conf)
     rlcf = loc_conf[ngx_http_rtmp_route_module.ctx_index];
 
     hlcf->route = rlcf->route;
+    rlcf->suffixes = hlcf->variants;
 
     /* parts of an object under its own key would be taken for all of it */
 

@@ -18,6 +18,9 @@
 #define NGX_HTTP_HLS_GEN_LEN    9
 
 
+static ngx_int_t ngx_http_hls_target_keys(ngx_http_request_t *r,
+    ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target,
+    ngx_http_rtmp_route_keys_t *keys);
 static ngx_uint_t ngx_http_hls_target_is_image(ngx_str_t *path);
 static ngx_int_t ngx_http_hls_target_identity(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target);
@@ -192,7 +195,7 @@ ngx_http_hls_target_stream(ngx_http_request_t *r,
 
     if (conf->route) {
 
-        rc = ngx_http_rtmp_route_keys(r, conf->route, &keys);
+        rc = ngx_http_hls_target_keys(r, conf, target, &keys);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
@@ -286,7 +289,7 @@ ngx_http_hls_target_endless(ngx_http_request_t *r,
 
     if (conf->route == NULL
         || target->kind != NGX_HTTP_HLS_SEGMENT
-        || ngx_http_rtmp_route_keys(r, conf->route, &keys) != NGX_OK
+        || ngx_http_hls_target_keys(r, conf, target, &keys) != NGX_OK
         || keys.n == 0 || keys.key[0].len == 0)
     {
         return 0;
@@ -307,6 +310,26 @@ ngx_http_hls_target_endless(ngx_http_request_t *r,
     rc = ngx_rtmp_route_pick(conf->route, &query, &peer);
 
     return rc == NGX_OK || rc == NGX_BUSY;
+}
+
+
+/* as a fill asks for them: other arguments are not heard */
+
+static ngx_int_t
+ngx_http_hls_target_keys(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
+    ngx_http_hls_target_t *target, ngx_http_rtmp_route_keys_t *keys)
+{
+    ngx_int_t  rc;
+    ngx_str_t  args;
+
+    args = r->args;
+    r->args = target->args;
+
+    rc = ngx_http_rtmp_route_keys(r, conf->route, keys);
+
+    r->args = args;
+
+    return rc;
 }
 
 
