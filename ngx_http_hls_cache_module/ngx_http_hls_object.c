@@ -172,6 +172,10 @@ ngx_http_hls_object_create(ngx_http_request_t *r,
         obj->kind = ctx->found.kind;
     }
 
+    ngx_str_set(&obj->head.type, "");
+    ngx_str_set(&obj->head.etag, "");
+    ngx_str_set(&obj->head.etag_gzip, "");
+
     obj->event.data = obj;
     obj->event.log = ngx_cycle->log;
 
