@@ -19,13 +19,13 @@ typedef struct {
     uint32_t                        timestamp;
     uint32_t                        delta;
     uint32_t                        ext_value;
-    uint32_t                        mlen;
     uint32_t                        msid;
-    uint32_t                        rest;      /* of the message */
     uint32_t                        control;   /* number of type 1 and 2 */
-    u_char                          type;
+    unsigned                        mlen:24;
     unsigned                        ext:1;
     unsigned                        skip:1;
+    unsigned                        rest:24;   /* of the message */
+    unsigned                        type:8;
 } ngx_osp_rtmp_stream_t;
 
 

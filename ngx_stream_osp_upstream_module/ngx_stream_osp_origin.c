@@ -552,7 +552,9 @@ ngx_stream_osp_origin_read(ngx_event_t *rev)
 
     for ( ;; ) {
 
-        if (b->last - b->pos >= NGX_STREAM_OSP_OUT_MAX || !rev->ready) {
+        /* what the client gets goes with the answer to publish or play */
+
+        if (b->last - b->pos >= NGX_STREAM_OSP_OUT_MAX) {
 
             switch (ngx_stream_osp_flush(os)) {
 

@@ -68,41 +68,36 @@ static u_char  ngx_stream_osp_scan_payload[NGX_STREAM_OSP_MAX_COMMAND_LEN];
 ngx_int_t
 ngx_stream_osp_scan_init(ngx_stream_osp_session_t *os, uint32_t msid)
 {
+    u_char                  *p;
     ngx_int_t                rc;
-    ngx_connection_t        *c;
-    ngx_pool_cleanup_t      *cln;
     ngx_stream_osp_scan_t   *scan;
     ngx_stream_osp_setup_t  *setup;
 
-    c = os->session->connection;
     setup = os->setup;
 
     if (setup->assembly.nopen) {
         return NGX_DECLINED;
     }
 
-    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_stream_osp_scan_t)
-                                        + setup->app.len + setup->tc_url.len);
-    if (cln == NULL) {
+    scan = ngx_alloc(sizeof(ngx_stream_osp_scan_t) + setup->app.len
+                     + setup->tc_url.len, os->session->connection->log);
+    if (scan == NULL) {
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_stream_osp_scan_cleanup;
-
-    scan = cln->data;
     ngx_memzero(scan, sizeof(ngx_stream_osp_scan_t));
 
     scan->msid = msid;
     scan->played = (os->name.op == NGX_RTMP_ROUTE_PLAY);
 
-    scan->app.len = setup->app.len;
-    scan->app.data = (u_char *) scan + sizeof(ngx_stream_osp_scan_t);
+    /* both were in a command, which is not longer than that */
 
-    scan->tc_url.len = setup->tc_url.len;
-    scan->tc_url.data = ngx_cpymem(scan->app.data, setup->app.data,
-                                   setup->app.len);
+    scan->app_len = (u_short) setup->app.len;
+    scan->tc_url_len = (u_short) setup->tc_url.len;
 
-    ngx_memcpy(scan->tc_url.data, setup->tc_url.data, setup->tc_url.len);
+    p = ngx_cpymem((u_char *) scan + sizeof(ngx_stream_osp_scan_t),
+                   setup->app.data, setup->app.len);
+    ngx_memcpy(p, setup->tc_url.data, setup->tc_url.len);
 
     os->scan = scan;
 
@@ -166,17 +161,11 @@ ngx_stream_osp_scan_start(ngx_stream_osp_session_t *os)
 size_t
 ngx_stream_osp_scan_unhold(ngx_stream_osp_session_t *os, u_char *p)
 {
-    size_t                 len;
-    ngx_stream_osp_buf_t  *hold;
-
-    hold = &os->scan->hold;
-    len = hold->last - hold->pos;
-
-    if (len) {
-        ngx_memcpy(p, hold->pos, len);
+    if (os->scan->held) {
+        ngx_memcpy(p, os->scan->hold, os->scan->held);
     }
 
-    return len;
+    return os->scan->held;
 }
 
 
@@ -185,16 +174,23 @@ ngx_stream_osp_scan_unhold(ngx_stream_osp_session_t *os, u_char *p)
 void
 ngx_stream_osp_scan_end(ngx_stream_osp_session_t *os)
 {
-    ngx_stream_osp_flow_t  *flow;
+    ngx_stream_osp_buf_t   *b;
     ngx_stream_osp_scan_t  *scan;
 
-    flow = &os->flow[NGX_STREAM_OSP_UP];
+    b = &os->flow[NGX_STREAM_OSP_UP].buf;
     scan = os->scan;
 
-    if (scan && scan->hold.start && flow->buf.start == NULL && !flow->dead) {
-        flow->buf = scan->hold;
-        ngx_memzero(&scan->hold, sizeof(ngx_stream_osp_buf_t));
+    if (scan == NULL
+        || scan->held == 0
+        || os->flow[NGX_STREAM_OSP_UP].dead
+        || ngx_stream_osp_buf_reserve(b, scan->held,
+                                      os->session->connection->log)
+           != NGX_OK)
+    {
+        return;
     }
+
+    b->last = ngx_cpymem(b->last, scan->hold, scan->held);
 }
 
 
@@ -304,26 +300,27 @@ static ngx_int_t
 ngx_stream_osp_scan_hold(ngx_stream_osp_session_t *os, u_char *pos,
     u_char *last)
 {
-    ngx_stream_osp_buf_t  *hold;
+    ngx_stream_osp_scan_t  *scan;
 
-    hold = &os->scan->hold;
+    scan = os->scan;
+
+    if (scan->hold) {
+        ngx_free(scan->hold);
+        scan->hold = NULL;
+        scan->held = 0;
+    }
 
     if (pos == last) {
-        ngx_stream_osp_buf_free(hold);
         return NGX_OK;
     }
 
-    hold->pos = hold->start;
-    hold->last = hold->start;
-
-    if (ngx_stream_osp_buf_reserve(hold, last - pos,
-                                   os->session->connection->log)
-        != NGX_OK)
-    {
+    scan->hold = ngx_alloc(last - pos, os->session->connection->log);
+    if (scan->hold == NULL) {
         return NGX_ERROR;
     }
 
-    hold->last = ngx_cpymem(hold->last, pos, last - pos);
+    scan->held = (uint32_t) (last - pos);
+    ngx_memcpy(scan->hold, pos, last - pos);
 
     return NGX_OK;
 }
@@ -572,6 +569,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_command_t *cmd, uint32_t msid)
 {
     ngx_int_t                rc;
+    ngx_str_t                app, tc_url;
     ngx_uint_t               replace;
     ngx_pool_t              *pool, *old;
     ngx_rtmp_route_t        *route;
@@ -590,11 +588,24 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
         return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
     }
 
+    /* names are there until the session was logged */
+
+    if (scan->names == NULL) {
+
+        scan->names = ngx_pool_cleanup_add(os->session->connection->pool, 0);
+        if (scan->names == NULL) {
+            ngx_destroy_pool(pool);
+            return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+        }
+    }
+
+    old = scan->names->data;
+
+    scan->names->handler = ngx_stream_osp_scan_cleanup;
+    scan->names->data = pool;
+
     name = os->name;
     ngx_memzero(&os->name, sizeof(ngx_stream_osp_name_t));
-
-    old = scan->pool;
-    scan->pool = pool;
 
     /* it takes the place of the one before, or it is beside it */
 
@@ -602,8 +613,14 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 
     ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
 
-    rc = ngx_stream_osp_name_query(os, &scan->tc_url, &scan->app, cmd, pool,
-                                   pool, &route, &query);
+    app.len = scan->app_len;
+    app.data = (u_char *) scan + sizeof(ngx_stream_osp_scan_t);
+
+    tc_url.len = scan->tc_url_len;
+    tc_url.data = app.data + app.len;
+
+    rc = ngx_stream_osp_name_query(os, &tc_url, &app, cmd, pool, pool, &route,
+                                   &query);
 
     if (rc == NGX_OK) {
         rc = ngx_stream_osp_scan_open(os, route, &query, replace);
@@ -615,7 +632,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 
     if (rc == NGX_OK && !replace) {
         os->name = name;
-        scan->pool = old;
+        scan->names->data = old;
         ngx_destroy_pool(pool);
         return NGX_OK;
     }
@@ -795,18 +812,36 @@ ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os, const char *code,
 }
 
 
-static void
-ngx_stream_osp_scan_cleanup(void *data)
+void
+ngx_stream_osp_scan_free(ngx_stream_osp_session_t *os)
 {
-    ngx_stream_osp_scan_t *scan = data;
+    ngx_stream_osp_scan_t  *scan;
+
+    scan = os->scan;
+
+    if (scan == NULL) {
+        return;
+    }
 
     if (scan->reader) {
         ngx_free(scan->reader);
     }
 
-    if (scan->pool) {
-        ngx_destroy_pool(scan->pool);
+    if (scan->hold) {
+        ngx_free(scan->hold);
     }
 
-    ngx_stream_osp_buf_free(&scan->hold);
+    ngx_free(scan);
+    os->scan = NULL;
+}
+
+
+static void
+ngx_stream_osp_scan_cleanup(void *data)
+{
+    ngx_pool_t *pool = data;
+
+    if (pool) {
+        ngx_destroy_pool(pool);
+    }
 }

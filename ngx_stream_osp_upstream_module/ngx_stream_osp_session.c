@@ -525,6 +525,7 @@ ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
     os->flow[NGX_STREAM_OSP_UP].filter = NULL;
     os->flow[NGX_STREAM_OSP_DOWN].filter = NULL;
 
+    ngx_stream_osp_scan_free(os);
     ngx_stream_osp_setup_done(os);
 
     ngx_stream_finalize_session(s, os->status);

@@ -190,18 +190,22 @@ typedef struct {
 } ngx_stream_osp_name_t;
 
 
-/* what a client says behind it */
+/*
+ * What a client says behind it.  Each relay has one, so it is small; app and
+ * tcUrl follow.
+ */
 
 struct ngx_stream_osp_scan_s {
     ngx_osp_rtmp_reader_t           *reader;     /* at the start of hold */
-    ngx_stream_osp_buf_t             hold;       /* what may not pass yet */
-    ngx_pool_t                      *pool;       /* of another stream's name */
-    ngx_uint_t                       nstreams;
+    u_char                          *hold;       /* what may not pass yet */
+    ngx_pool_cleanup_t              *names;      /* of another stream */
+    uint32_t                         held;
     uint32_t                         msid;       /* of the stream */
     uint32_t                         chunk_size; /* the client expects */
-    ngx_str_t                        app;
-    ngx_str_t                        tc_url;
+    unsigned                         nstreams:31;
     unsigned                         played:1;   /* something was */
+    u_short                          app_len;
+    u_short                          tc_url_len;
 };
 
 
@@ -397,6 +401,7 @@ ngx_int_t ngx_stream_osp_scan(ngx_stream_osp_session_t *os, u_char *pos,
     u_char **last);
 void ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os,
     const char *code, ngx_str_t *description);
+void ngx_stream_osp_scan_free(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_redirect.c */
 
