@@ -449,29 +449,44 @@ ngx_hls_compare_search(ngx_hls_edit_ctx_t *ctx, ngx_hls_entry_t *old,
 }
 
 
-/* all that is known of the old list is its last URI */
+/* all that is known of the old list is its last name */
 
 static ngx_uint_t
 ngx_hls_compare_came_back(ngx_hls_edit_ctx_t *ctx)
 {
+    uint32_t          hash, last;
     uint64_t          number;
-    ngx_uint_t        i;
+    ngx_uint_t        i, same, found;
     ngx_hls_entry_t  *entry;
+    ngx_hls_state_t  *state;
 
+    state = ctx->state;
     entry = ctx->list.entries.elts;
+    last = 0;
+    found = 0;
 
     for (i = 0; i < ctx->list.entries.nelts; i++) {
         number = ctx->list.playlist.sequence + i;
 
-        if (number + 1 != ctx->state->next
-            && ngx_hls_compare_hash(entry[i].uri, entry[i].uri_len)
-               == ctx->state->uri)
-        {
-            return 1;
+        hash = ngx_hls_compare_hash(entry[i].uri, entry[i].uri_len);
+
+        if (entry[i].range || (i && hash == last)) {
+            /* a name is not that of one segment */
+            return 0;
+        }
+
+        last = hash;
+        same = (hash == state->uri);
+
+        if (number + 1 != state->next) {
+            found |= same;
+
+        } else if (state->count && !(state->flags & NGX_HLS_STATE_PARTS)) {
+            found |= !same;
         }
     }
 
-    return 0;
+    return found;
 }
 
 

@@ -731,10 +731,14 @@ ngx_hls_edit_finish(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
     now->count = (uint32_t) pl->segments;
     now->uri = ngx_hls_compare_hash(list->last.data, list->last.len);
 
-    now->flags &= ~NGX_HLS_STATE_ENDED;
+    now->flags &= ~(NGX_HLS_STATE_ENDED|NGX_HLS_STATE_PARTS);
 
     if (pl->endlist) {
         now->flags |= NGX_HLS_STATE_ENDED;
+    }
+
+    if (pl->parts) {
+        now->flags |= NGX_HLS_STATE_PARTS;
     }
 
     edit->fresh = ctx->base;

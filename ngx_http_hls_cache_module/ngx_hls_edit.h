@@ -38,6 +38,7 @@
 #define NGX_HLS_STATE_ENDED      0x04 /* the origin's had ENDLIST */
 #define NGX_HLS_STATE_JOINED     0x08 /* this run is not the first */
 #define NGX_HLS_STATE_CUT        0x10 /* an EVENT playlist has lost some */
+#define NGX_HLS_STATE_PARTS      0x20 /* uri is of a part */
 
 
 /*

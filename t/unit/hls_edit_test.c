@@ -333,6 +333,15 @@ test_restart_names(void)
          HEAD("0") SEG("a-0.ts") SEG("a-1.ts") BREAK SEG("b-0.ts?g=1")
          SEG("b-1.ts?g=1") SEG("b-2.ts?g=1"), ADVANCED|RESTARTED, "others");
 
+    begin("restart, other names from the second on");
+
+    step(HEAD("0") SEG("a-0.ts") SEG("a-1.ts"),
+         HEAD("0") SEG("a-0.ts") SEG("a-1.ts"), SAME|ADVANCED, "before");
+
+    step(HEAD("0") SEG("a-0.ts") SEG("b-1.ts") SEG("b-2.ts"),
+         HEAD("0") SEG("a-0.ts") SEG("a-1.ts") BREAK SEG("a-0.ts?g=1")
+         SEG("b-1.ts?g=1") SEG("b-2.ts?g=1"), ADVANCED|RESTARTED, "others");
+
     /* arguments are not looked at: they may be signed anew each time */
 
     begin("other arguments");
@@ -479,6 +488,17 @@ test_lost_body(void)
          HEAD_D("11", "2") BREAK SEG("a-1.ts?g=2") SEG("a-2.ts?g=2"),
          ADVANCED|RESTARTED, "the last name is known");
 
+    begin("no body, names alike");
+
+    step("#EXTM3U\n" SEG("s?n=0") SEG("s?n=1"),
+         "#EXTM3U\n" SEG("s?n=0") SEG("s?n=1"), SAME|ADVANCED, "before");
+
+    ngx_str_null(&edit.served);
+
+    step("#EXTM3U\n" SEG("s?n=0") SEG("s?n=1") SEG("s?n=2"),
+         "#EXTM3U\n" SEG("s?n=0") SEG("s?n=1") SEG("s?n=2"), SAME|ADVANCED,
+         "they tell nothing");
+
     begin("another body");
 
     step(HEAD("7") SEG("a-7.ts"), HEAD("7") SEG("a-7.ts"), SAME|ADVANCED,
@@ -532,6 +552,17 @@ test_target(void)
          "#EXT-X-TARGETDURATION:8\n#EXT-X-MEDIA-SEQUENCE:7\n"
          "#EXTINF:2,\nc.ts?g=1\n" BREAK "#EXTINF:8,\nd.ts?g=2\n",
          ADVANCED|RESTARTED, "it may grow");
+
+    ngx_str_null(&edit.served);
+
+    step("#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
+         "#EXTINF:1,\ne.ts\n#EXTINF:1,\nf.ts\n",
+         "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:9\n"
+         "#EXT-X-DISCONTINUITY-SEQUENCE:2\n"
+         "#EXT-X-TARGETDURATION:8\n" BREAK
+         "#EXTINF:1,\ne.ts?g=3\n#EXTINF:1,\nf.ts?g=3\n",
+         ADVANCED|RESTARTED,
+         "what was served is not needed for that");
 }
 
 
