@@ -381,6 +381,11 @@ ngx_http_hls_object_header(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr)
     if (obj->kind == NGX_HTTP_HLS_PLAYLIST
         || obj->kind == NGX_HTTP_HLS_MANIFEST)
     {
+        if (len > NGX_HTTP_HLS_LIST_MAX) {
+            ngx_http_hls_object_pass(obj, NGX_HTTP_HLS_TOO_LARGE);
+            return NGX_DECLINED;
+        }
+
         obj->collect = 1;
         obj->size = (len >= 0) ? (size_t) len : 0;
 
