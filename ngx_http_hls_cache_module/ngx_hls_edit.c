@@ -553,13 +553,20 @@ ngx_hls_edit_keep(ngx_hls_edit_ctx_t *ctx, ngx_uint_t how)
 }
 
 
-/* once there was a MAP, nothing says that there is none */
+/*
+ * Once there was a MAP, nothing says that there is none; and variables are
+ * those of the list that defines them.
+ */
 
 static ngx_uint_t
 ngx_hls_edit_compatible(ngx_hls_edit_ctx_t *ctx, ngx_uint_t n)
 {
     ngx_hls_cover_t  *cover;
     ngx_hls_entry_t  *entry;
+
+    if (ctx->old.playlist.define) {
+        return 0;
+    }
 
     cover = ctx->old.covers.elts;
     entry = ctx->old.entries.elts;
@@ -843,21 +850,16 @@ ngx_hls_edit_result(ngx_hls_edit_ctx_t *ctx)
         pl->vod = 0;
     }
 
-    if (ctx->nkept == 0) {
-        return NGX_OK;
-    }
-
     old = ctx->old.entries.elts;
-    old += ctx->kept;
 
-    pl->discontinuities += old[ctx->nkept - 1].discontinuities;
-
-    if (ctx->kept) {
-        pl->discontinuities -= old[-1].discontinuities;
+    for (i = ctx->kept; i < ctx->kept + ctx->nkept; i++) {
+        pl->window += old[i].duration;
     }
 
-    for (i = 0; i < ctx->nkept; i++) {
-        pl->window += old[i].duration;
+    if (ctx->nkept) {
+        pl->discontinuities += old[i - 1].discontinuities
+                               - (ctx->dsequence
+                                  - ctx->old.playlist.discontinuity);
     }
 
     return NGX_OK;

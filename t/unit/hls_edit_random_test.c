@@ -19,7 +19,7 @@
 #include "ngx_hls_edit.h"
 
 
-#define ORIGINS  600
+#define ORIGINS  400
 #define STEPS    80
 #define NUMBERS  4096
 

@@ -52,6 +52,7 @@ static void test_held(void);
 static void test_lost_body(void);
 static void test_target(void);
 static void test_map(void);
+static void test_define(void);
 static void test_keys(void);
 static void test_implicit_iv(void);
 static void test_byterange(void);
@@ -105,6 +106,7 @@ main(void)
     test_lost_body();
     test_target();
     test_map();
+    test_define();
     test_keys();
     test_implicit_iv();
     test_byterange();
@@ -617,6 +619,30 @@ test_map(void)
          "#EXT-X-TARGETDURATION:2\n"
          BREAK SEG("0.ts?g=1") BREAK
          "#EXT-X-MAP:URI=\"init.mp4?g=2\"\n" SEG("x.m4s?g=2"),
+         ADVANCED|RESTARTED, "the other way it is well");
+}
+
+
+static void
+test_define(void)
+{
+    begin("DEFINE");
+
+    step("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:5\n"
+         "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n" SEG("{$a}/5.ts"),
+         "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:5\n"
+         "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n" SEG("{$a}/5.ts"),
+         SAME|ADVANCED, "before");
+
+    step(HEAD("0") SEG("0.ts"), HEAD("6") BREAK SEG("0.ts?g=1"),
+         ADVANCED|RESTARTED, "nobody would know what it was");
+
+    step("#EXTM3U\n#EXT-X-TARGETDURATION:2\n"
+         "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n" SEG("{$a}/x.ts"),
+         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:6\n"
+         "#EXT-X-TARGETDURATION:2\n"
+         "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"b\"\n"
+         BREAK SEG("0.ts?g=1") BREAK SEG("{$a}/x.ts"),
          ADVANCED|RESTARTED, "the other way it is well");
 }
 
