@@ -89,9 +89,9 @@ struct ngx_http_hls_fill_s {
 
 
 /*
- * A fill for r, which is in our precontent handler: its location, uri,
- * captures and variables are taken over.  It must be started or stopped
- * before the handler returns; r may end before the fill does anything.
+ * A fill for r, which is, or waits, in our precontent handler: its location,
+ * uri, captures and variables are taken over.  It must be started or stopped
+ * before r can end; after that r may end before the fill does anything.
  * NULL: no memory or no connections, the caller passes r through.
  */
 ngx_http_hls_fill_t *ngx_http_hls_fill_create(ngx_http_request_t *r);
