@@ -513,10 +513,10 @@ ngx_http_hls_store_cells_reserve(ngx_http_hls_store_t *store, ngx_uint_t n,
 ngx_int_t
 ngx_http_hls_store_smalls_reserve(ngx_http_hls_store_t *store, ngx_uint_t n)
 {
-    uint32_t             i, prev, pages;
-    ngx_uint_t           k;
-    ngx_http_hls_ref_t  *ref;
-    ngx_http_hls_shm_t  *sh;
+    uint32_t              i, prev, pages;
+    ngx_uint_t            k, evicted;
+    ngx_http_hls_ref_t   *ref;
+    ngx_http_hls_shm_t   *sh;
     ngx_http_hls_head_t  *head;
 
     sh = store->sh;
@@ -546,16 +546,19 @@ ngx_http_hls_store_smalls_reserve(ngx_http_hls_store_t *store, ngx_uint_t n)
         i = prev;
     }
 
-    for (k = 0; k < NGX_HTTP_HLS_EVICT; k++) {
+    /* bodies that are not yet punched out have theirs still */
+
+    evicted = 0;
+
+    for (k = 0; k < NGX_HTTP_HLS_EVICT && evicted < 2 * n; k++) {
 
         if (ngx_http_hls_smalls(sh) >= n) {
             return NGX_OK;
         }
 
-        (void) ngx_http_hls_store_evict(store, NGX_HTTP_HLS_LRU_BODY, &pages);
+        evicted += ngx_http_hls_store_evict(store, NGX_HTTP_HLS_LRU_BODY,
+                                            &pages);
     }
-
-    /* bodies that are not yet punched out have theirs still */
 
     return (ngx_http_hls_smalls(sh) >= n) ? NGX_OK : NGX_BUSY;
 }

@@ -9,6 +9,7 @@
 #include "ngx_http_hls_store.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 
@@ -18,6 +19,7 @@
 
 
 static ngx_fd_t ngx_http_hls_window_file(ngx_log_t *log);
+static ngx_int_t ngx_http_hls_window_limit(size_t size);
 
 
 /*
@@ -60,7 +62,9 @@ ngx_http_hls_window_create(size_t size, ngx_log_t *log)
         return NULL;
     }
 
-    if (ftruncate(fd, (off_t) size) == -1) {
+    if (ngx_http_hls_window_limit(size) != NGX_OK
+        || ftruncate(fd, (off_t) size) == -1)
+    {
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
                       "ftruncate() of %uz bytes for a cache failed", size);
         goto failed;
@@ -121,6 +125,25 @@ ngx_http_hls_window_file(ngx_log_t *log)
     }
 
     return fd;
+}
+
+
+/* a file larger than the limit is no error but a signal */
+
+static ngx_int_t
+ngx_http_hls_window_limit(size_t size)
+{
+    struct rlimit  rlmt;
+
+    if (getrlimit(RLIMIT_FSIZE, &rlmt) == 0
+        && rlmt.rlim_cur != RLIM_INFINITY
+        && rlmt.rlim_cur < size)
+    {
+        ngx_set_errno(EFBIG);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -18,6 +18,8 @@
 
 #include "hls_store.h"
 
+#include <sys/resource.h>
+
 
 #define IS_CHECKED(what)  ok(ngx_http_hls_store_check(&store) == NGX_OK,      \
                              "%s: consistent", what)
@@ -767,8 +769,10 @@ test_file(void)
 static void
 test_hold(void)
 {
-    struct stat  st;
-    ngx_fd_t     fd;
+    rlim_t         cur;
+    ngx_fd_t       fd;
+    struct stat    st;
+    struct rlimit  rlmt;
 
     fd = store.window->fd;
 
@@ -781,5 +785,14 @@ test_hold(void)
     unit_log.log_level = 0;
     ok(ngx_http_hls_window_create((size_t) 1 << 62, &unit_log) == NULL,
        "too large");
+
+    (void) getrlimit(RLIMIT_FSIZE, &rlmt);
+    cur = rlmt.rlim_cur;
+    rlmt.rlim_cur = 1024 * 1024;
+    (void) setrlimit(RLIMIT_FSIZE, &rlmt);
+    ok(ngx_http_hls_window_create(1024 * 1024, &unit_log) == NULL,
+       "larger than a file may be");
+    rlmt.rlim_cur = cur;
+    (void) setrlimit(RLIMIT_FSIZE, &rlmt);
     unit_log.log_level = NGX_LOG_CRIT;
 }
