@@ -23,7 +23,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(49);
+my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(50);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -172,6 +172,8 @@ is(status('/live/cam1/index.m3u8'), '200 HIT', 'others are not');
 
 is(error('/api/1/caches/hls/?uri=/none', method => 'DELETE'),
     '404 ObjectNotFound', 'nothing to purge');
+is(error('/api/1/caches/hls/?uri=/live/cam1/3', method => 'DELETE'),
+    '404 ObjectNotFound', 'no beginning of it');
 is(error('/api/1/caches/hls/?uri=none', method => 'DELETE'),
     '400 ArgumentInvalid', 'no URI');
 is(error('/api/1/caches/hls/?uri=/a&stream=b', method => 'DELETE'),
