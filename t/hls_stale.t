@@ -17,14 +17,13 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
 use Test::Nginx::HLS;
-use Test::Nginx::Route;
 
 ###############################################################################
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(42);
+my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(27);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -47,7 +46,6 @@ http {
     hls_cache_zone hls 16m;
 
     add_header X-Status $hls_cache_status always;
-    add_header X-Age $hls_cache_age always;
 
     upstream origin {
         rtmp_route  live http;
@@ -65,11 +63,6 @@ http {
         location /route/ {
             rtmp_route  live;
             proxy_pass  http://origin;
-        }
-
-        location /end/ {
-            proxy_pass         http://127.0.0.1:8081;
-            hls_cache_endlist  2s;
         }
 
         location /off/ {
@@ -161,51 +154,6 @@ hls_get('/live/down/index.m3u8');
 is(hls_get('/live/down/index.m3u8')->{status}, 503, 'no origin for long');
 $o->start($t);
 
-# a stream that does not advance is stale, its age goes on
-
-$o->live('frozen', auto => 1);
-hls_get('/live/frozen/index.m3u8');
-$o->change('frozen', frozen => 1);
-$start = time();
-
-while (time() - $start < 4.6) {
-    $r = hls_get('/live/frozen/index.m3u8');
-    sleep(0.1);
-}
-
-is("$r->{status} $r->{headers}{'x-status'}", '200 STALE', 'frozen');
-cmp_ok($r->{headers}{'x-age'}, '>=', 3, 'its age');
-unlike($r->{body}, qr/ENDLIST/, 'no end');
-
-$o->change('frozen', frozen => 0);
-ok(hls_wait(sub { status('/live/frozen/index.m3u8') eq '200 HIT' }, 3),
-    'goes on');
-
-# hls_cache_endlist
-
-$o->live('a', base => '/end');
-$o->live('b', base => '/end');
-hls_get("/end/$_/index.m3u8") for qw/ a b /;
-sleep(1);
-unlike(hls_get("/end/$_/index.m3u8")->{body}, qr/ENDLIST/, "$_: no end yet")
-    for qw/ a b /;
-$o->change('b', gone => 404);
-sleep(1.4);
-hls_get("/end/$_/index.m3u8") for qw/ a b /;
-sleep(0.3);
-hls_get("/end/$_/index.m3u8") for qw/ a b /;
-sleep(0.2);
-like(hls_get("/end/$_/index.m3u8")->{body}, qr/\n#EXT-X-ENDLIST\n\z/,
-    "$_: an end") for qw/ a b /;
-
-$o->advance('a');
-sleep(0.7);
-hls_get('/end/a/index.m3u8');
-sleep(0.3);
-$r = hls_get('/end/a/index.m3u8');
-unlike($r->{body}, qr/ENDLIST/, 'it goes on');
-like($r->{body}, qr/^6\.ts$/m, 'with the next segment');
-
 # hls_cache_use_stale off
 
 $o->live('a', base => '/off');
@@ -214,25 +162,6 @@ $o->change('a', gone => 404);
 sleep(0.7);
 hls_get('/off/a/index.m3u8');
 is(hls_get('/off/a/index.m3u8')->{status}, 404, 'not stale');
-
-# what the newest playlist lists is not missing: it is asked for again
-
-$o->live('list', missing => [5]);
-hls_get('/live/list/index.m3u8');
-$r = hls_get('/live/list/5.ts');
-is($r->{status}, 503, 'listed, but missing');
-is($r->{headers}{'retry-after'}, 1, 'Retry-After');
-is($o->count('/live/list/5.ts'), 3, 'asked for again');
-
-$o->change('list', missing => []);
-sleep(0.3);
-is(hls_get('/live/list/5.ts')->{status}, 200, 'there it is');
-
-# it comes while it is waited for
-
-$o->set('/live/list/4.ts', { status => 404 }, { size => 1000 });
-$r = hls_get('/live/list/4.ts');
-is("$r->{status} $r->{length}", '200 1000', 'listed, and late');
 
 ###############################################################################
 
