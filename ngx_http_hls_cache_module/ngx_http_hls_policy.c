@@ -186,8 +186,11 @@ ngx_http_hls_policy_fail(ngx_http_hls_policy_fail_t *in,
 
     failed->status = in->status ? in->status : NGX_HTTP_BAD_GATEWAY;
 
-    if (failed->status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        failed->ttl = in->valid ? in->valid : NGX_HTTP_HLS_ERROR;
+    if (in->valid) {
+        failed->ttl = in->valid;
+
+    } else if (failed->status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        failed->ttl = NGX_HTTP_HLS_ERROR;
     }
 }
 

@@ -356,7 +356,13 @@ test_fail(void)
 
     ngx_http_hls_policy_fail(&in, &out);
 
-    is_uint(out.ttl, 60000, "hls_cache_valid of errors");
+    is_uint(out.ttl, 60000, "hls_cache_valid of 404");
+
+    in.status = 502;
+
+    ngx_http_hls_policy_fail(&in, &out);
+
+    is_uint(out.ttl, 60000, "hls_cache_valid of 502");
 }
 
 
