@@ -302,7 +302,7 @@ ngx_http_hls_find_first(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
 
     target = &ctx->target;
     ghost = ngx_http_hls_ghost_of(r);
-    claim = 1;
+    claim = NGX_HTTP_HLS_STORE_CLAIM;
 
     if (ghost) {
         count = 0;
@@ -312,7 +312,7 @@ ngx_http_hls_find_first(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
         if (target->kind == NGX_HTTP_HLS_PLAYLIST
             || target->kind == NGX_HTTP_HLS_MANIFEST)
         {
-            claim = 2;
+            claim = NGX_HTTP_HLS_STORE_REFRESH;
         }
     }
 

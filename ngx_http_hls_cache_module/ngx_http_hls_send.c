@@ -521,7 +521,7 @@ void
 ngx_http_hls_send_more(ngx_http_hls_ctx_t *ctx)
 {
     ngx_int_t                  rc;
-    ngx_uint_t                 state;
+    ngx_uint_t                 state, flushed;
     ngx_event_t               *wev;
     ngx_connection_t          *c;
     ngx_http_request_t        *r;
@@ -535,9 +535,24 @@ ngx_http_hls_send_more(ngx_http_hls_ctx_t *ctx)
     s = ctx->sender;
     body = &ctx->found.body;
 
+    flushed = 0;
+
     for ( ;; ) {
 
         if (r->buffered || r->postponed || (r == r->main && c->buffered)) {
+
+            /* the end of a chunk may lie in a buffer of TLS */
+
+            if (wev->ready && !wev->delayed && !flushed) {
+
+                if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
+                    ngx_http_finalize_request(r, NGX_ERROR);
+                    return;
+                }
+
+                flushed = 1;
+                continue;
+            }
 
             clcf = ngx_http_get_module_loc_conf(r->main,
                                                 ngx_http_core_module);
@@ -556,6 +571,8 @@ ngx_http_hls_send_more(ngx_http_hls_ctx_t *ctx)
         if (wev->timer_set && !wev->delayed) {
             ngx_del_timer(wev);
         }
+
+        flushed = 0;
 
         ngx_http_hls_store_progress(&ctx->zone->store, body);
 

@@ -54,8 +54,10 @@ http {
         sendfile     on;
 
         location / {
-            proxy_buffering off;
-            proxy_pass      http://127.0.0.1:8081;
+            proxy_buffering   off;
+            proxy_buffers     8 32k;
+            proxy_buffer_size 32k;
+            proxy_pass        http://127.0.0.1:8081;
         }
     }
 }
