@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include "ngx_rtmp_route_client.h"
 #include "ngx_rtmp_route_conf.h"
 
 
@@ -641,6 +642,7 @@ ngx_rtmp_route_exit_process(ngx_cycle_t *cycle)
     if (ngx_process == NGX_PROCESS_WORKER
         || ngx_process == NGX_PROCESS_SINGLE)
     {
+        ngx_rtmp_route_client_exit();
         ngx_rtmp_route_slot_release();
     }
 }
