@@ -262,6 +262,10 @@ ngx_int_t ngx_http_hls_object_fill(ngx_http_request_t *r,
 ngx_uint_t ngx_http_hls_object_announced(ngx_http_hls_target_t *target,
     ngx_http_hls_found_t *found);
 
+/* whether a viewer may have a key: NGX_OK, or what he is answered */
+ngx_int_t ngx_http_hls_object_authorize(ngx_http_request_t *r,
+    ngx_http_hls_ctx_t *ctx);
+
 
 /*
  * ngx_http_hls_handler.c: the viewer's request.  get_ctx finds the context

@@ -223,6 +223,21 @@ ngx_http_hls_look(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
             return rc;
         }
 
+        if (ctx->target.kind == NGX_HTTP_HLS_KEY) {
+
+            rc = ngx_http_hls_object_authorize(r, ctx);
+
+            if (rc != NGX_OK) {
+
+                if (ctx->found.state == NGX_HTTP_HLS_STORE_CLAIMED) {
+                    ngx_http_hls_store_abandon(&ctx->zone->store, &ctx->found,
+                                               NULL);
+                }
+
+                return rc;
+            }
+        }
+
         if (ctx->found.state == NGX_HTTP_HLS_STORE_CLAIMED) {
 
             ctx->claims++;

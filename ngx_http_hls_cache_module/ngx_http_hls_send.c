@@ -38,6 +38,7 @@ static ngx_int_t ngx_http_hls_send_stream(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx);
 static ngx_int_t ngx_http_hls_send_piece(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx, ngx_uint_t last);
+static ngx_int_t ngx_http_hls_send_push(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hls_send_rest(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx);
 static void ngx_http_hls_send_write_handler(ngx_http_request_t *r);
@@ -591,6 +592,11 @@ ngx_http_hls_send_more(ngx_http_hls_ctx_t *ctx)
             continue;
         }
 
+        if (ngx_http_hls_send_push(r) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return;
+        }
+
         if (state != NGX_HTTP_HLS_BODY_FILLING || ctx->private) {
 
             rc = ngx_http_hls_send_rest(r, ctx);
@@ -677,6 +683,40 @@ ngx_http_hls_send_piece(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     ngx_chain_update_chains(r->pool, &s->free, &s->busy, &out, b->tag);
 
     return rc;
+}
+
+
+/* what was sent is not to wait for what is not there yet */
+
+static ngx_int_t
+ngx_http_hls_send_push(ngx_http_request_t *r)
+{
+    ngx_connection_t          *c;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (r->http_version >= NGX_HTTP_VERSION_20) {
+        return NGX_OK;
+    }
+
+    c = r->connection;
+
+    if (c->tcp_nopush == NGX_TCP_NOPUSH_SET) {
+
+        if (ngx_tcp_push(c->fd) == -1) {
+            ngx_connection_error(c, ngx_socket_errno, ngx_tcp_push_n " failed");
+            return NGX_ERROR;
+        }
+
+        c->tcp_nopush = NGX_TCP_NOPUSH_UNSET;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->tcp_nodelay) {
+        return ngx_tcp_nodelay(c);
+    }
+
+    return NGX_OK;
 }
 
 

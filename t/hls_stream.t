@@ -22,7 +22,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(55)
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(57)
     ->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
@@ -57,6 +57,12 @@ http {
 
         location /memory/ {
             sendfile        off;
+            proxy_buffering off;
+            proxy_pass      http://127.0.0.1:8081;
+        }
+
+        location /push/ {
+            tcp_nopush      on;
             proxy_buffering off;
             proxy_pass      http://127.0.0.1:8081;
         }
@@ -128,6 +134,14 @@ origin('/small.ts', pieces => [2000, 0.005]);
 @r = hls_gets(map { { uri => '/small.ts', after => $_ / 100 } } 0 .. 40);
 is(whole(@r), 41, 'small pieces');
 is($o->count('/small.ts'), 1, 'small pieces: one request');
+
+# nothing is held back for what is to come
+
+origin('/push/small.ts', pieces => [50000, 0.2]);
+@r = hls_gets({ uri => '/push/small.ts' }, { uri => '/push/small.ts' },
+    { uri => '/push/small.ts', stop => 100000 });
+is(whole(@r), 2, 'tcp_nopush');
+cmp_ok($r[2]{last}, '<', 0.38, 'tcp_nopush: second piece');
 
 # the first one goes away, early or late, and so do others
 
