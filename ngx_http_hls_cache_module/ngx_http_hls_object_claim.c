@@ -399,3 +399,12 @@ ngx_http_hls_object_announced(ngx_http_hls_target_t *target,
     return ngx_http_hls_policy_msn(data, target->msn, data->u.list.last,
                                    ngx_current_msec - found->times.changed);
 }
+
+
+/* nobody has a say in it yet */
+
+ngx_int_t
+ngx_http_hls_object_authorize(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
+{
+    return NGX_OK;
+}
