@@ -52,6 +52,9 @@
 #define NGX_HTTP_HLS_VALID_SEGMENT   2
 #define NGX_HTTP_HLS_VALID_KEY       3
 
+/* watches of a zone are found by that many lists */
+#define NGX_HTTP_HLS_BUCKETS         256
+
 /* what a wait has in place of a watch until its turn comes */
 #define NGX_HTTP_HLS_NO_WATCH        ((ngx_http_hls_watch_t *) -1)
 
@@ -72,6 +75,8 @@ typedef struct {
     /* of this process */
 
     ngx_queue_t                 watches;   /* of ngx_http_hls_watch_t */
+    ngx_queue_t                 buckets[NGX_HTTP_HLS_BUCKETS];
+                                           /* the same, by their entries */
     ngx_queue_t                 senders;   /* of ngx_http_hls_ctx_t */
     ngx_queue_t                 refreshes;
     ngx_uint_t                  nfills;

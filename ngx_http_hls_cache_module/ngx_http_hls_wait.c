@@ -20,6 +20,7 @@
 
 struct ngx_http_hls_watch_s {
     ngx_queue_t                 queue;     /* in zone->watches */
+    ngx_queue_t                 bucket;    /* in one of zone->buckets */
     ngx_queue_t                 waits;
     ngx_http_hls_zone_t        *zone;
     uint32_t                    entry;
@@ -134,17 +135,18 @@ ngx_http_hls_woken(void)
 static ngx_http_hls_watch_t *
 ngx_http_hls_watch(ngx_http_hls_ctx_t *ctx)
 {
-    ngx_queue_t           *q;
+    ngx_queue_t           *q, *bucket;
     ngx_http_hls_zone_t   *zone;
     ngx_http_hls_watch_t  *watch;
 
     zone = ctx->zone;
+    bucket = &zone->buckets[ctx->found.entry % NGX_HTTP_HLS_BUCKETS];
 
-    for (q = ngx_queue_head(&zone->watches);
-         q != ngx_queue_sentinel(&zone->watches);
+    for (q = ngx_queue_head(bucket);
+         q != ngx_queue_sentinel(bucket);
          q = ngx_queue_next(q))
     {
-        watch = ngx_queue_data(q, ngx_http_hls_watch_t, queue);
+        watch = ngx_queue_data(q, ngx_http_hls_watch_t, bucket);
 
         if (watch->entry == ctx->found.entry
             && watch->seq == ctx->found.seq
@@ -169,6 +171,7 @@ ngx_http_hls_watch(ngx_http_hls_ctx_t *ctx)
     watch->body = ctx->found.body.body;
 
     ngx_queue_insert_head(&zone->watches, &watch->queue);
+    ngx_queue_insert_head(bucket, &watch->bucket);
 
     return watch;
 }
@@ -216,17 +219,13 @@ ngx_http_hls_watch_changed(ngx_http_hls_watch_t *watch)
     ngx_queue_t          *q, waits;
     ngx_http_hls_wait_t  *wait;
 
-    /*
-     * they may come back, to this watch or to another one; the one that is
-     * empty is gone by then
-     */
+    /* those that wait again do so in another one */
 
     ngx_queue_remove(&watch->queue);
-    ngx_queue_init(&watch->queue);
+    ngx_queue_remove(&watch->bucket);
 
     ngx_queue_init(&waits);
     ngx_queue_add(&waits, &watch->waits);
-    ngx_queue_init(&watch->waits);
 
     for (q = ngx_queue_head(&waits);
          q != ngx_queue_sentinel(&waits);
@@ -265,6 +264,7 @@ ngx_http_hls_wait_remove(ngx_http_hls_wait_t *wait)
 
     if (watch != NGX_HTTP_HLS_NO_WATCH && ngx_queue_empty(&watch->waits)) {
         ngx_queue_remove(&watch->queue);
+        ngx_queue_remove(&watch->bucket);
         ngx_free(watch);
     }
 }

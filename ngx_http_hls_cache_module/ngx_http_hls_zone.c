@@ -146,6 +146,10 @@ ngx_http_hls_zone_get(ngx_conf_t *cf, ngx_str_t *name)
     zone->file = cf->conf_file->file.name.data;
     zone->line = cf->conf_file->line;
 
+    for (i = 0; i < NGX_HTTP_HLS_BUCKETS; i++) {
+        ngx_queue_init(&zone->buckets[i]);
+    }
+
     ngx_queue_init(&zone->watches);
     ngx_queue_init(&zone->senders);
     ngx_queue_init(&zone->refreshes);
