@@ -586,7 +586,7 @@ ngx_http_hls_object_body(ngx_http_hls_fill_t *fill, u_char *data, size_t len)
 
     obj = fill->data;
 
-    if (obj->ended || obj->waiting) {
+    if (obj->ended || obj->waiting || obj->closing) {
 
         /* of an error page */
 
@@ -674,7 +674,7 @@ ngx_http_hls_object_end(ngx_http_hls_fill_t *fill, ngx_uint_t complete)
     obj->fill = NULL;
     obj->took = ngx_current_msec - obj->start;
 
-    if (obj->ended || obj->waiting) {
+    if (obj->ended || obj->waiting || obj->closing) {
         ngx_http_hls_object_free(obj);
         return;
     }

@@ -86,6 +86,7 @@ struct ngx_http_hls_object_s {
     unsigned                    collect:1;
     unsigned                    ended:1;   /* the claim has */
     unsigned                    waiting:1; /* to be asked for again */
+    unsigned                    closing:1; /* what is served gets an end */
     unsigned                    ghostly:1; /* nobody waits for it here */
 };
 

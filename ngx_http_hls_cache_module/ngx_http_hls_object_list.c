@@ -532,6 +532,7 @@ ngx_http_hls_list_end(ngx_http_hls_object_t *obj, ngx_http_hls_times_t *times)
     data = ngx_http_hls_object_data(times);
 
     if (obj->conf->endlist == 0
+        || obj->closing
         || obj->body.body
         || (data->flags & (NGX_HTTP_HLS_MEDIA|NGX_HTTP_HLS_LIST_END))
            != NGX_HTTP_HLS_MEDIA
@@ -593,6 +594,8 @@ ngx_http_hls_list_end(ngx_http_hls_object_t *obj, ngx_http_hls_times_t *times)
     {
         return NGX_DECLINED;
     }
+
+    obj->closing = 1;
 
     ngx_http_hls_list_next(obj, ngx_http_hls_list_gzip);
 
