@@ -124,6 +124,15 @@ ngx_http_hls_private_start(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     ngx_http_hls_store_t    *store;
     ngx_http_hls_private_t  *p;
 
+    /*
+     * one that has lasted too long is of a live stream: to ask for it again
+     * from its beginning is no use
+     */
+
+    if (ctx->found.body.len <= ctx->conf->max_size / 2) {
+        return NGX_DECLINED;
+    }
+
     store = &ctx->zone->store;
 
     found = ctx->found;
