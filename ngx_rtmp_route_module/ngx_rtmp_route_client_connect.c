@@ -326,6 +326,7 @@ ngx_rtmp_route_request_attach(ngx_rtmp_route_request_t *request,
     request->conn = conn;
 
     c->data = request;
+    c->log_error = request->quiet ? NGX_ERROR_INFO : NGX_ERROR_ERR;
     c->log = request->log;
     c->pool->log = request->log;
     c->read->log = request->log;

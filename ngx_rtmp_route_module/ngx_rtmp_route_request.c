@@ -190,7 +190,7 @@ ngx_rtmp_route_request_start(ngx_rtmp_route_request_t *request)
                                  p + NGX_RTMP_ROUTE_RESPONSE_HEADER,
                                  request->max_body, request->head);
 
-    /* nginx's own lines about it follow suit */
+    /* lines of nginx itself are left out, too, unless all are wanted */
 
     log = request->log;
 
@@ -504,6 +504,8 @@ ngx_rtmp_route_request_note(ngx_rtmp_route_request_t *request,
     request->error.len = p - request->error.data;
 
     if (level) {
+        level = request->quiet ? NGX_LOG_INFO : level;
+
         ngx_log_error(level, request->log, err, "%V", &request->error);
     }
 

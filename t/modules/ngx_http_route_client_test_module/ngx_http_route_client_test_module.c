@@ -18,8 +18,8 @@
  *                  [depth=NUMBER] [certificate=FILE] [key=FILE];
  *
  * many: so many at a time, the last one is answered with; pieces: the body is
- * handed on in pieces; refuse: the first of them is not taken; leave: a worker
- * that exits does not wait.
+ * handed on in pieces; refuse: the first of them is not taken; leave: it is
+ * answered at once, and a worker that exits does not wait for the request.
  */
 
 
@@ -241,6 +241,10 @@ ngx_http_route_client_test_start(ngx_http_request_t *r,
     request->quiet = conf->quiet;
     request->waited = !conf->leave;
 
+    if (conf->leave) {
+        request->handler = NULL;
+    }
+
     if (conf->pieces) {
         request->body_handler = ngx_http_route_client_test_body;
     }
@@ -260,6 +264,10 @@ ngx_http_route_client_test_start(ngx_http_request_t *r,
 
     if (conf->cancel == NGX_HTTP_ROUTE_CLIENT_TEST_START) {
         ngx_rtmp_route_request_cancel(request);
+        return NGX_HTTP_NO_CONTENT;
+    }
+
+    if (conf->leave) {
         return NGX_HTTP_NO_CONTENT;
     }
 
