@@ -11,6 +11,10 @@
 #include "ngx_http_hls_cache.h"
 
 
+/* moments are compared in 32 bits, ms */
+#define NGX_HTTP_HLS_VALID_MAX  1728000000
+
+
 static ngx_int_t ngx_http_hls_check_location(ngx_conf_t *cf, void **loc_conf);
 static void *ngx_http_hls_check_option(ngx_conf_t *cf, void **loc_conf,
     const char *module, const char *directive);
@@ -128,7 +132,7 @@ ngx_http_hls_valid(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         v->status = status;
-        v->valid = valid;
+        v->valid = ngx_min(valid, NGX_HTTP_HLS_VALID_MAX);
 
         if (n == 1) {
             break;

@@ -22,7 +22,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(44);
+my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(46);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -55,6 +55,11 @@ http {
             hls_cache_valid  playlist 300ms;
             hls_cache_valid  segment 400ms;
             hls_cache_valid  404 3s;
+        }
+
+        location /month/ {
+            proxy_pass       http://127.0.0.1:8081;
+            hls_cache_valid  playlist segment 30d;
         }
 
         location /honor/ {
@@ -147,6 +152,13 @@ is(status('/valid/v/index.m3u8'), '200 EXPIRED', 'valid: playlist later');
 is(status('/valid/v/5.ts'), '200 MISS', 'valid: segment later');
 sleep(0.7);
 is(status('/valid/none.ts'), '404 HIT', 'valid: error later');
+
+# times are counted in 32 bits
+
+$o->live('m', base => '/month', duration => 4);
+hls_get($_) for '/month/m/index.m3u8', '/month/m/5.ts';
+is(status('/month/m/index.m3u8'), '200 HIT', 'valid: playlist for a month');
+is(status('/month/m/5.ts'), '200 HIT', 'valid: segment for a month');
 
 # what the origin says does not count
 
