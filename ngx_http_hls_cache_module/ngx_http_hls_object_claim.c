@@ -223,9 +223,12 @@ ngx_http_hls_object_pass(ngx_http_hls_object_t *obj, ngx_msec_t ttl)
     times.fresh = ngx_current_msec + ttl;
     times.stale = times.fresh;
 
-    if (obj->old) {
+    if (obj->old || times.changed) {
 
-        /* who looks again makes it anew */
+        /*
+         * who looks again makes it anew; a body that is over may be there
+         * still, with which no status is kept
+         */
 
         (void) ngx_http_hls_store_purge(store, &obj->target.key);
     }

@@ -22,7 +22,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http proxy rewrite ssi auth_request/)
-    ->plan(46)->write_file_expand('nginx.conf', <<'EOF');
+    ->plan(49)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
@@ -61,6 +61,11 @@ http {
             hls_cache_pass_header Authorization Cookie;
             hls_cache_pass_header X-Other;
             proxy_pass            http://127.0.0.1:8081;
+        }
+
+        location /over/ {
+            hls_cache_valid  segment 200ms;
+            proxy_pass       http://127.0.0.1:8081;
         }
 
         location /off/ {
@@ -241,6 +246,19 @@ is($o->count('/asked.ts'), 1, 'auth_request: one request');
 
 like(hls_get('/to/1')->{body}, qr! GET /internal\.ts !, 'rewrite');
 is(hls_get('/to/2')->{headers}{'x-status'}, 'HIT', 'rewrite again');
+
+# what was cached, and is over, does not stand in the way of what is not
+
+$o->set('/over/1.ts', size => 1000);
+hls_get('/over/1.ts');
+$o->set('/over/1.ts', size => 1000, headers => ['Cache-Control: private']);
+select undef, undef, undef, 0.4;
+
+for my $n (1 .. 3) {
+    my $r = hls_get('/over/1.ts');
+    is("$r->{status} $r->{headers}{'x-status'}", '200 BYPASS',
+        "private after its time, $n");
+}
 
 ###############################################################################
 
