@@ -393,12 +393,9 @@ ngx_rtmp_route_request_connect_handler(ngx_event_t *ev)
 static void
 ngx_rtmp_route_request_connected(ngx_rtmp_route_request_t *request)
 {
-    ngx_addr_t               *addr;
-    ngx_connection_t         *c;
-    ngx_rtmp_route_client_t  *client;
+    ngx_connection_t  *c;
 
     c = request->conn->connection;
-    client = request->client;
 
     if (c->write->timer_set) {
         ngx_del_timer(c->write);
@@ -410,14 +407,9 @@ ngx_rtmp_route_request_connected(ngx_rtmp_route_request_t *request)
         return;
     }
 
-    addr = &request->addrs[request->naddr];
-
-    ngx_memcpy(&client->last, addr->sockaddr, addr->socklen);
-    client->last_len = addr->socklen;
-
 #if (NGX_SSL)
 
-    if (client->https) {
+    if (request->client->https) {
         ngx_rtmp_route_client_ssl_connect(request);
         return;
     }

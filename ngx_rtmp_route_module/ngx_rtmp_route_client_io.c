@@ -31,9 +31,19 @@ static void ngx_rtmp_route_request_again(ngx_rtmp_route_request_t *request);
 void
 ngx_rtmp_route_request_ready(ngx_rtmp_route_request_t *request)
 {
-    ngx_connection_t  *c;
+    ngx_addr_t               *addr;
+    ngx_connection_t         *c;
+    ngx_rtmp_route_client_t  *client;
 
     c = request->conn->connection;
+    client = request->client;
+
+    if (!request->reused) {
+        addr = &request->addrs[request->naddr];
+
+        ngx_memcpy(&client->last, addr->sockaddr, addr->socklen);
+        client->last_len = addr->socklen;
+    }
 
     request->log->action = "sending request to server";
 

@@ -34,7 +34,7 @@ test_module($t, 'ngx_http_route_client_test_module');
 my $dns = port(8980, udp => 1);
 my $dead = port(8089);
 
-$t->plan(129)->write_file_expand('nginx.conf', <<"EOF");
+$t->plan(131)->write_file_expand('nginx.conf', <<"EOF");
 
 %%TEST_GLOBALS%%
 
@@ -139,6 +139,11 @@ http {
 
         location /two {
             client_test  http://two.example:%%PORT_8081%% keepalive=0
+                         uri=/two;
+        }
+
+        location /flaky {
+            client_test  http://flaky.example:%%PORT_8081%% keepalive=0
                          uri=/two;
         }
 
@@ -349,6 +354,12 @@ cmp_ok(time() - $time, '<', 2.5, 'time-out of the resolver');
 
 $r = get('/two');
 is(status($r), 200, 'second address');
+
+# an address that is known stays in use, as nobody says that it is wrong
+
+is(status(get('/flaky')), 200, 'name');
+sleep(2.1);
+is(status(get('/flaky')), 200, 'name that is not resolved any more');
 
 SKIP: {
     skip 'no IPv6', 2 unless $ipv6;
@@ -639,10 +650,11 @@ sub stale {
     return ();
 }
 
-# There is a name, and nobody is told of another one.
+# Knows two names, one of them for a moment, and is silent about another.
 
 sub dns_daemon {
     my ($port) = @_;
+    my $flaky = 0;
 
     my $socket = IO::Socket::INET->new(
         LocalAddr => '127.0.0.1', LocalPort => $port, Proto => 'udp')
@@ -652,9 +664,10 @@ sub dns_daemon {
         my ($id) = unpack('n', $query);
         my $question = substr($query, 12);
 
-        next if $question =~ /silent/;
+        next if $question =~ /silent/ || $question =~ /flaky/ && $flaky++;
 
-        my @addrs = $question =~ /two/ ? ('127.0.0.2', '127.0.0.1') : ();
+        my @addrs = $question =~ /two/ ? ('127.0.0.2', '127.0.0.1')
+            : $question =~ /flaky/ ? ('127.0.0.1') : ();
 
         my $answer = pack('nnnnnn', $id, @addrs ? 0x8180 : 0x8183, 1,
             scalar(@addrs), 0, 0) . $question;
