@@ -308,7 +308,7 @@ ngx_rtmp_route_request_build(ngx_rtmp_route_request_t *request)
         *p++ = '/';
     }
 
-    last = ngx_cpymem(p, request->uri.data, request->uri.len);
+    last = ngx_sprintf(p, "%V", &request->uri);
 
     /* arguments are not logged */
 
@@ -341,7 +341,11 @@ ngx_rtmp_route_request_build(ngx_rtmp_route_request_t *request)
 
     *p++ = CR; *p++ = LF;
 
-    b->last = ngx_cpymem(p, request->body.data, request->body.len);
+    if (request->body.len) {
+        p = ngx_cpymem(p, request->body.data, request->body.len);
+    }
+
+    b->last = p;
 
     request->buf = b;
 

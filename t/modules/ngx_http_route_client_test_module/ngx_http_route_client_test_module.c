@@ -345,8 +345,11 @@ ngx_http_route_client_test_body(ngx_rtmp_route_request_t *request,
         return NGX_ERROR;
     }
 
-    ngx_memcpy(ngx_cpymem(p, request->answer.data, request->answer.len),
-               piece->data, piece->len);
+    if (request->answer.len) {
+        ngx_memcpy(p, request->answer.data, request->answer.len);
+    }
+
+    ngx_memcpy(p + request->answer.len, piece->data, piece->len);
 
     request->answer.data = p;
     request->answer.len += piece->len;
@@ -439,7 +442,11 @@ ngx_http_route_client_test_answer(ngx_http_route_client_test_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    b->last = ngx_cpymem(b->last, request->answer.data, request->answer.len);
+    if (request->answer.len) {
+        b->last = ngx_cpymem(b->last, request->answer.data,
+                             request->answer.len);
+    }
+
     b->last_buf = 1;
     b->last_in_chain = 1;
     b->memory = request->answer.len ? 1 : 0;
