@@ -34,7 +34,7 @@ test_module($t, 'ngx_http_route_client_test_module');
 my $dns = port(8980, udp => 1);
 my $dead = port(8089);
 
-$t->plan(131)->write_file_expand('nginx.conf', <<"EOF");
+$t->plan(132)->write_file_expand('nginx.conf', <<"EOF");
 
 %%TEST_GLOBALS%%
 
@@ -419,8 +419,11 @@ $r = get('/stale/close');
 is(status($r), 200, 'closed while idle');
 is(header($r, 'X-Why'), '', 'new connection');
 
+my $fds = fds();
+
 $r = get('/many');
 is(status($r), 200, 'many');
+cmp_ok(fds() - $fds, '<=', 3, 'few of the connections are kept');
 is(scalar $origin->requests(qr!/many!), 20, 'many requests');
 
 # cancelled
@@ -439,7 +442,7 @@ close($s);
 
 get('/length') for 1 .. 50;
 
-my $fds = fds();
+$fds = fds();
 $rss = rss();
 $c = $origin->wait(qr!/length!)->{c};
 
