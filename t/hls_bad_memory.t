@@ -105,9 +105,9 @@ for my $kind (qw/ known chunked /) {
     is(scalar(grep { right($_, 400000) } @r), 200, "$kind: right");
     is(memory(), 1, "$kind: memory");
 
-    # what was asked for last is there: of twenty at once some have no room
+    # what was asked for last is there: of many at once some have no room
 
-    hls_gets(map { { uri => $_ } } @uris[190 .. 199]);
+    hls_get($_) for @uris[190 .. 199];
     $o->forget();
     @r = hls_gets(map { { uri => $_ } } @uris[190 .. 199]);
     is(scalar(grep { right($_, 400000) } @r), 10, "$kind: the newest");
