@@ -77,6 +77,7 @@ struct ngx_http_hls_object_s {
 
     ngx_str_t                   session;   /* value asked with */
     ngx_str_t                   viewer_session;  /* value of the viewer */
+    ngx_uint_t                  private_session; /* session is his */
     ngx_http_hls_list_t        *list;
     ngx_http_hls_ghost_t       *ghost;     /* to refresh it */
     ngx_http_hls_ghost_t       *prefetch;  /* and what it lists */

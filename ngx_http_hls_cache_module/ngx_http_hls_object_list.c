@@ -111,7 +111,13 @@ ngx_http_hls_list_playlist(ngx_http_hls_object_t *obj)
     edit->data = obj;
     edit->continuity = (obj->conf->continuity && obj->conf->key == NULL);
 
-    if (ngx_http_hls_session_value(obj, &edit->session_value) == NGX_OK) {
+    if (obj->private_session) {
+        edit->session = NGX_HLS_SESSION_REMOVE;
+        edit->master_session = NGX_HLS_SESSION_REMOVE;
+
+    } else if (ngx_http_hls_session_value(obj, &edit->session_value)
+               == NGX_OK)
+    {
         edit->session = NGX_HLS_SESSION_REPLACE;
         edit->master_session = NGX_HLS_SESSION_REPLACE;
     }
@@ -452,7 +458,8 @@ ngx_http_hls_list_ttl(ngx_http_hls_object_t *obj,
     data->good = (uint32_t) in->now;
     data->usable = (uint32_t) list->ttl.usable;
     data->target = (uint32_t) list->ttl.target;
-    data->flags &= NGX_HTTP_HLS_LISTED|NGX_HTTP_HLS_SESSION;
+    data->flags &= NGX_HTTP_HLS_LISTED|NGX_HTTP_HLS_SESSION
+                   |NGX_HTTP_HLS_VIEWER;
 
     if (in->valid) {
         data->flags |= NGX_HTTP_HLS_FIXED;
@@ -937,7 +944,8 @@ ngx_http_hls_list_finish(ngx_http_hls_object_t *obj)
     now = ngx_http_hls_object_data(&times);
 
     if (now->flags & NGX_HTTP_HLS_SESSION) {
-        data->flags |= NGX_HTTP_HLS_SESSION;
+        data->flags &= ~NGX_HTTP_HLS_VIEWER;
+        data->flags |= now->flags & (NGX_HTTP_HLS_SESSION|NGX_HTTP_HLS_VIEWER);
         data->session_arg = now->session_arg;
         ngx_memcpy(data->u.list.session, now->u.list.session,
                    NGX_HTTP_HLS_SESSION_LEN);

@@ -50,6 +50,7 @@
 #define NGX_HTTP_HLS_FIXED         0x0040    /* hls_cache_valid decides */
 #define NGX_HTTP_HLS_NOTED         0x0080    /* u.note is set */
 #define NGX_HTTP_HLS_SESSION       0x0100    /* u.list.session is set */
+#define NGX_HTTP_HLS_VIEWER        0x0200    /* by a viewer: is not shown */
 
 /* what to do with what was found */
 

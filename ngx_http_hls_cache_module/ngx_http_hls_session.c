@@ -103,6 +103,7 @@ ngx_http_hls_session_args(ngx_http_hls_object_t *obj, ngx_http_request_t *r,
     ngx_http_hls_data_t   owner, *data;
 
     *args = obj->target.args;
+    obj->private_session = 0;
 
     data = &obj->data;
 
@@ -162,6 +163,8 @@ ngx_http_hls_session_args(ngx_http_hls_object_t *obj, ngx_http_request_t *r,
 
     value.data = data->u.list.session;
     value.len = len;
+
+    obj->private_session = (data->flags & NGX_HTTP_HLS_VIEWER) ? 1 : 0;
 
     obj->session.len = len;
     obj->session.data = ngx_pstrdup(obj->pool, &value);
@@ -261,7 +264,7 @@ ngx_http_hls_session_failed(ngx_http_hls_object_t *obj, ngx_uint_t status,
             return NGX_DECLINED;
         }
 
-        data->flags &= ~NGX_HTTP_HLS_SESSION;
+        data->flags &= ~(NGX_HTTP_HLS_SESSION|NGX_HTTP_HLS_VIEWER);
         data->tries++;
 
         return NGX_OK;
@@ -284,6 +287,10 @@ ngx_http_hls_session_failed(ngx_http_hls_object_t *obj, ngx_uint_t status,
     }
 
     ngx_http_hls_session_set(data, arg + 1, &obj->viewer_session);
+
+    /* others are not to see it */
+
+    data->flags |= NGX_HTTP_HLS_VIEWER;
 
     data->tries = NGX_HTTP_HLS_SESSION_TRIES;
 
@@ -391,7 +398,10 @@ ngx_http_hls_session_value(ngx_http_hls_object_t *obj, ngx_str_t *value)
 
     data = ngx_http_hls_object_data(&found.times);
 
-    if (found.entry == 0 || !(data->flags & NGX_HTTP_HLS_SESSION)) {
+    if (found.entry == 0
+        || !(data->flags & NGX_HTTP_HLS_SESSION)
+        || (data->flags & NGX_HTTP_HLS_VIEWER))
+    {
         return NGX_DECLINED;
     }
 
@@ -550,6 +560,7 @@ static void
 ngx_http_hls_session_set(ngx_http_hls_data_t *data, ngx_uint_t arg,
     ngx_str_t *value)
 {
+    data->flags &= ~NGX_HTTP_HLS_VIEWER;
     data->flags |= NGX_HTTP_HLS_SESSION;
     data->session_arg = (uint8_t) arg;
 
@@ -585,7 +596,9 @@ ngx_http_hls_session_tell(ngx_http_hls_object_t *obj, ngx_http_hls_key_t *key,
     if (found.entry == 0) {
         ngx_memzero(&times, sizeof(ngx_http_hls_times_t));
 
-    } else if (data->flags & NGX_HTTP_HLS_SESSION) {
+    } else if ((data->flags & NGX_HTTP_HLS_SESSION)
+               && !(data->flags & NGX_HTTP_HLS_VIEWER))
+    {
         return;
     }
 

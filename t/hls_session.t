@@ -23,7 +23,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(33);
+my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(37);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -176,6 +176,21 @@ sleep(1.2);
 ok(hls_wait(sub {
     hls_get('/over/c.m3u8?session=two')->{body} =~ /^2\.ts/m
 }, 3), 'is over, a viewer has another');
+
+# a viewer's value, if it is the only one that helps, is not given to others
+
+$o->set('/v/m.m3u8', body => "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+    . "c.m3u8?session=origin\n");
+$o->set('/v/c.m3u8', status => 403);
+$o->set('/v/c.m3u8?session=victim', body => "#EXTM3U\n"
+    . "#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n1.ts?session=victim\n");
+
+$r = hls_get('/v/c.m3u8?session=victim');
+is($r->{status}, 200, 'value of a viewer');
+like($r->{body}, qr/^1\.ts$/m, 'is not in what is kept');
+unlike(hls_get('/v/c.m3u8?session=x')->{body}, qr/victim/, 'nor for others');
+like(hls_get('/v/m.m3u8')->{body}, qr/^c\.m3u8\?session=origin$/m,
+    'nor in the master');
 
 # another name
 
