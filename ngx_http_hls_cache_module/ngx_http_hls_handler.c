@@ -516,7 +516,10 @@ ngx_http_hls_answer(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
 
     if (waited >= ctx->conf->fill_timeout) {
 
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, NGX_ETIMEDOUT,
+        /* one line is enough for all who wait */
+
+        ngx_log_error((ctx->claims ? NGX_LOG_ERR : NGX_LOG_INFO),
+                      r->connection->log, NGX_ETIMEDOUT,
                       "hls cache fill timed out");
 
         if (in.body) {
