@@ -119,6 +119,7 @@ ngx_http_hls_private_start(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     off_t sent)
 {
     ngx_uint_t               pass;
+    ngx_msec_t               lasted;
     ngx_http_hls_fill_t     *fill;
     ngx_http_hls_found_t     found;
     ngx_http_hls_store_t    *store;
@@ -129,7 +130,9 @@ ngx_http_hls_private_start(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
      * from its beginning is no use
      */
 
-    if (ctx->found.body.len <= ctx->conf->max_size / 2) {
+    lasted = (ngx_msec_t) (ngx_time() - ctx->found.body.created + 1) * 1000;
+
+    if (lasted >= ctx->conf->fill_timeout) {
         return NGX_DECLINED;
     }
 

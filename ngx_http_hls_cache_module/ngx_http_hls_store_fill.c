@@ -18,6 +18,10 @@
 /* the part of an unknown length that is room enough to begin with */
 #define NGX_HTTP_HLS_EXTENT_PART    8
 
+/* nor more than so much of the largest extent, if that is not too little */
+#define NGX_HTTP_HLS_EXTENT_SHARE   16
+#define NGX_HTTP_HLS_EXTENT_LEAST   (1024 * 1024)
+
 
 static ngx_int_t ngx_http_hls_store_begin_locked(ngx_http_hls_store_t *store,
     ngx_http_hls_found_t *found, uint32_t npages, uint32_t used,
@@ -201,6 +205,12 @@ ngx_http_hls_store_begin_locked(ngx_http_hls_store_t *store,
 
     if (used < npages) {
         i = ngx_http_hls_store_extent_largest(sh);
+
+        /* others are to have some, too */
+
+        n = ngx_max(i / NGX_HTTP_HLS_EXTENT_SHARE,
+                    NGX_HTTP_HLS_EXTENT_LEAST / ngx_pagesize);
+        size = ngx_min(size, ngx_max(n, used));
 
         if (i < size
             && (i >= npages / NGX_HTTP_HLS_EXTENT_PART

@@ -22,7 +22,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(2 * 13);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(2 * 15);
 
 my $size = 100000;
 my $o = hls_origin($t, port(8081), code => sub {
@@ -33,7 +33,8 @@ my $o = hls_origin($t, port(8081), code => sub {
         type => 'application/x-mpegURL', delay => 0.1 }
         if $r->{path} =~ /m3u8/;
     return { size => $size, seed => 'x', type => 'video/mp2t', delay => 0.1,
-        $r->{path} =~ /chunked/ ? (chunked => 10000) : () };
+        $r->{path} =~ /chunked/ ? (chunked => 10000) : (),
+        $r->{path} =~ /slow/ ? (pieces => [50000, 0.1]) : () };
 });
 
 my $all = hls_bytes('x', $size);
@@ -62,6 +63,15 @@ for my $workers (1, 4) {
 
     is(scalar(grep { $_->{body} eq $all } @r), 200, "$workers: ten");
     is($o->count(qr!^/$workers/\d\.ts!), 10, "$workers: ten requests");
+
+    # forty without a length, which is not reserved for each
+
+    @r = hls_gets(map { { uri => "/$workers/chunked-slow" . $_ % 40 . '.ts' } }
+        1 .. 200);
+
+    is(scalar(grep { $_->{body} eq $all } @r), 200, "$workers: forty");
+    is($o->count(qr!^/$workers/chunked-slow\d!), 40,
+        "$workers: forty requests");
 
     # an error is an error for all
 
