@@ -137,7 +137,9 @@ sub run_chromium {
     open(STDOUT, '>', "$self->{dir}/$self->{name}.log");
     open(STDERR, '>&', \*STDOUT);
 
-    $ENV{HOME} = $self->{dir};
+    # nothing of it stays behind
+    mkdir("$self->{profile}.tmp");
+    $ENV{$_} = "$self->{profile}.tmp" for qw/ HOME TMPDIR XDG_RUNTIME_DIR /;
     delete $ENV{DBUS_SESSION_BUS_ADDRESS};
 
     exec(chromium(), @flags, "--user-data-dir=$self->{profile}",
@@ -229,7 +231,7 @@ sub stop {
     }
 
     delete $running{$self};
-    eval { rmtree($self->{profile}) };
+    eval { rmtree([$self->{profile}, "$self->{profile}.tmp"]) };
 
     return $self;
 }
