@@ -381,6 +381,6 @@ ngx_http_rtmp_route_api_key(ngx_http_request_t *r,
         return rc;
     }
 
-    return ngx_rtmp_route_key(r->pool, &name, ctx->route->key,
-                              ctx->route->secret, key);
+    return ngx_rtmp_route_stream_key(ctx->route, r->pool, &name,
+                                     NGX_RTMP_ROUTE_NAMED, key);
 }

@@ -494,7 +494,7 @@ ngx_http_rtmp_route_keys(ngx_http_request_t *r, ngx_rtmp_route_t *route,
     size_t                           len;
     ngx_int_t                        rc;
     ngx_str_t                        uri;
-    ngx_uint_t                       i, form, secret, escape;
+    ngx_uint_t                       i, escape;
     ngx_rtmp_route_name_t            names[NGX_HTTP_RTMP_ROUTE_NAMES];
     ngx_http_rtmp_route_loc_conf_t  *rlcf;
 
@@ -528,13 +528,10 @@ ngx_http_rtmp_route_keys(ngx_http_request_t *r, ngx_rtmp_route_t *route,
         return rc;
     }
 
-    form = ngx_rtmp_route_key_form(route);
-    secret = ngx_rtmp_route_key_secret(route);
-
     for (i = 0; i < keys->n; i++) {
 
-        rc = ngx_rtmp_route_key(r->pool, &names[i], form, secret,
-                                &keys->key[i]);
+        rc = ngx_rtmp_route_stream_key(route, r->pool, &names[i],
+                                       NGX_RTMP_ROUTE_FETCH, &keys->key[i]);
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }

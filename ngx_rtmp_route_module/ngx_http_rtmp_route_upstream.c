@@ -213,9 +213,8 @@ ngx_http_rtmp_route_value_key(ngx_http_rtmp_route_peer_data_t *rp,
     rc = ngx_rtmp_route_name_text(pool, &value, form, &name);
 
     if (rc == NGX_OK) {
-        rc = ngx_rtmp_route_key(pool, &name, form,
-                                ngx_rtmp_route_key_secret(rp->route),
-                                &rp->query.key);
+        rc = ngx_rtmp_route_stream_key(rp->route, pool, &name,
+                                       NGX_RTMP_ROUTE_FETCH, &rp->query.key);
     }
 
     if (rc == NGX_DECLINED) {

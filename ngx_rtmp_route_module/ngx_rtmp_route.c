@@ -11,6 +11,10 @@
 #include "ngx_rtmp_route_addr.h"
 
 
+static ngx_int_t ngx_rtmp_route_consult(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_query_t *query);
+
+
 ngx_str_t *
 ngx_rtmp_route_name(ngx_rtmp_route_t *route)
 {
@@ -25,10 +29,44 @@ ngx_rtmp_route_key_form(ngx_rtmp_route_t *route)
 }
 
 
-ngx_uint_t
-ngx_rtmp_route_key_secret(ngx_rtmp_route_t *route)
+ngx_int_t
+ngx_rtmp_route_stream_key(ngx_rtmp_route_t *route, ngx_pool_t *pool,
+    ngx_rtmp_route_name_t *name, ngx_uint_t op, ngx_str_t *key)
 {
-    return route->secret;
+    ngx_rtmp_route_control_t  *control;
+
+    control = route->control;
+
+    if (control && op != NGX_RTMP_ROUTE_PUBLISH) {
+        return control->key(control, pool, name, op, key);
+    }
+
+    return ngx_rtmp_route_key(pool, name, route->key, route->secret, key);
+}
+
+
+ngx_int_t
+ngx_rtmp_route_authorize(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_viewer_t *viewer)
+{
+    ngx_rtmp_route_control_t  *control;
+
+    control = route->control;
+
+    return control ? control->authorize(control, viewer) : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_refresh(ngx_rtmp_route_t *route)
+{
+    if (route->control == NULL) {
+        return NGX_DECLINED;
+    }
+
+    route->control->refresh(route->control);
+
+    return NGX_OK;
 }
 
 
@@ -36,7 +74,53 @@ ngx_int_t
 ngx_rtmp_route_pick(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
     ngx_rtmp_route_peer_t *peer)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_rtmp_route_consult(route, query);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     return ngx_rtmp_route_table_pick(&route->table, query, peer);
+}
+
+
+/* NGX_OK: the table is to decide */
+
+static ngx_int_t
+ngx_rtmp_route_consult(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query)
+{
+    ngx_int_t                  rc, known;
+    ngx_rtmp_route_control_t  *control;
+
+    control = route->control;
+
+    if (control == NULL
+        || query->op == NGX_RTMP_ROUTE_PUBLISH
+        || query->key.len == 0)
+    {
+        return NGX_OK;
+    }
+
+    known = ngx_rtmp_route_core_state(&route->table, &query->key);
+
+    if (known == NGX_OK || (known == NGX_DECLINED && query->lookup)) {
+        return NGX_OK;
+    }
+
+    rc = control->resolve(control, &query->key);
+
+    /* what was known goes on, and "unknown" may say to pick all the same */
+
+    if (rc == NGX_BUSY
+        && known == NGX_DECLINED
+        && route->unknown == NGX_RTMP_ROUTE_UNKNOWN_REFUSE)
+    {
+        return NGX_BUSY;
+    }
+
+    return (rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -111,6 +195,14 @@ ngx_rtmp_route_session_open(ngx_rtmp_route_t *route,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_session_info_t *info,
     ngx_rtmp_route_session_t *session, ngx_rtmp_route_peer_t *peer)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_rtmp_route_consult(route, query);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     session->route = route;
 
     return ngx_rtmp_route_table_open(&route->table, query, info, session,
@@ -192,6 +284,10 @@ ngx_rtmp_route_wait_cancel(ngx_rtmp_route_wait_t *wait)
 ngx_msec_t
 ngx_rtmp_route_wait_time(ngx_rtmp_route_t *route)
 {
+    if (route->control) {
+        return ngx_max(route->control->wait, route->unknown_wait);
+    }
+
     return route->unknown_wait;
 }
 

@@ -17,6 +17,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_rtmp_route_key.h"
 
 
 /* protocols: a server has a list of endpoints for each */
@@ -36,6 +37,10 @@
 #define NGX_RTMP_ROUTE_PUBLISH       0
 #define NGX_RTMP_ROUTE_PLAY          1
 #define NGX_RTMP_ROUTE_FETCH         2
+
+/* ... or a name stands for itself: in the API, in a registration */
+
+#define NGX_RTMP_ROUTE_NAMED         3
 
 /* preamble that a server expects in front of RTMP, 0 is "not set" */
 
@@ -156,6 +161,15 @@ struct ngx_rtmp_route_wait_s {
 };
 
 
+/* who asks for a key; texts are as they came and may be hostile */
+
+typedef struct {
+    ngx_str_t                key;          /* of the stream */
+    ngx_str_t                token;        /* or empty */
+    ngx_str_t                addr;         /* "203.0.113.7" */
+} ngx_rtmp_route_viewer_t;
+
+
 /*
  * The route of that name; created if it is not there yet, so that blocks may
  * stand in any order: a route which is never defined is refused after the
@@ -169,16 +183,34 @@ ngx_rtmp_route_t *ngx_rtmp_route_find(ngx_str_t *name);
 /* the route whose block is being read: for directives of other modules */
 ngx_rtmp_route_t *ngx_rtmp_route_current(ngx_conf_t *cf);
 
-/* the name of a route, the form of its keys, and whether names are hashed */
+/* the name of a route, and the form of its keys */
 ngx_str_t *ngx_rtmp_route_name(ngx_rtmp_route_t *route);
 ngx_uint_t ngx_rtmp_route_key_form(ngx_rtmp_route_t *route);
-ngx_uint_t ngx_rtmp_route_key_secret(ngx_rtmp_route_t *route);
+
+/*
+ * The key of a stream as it is looked up for that purpose.  NGX_OK; or
+ * NGX_DECLINED: this is no stream, NGX_ERROR.  The key may be in the pool.
+ */
+ngx_int_t ngx_rtmp_route_stream_key(ngx_rtmp_route_t *route, ngx_pool_t *pool,
+    ngx_rtmp_route_name_t *name, ngx_uint_t op, ngx_str_t *key);
+
+/*
+ * Whether the viewer may have a key of the stream: NGX_OK, also without a
+ * control plane; NGX_DECLINED; NGX_AGAIN: ngx_rtmp_route_wait(), then ask
+ * again; NGX_BUSY: nobody can tell.
+ */
+ngx_int_t ngx_rtmp_route_authorize(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_viewer_t *viewer);
+
+/* lets the control plane read all anew; NGX_DECLINED: there is none */
+ngx_int_t ngx_rtmp_route_refresh(ngx_rtmp_route_t *route);
 
 /*
  * Finds the server for a query.  NGX_OK: peer is filled and, with
  * query->count, counted until ngx_rtmp_route_free().  NGX_DECLINED: the
- * stream is unknown and refused (404).  NGX_BUSY: no live server (503).
- * NGX_AGAIN: unknown, and the route says to wait (ngx_rtmp_route_wait()).
+ * stream is unknown and refused (404).  NGX_BUSY: no live server (503), or
+ * nobody can tell where the stream is.  NGX_AGAIN: unknown, and the route says
+ * to wait, or somebody is asked (ngx_rtmp_route_wait()).
  * Takes and releases the zone's lock.
  */
 ngx_int_t ngx_rtmp_route_pick(ngx_rtmp_route_t *route,

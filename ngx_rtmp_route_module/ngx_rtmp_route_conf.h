@@ -15,6 +15,7 @@
 #include <ngx_core.h>
 #include "ngx_rtmp_route.h"
 #include "ngx_rtmp_route_acl.h"
+#include "ngx_rtmp_route_control.h"
 #include "ngx_rtmp_route_table.h"
 
 
@@ -68,6 +69,7 @@ struct ngx_rtmp_route_s {
     ngx_msec_t                       inactive;
 
     ngx_rtmp_route_register_t       *reg;       /* NULL: none may register */
+    ngx_rtmp_route_control_t        *control;   /* NULL: the table decides */
 
     ngx_resolver_t                  *resolver;
     ngx_msec_t                       resolver_timeout;
@@ -113,6 +115,9 @@ char *ngx_rtmp_route_resolver(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* what it leaves unset, and checks that need the whole block */
 char *ngx_rtmp_route_defaults(ngx_conf_t *cf, ngx_rtmp_route_t *route);
+
+/* ... and what depends on other blocks, too, once all have been read */
+void ngx_rtmp_route_defaults_last(ngx_rtmp_route_t *route, ngx_log_t *log);
 
 
 /* ngx_rtmp_route_servers.c: server and register */

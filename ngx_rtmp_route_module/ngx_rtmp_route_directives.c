@@ -212,32 +212,45 @@ ngx_rtmp_route_defaults(ngx_conf_t *cf, ngx_rtmp_route_t *route)
     }
 
     ngx_conf_init_uint_value(route->key, NGX_RTMP_ROUTE_KEY_APP_STREAM);
-    ngx_conf_init_value(route->secret, 0);
     ngx_conf_init_uint_value(route->method, NGX_RTMP_ROUTE_HASH);
     ngx_conf_init_msec_value(route->inactive, 60000);
     ngx_conf_init_msec_value(route->resolver_timeout, 30000);
-
-    /* without a hash two requests for one unknown name may part */
-
-    ngx_conf_init_uint_value(route->unknown,
-                             route->method == NGX_RTMP_ROUTE_HASH
-                                 ? NGX_RTMP_ROUTE_UNKNOWN_PICK
-                                 : NGX_RTMP_ROUTE_UNKNOWN_REFUSE);
 
     if (ngx_rtmp_route_server_lookup(cf, route) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (route->reg == NULL && route->servers.nelts == 0) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "rtmp_route \"%V\" has neither \"server\" nor "
-                           "\"register\", only the API can add servers",
-                           &route->name);
-    }
-
     route->table.method = route->method;
-    route->table.unknown = route->unknown;
     route->table.inactive = route->inactive;
 
     return NGX_CONF_OK;
+}
+
+
+void
+ngx_rtmp_route_defaults_last(ngx_rtmp_route_t *route, ngx_log_t *log)
+{
+    ngx_uint_t  unknown;
+
+    /* what the control plane has for publishers may be a password */
+
+    ngx_conf_init_value(route->secret, route->control != NULL);
+
+    /* without a hash two requests for one unknown name may part */
+
+    unknown = (route->method == NGX_RTMP_ROUTE_HASH && route->control == NULL)
+              ? NGX_RTMP_ROUTE_UNKNOWN_PICK : NGX_RTMP_ROUTE_UNKNOWN_REFUSE;
+
+    ngx_conf_init_uint_value(route->unknown, unknown);
+
+    route->table.unknown = route->unknown;
+
+    if (route->reg == NULL && route->servers.nelts == 0
+        && route->control == NULL)
+    {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "rtmp_route \"%V\" has neither \"server\" nor "
+                      "\"register\", only the API can add servers in %s:%ui",
+                      &route->name, route->file, route->line);
+    }
 }

@@ -291,6 +291,8 @@ ngx_rtmp_route_init_conf(ngx_cycle_t *cycle, void *conf)
                           &routes[i]->name, routes[i]->file, routes[i]->line);
             return NGX_CONF_ERROR;
         }
+
+        ngx_rtmp_route_defaults_last(routes[i], cycle->log);
     }
 
     return NGX_CONF_OK;
@@ -323,6 +325,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
      *     route->shm_zone = NULL;
      *     route->zone = { 0, NULL };
      *     route->reg = NULL;
+     *     route->control = NULL;
      *     route->resolver = NULL;
      *     route->acl = { 0 };
      *     route->waiting = 0;

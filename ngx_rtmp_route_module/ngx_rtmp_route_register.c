@@ -261,8 +261,8 @@ ngx_rtmp_route_register_streams(ngx_rtmp_route_t *route,
         rc = ngx_rtmp_route_name_text(pool, &text, route->key, &name);
 
         if (rc == NGX_OK) {
-            rc = ngx_rtmp_route_key(pool, &name, route->key, route->secret,
-                                    &key);
+            rc = ngx_rtmp_route_stream_key(route, pool, &name,
+                                           NGX_RTMP_ROUTE_NAMED, &key);
         }
 
         if (rc == NGX_ERROR) {

@@ -352,6 +352,32 @@ ngx_int_t ngx_rtmp_route_stream_get(ngx_rtmp_route_table_t *table,
 ngx_int_t ngx_rtmp_route_stream_set(ngx_rtmp_route_table_t *table,
     ngx_str_t *key, ngx_str_t *server, ngx_uint_t from);
 
+/*
+ * What a control plane says of streams (FROM_CORE).  A list of all that are
+ * live: begin, which gives it a number, set with that number for each, then
+ * end again and again with *cursor at 0 first, while it returns NGX_AGAIN:
+ * each call takes a bounded step, and what the list has not named is
+ * forgotten.  An answer about one stream: set with a ttl in ms, which leaves
+ * alone what a search has found.  The server is given by its id; set returns
+ * as stream_set does.
+ */
+uint32_t ngx_rtmp_route_core_begin(ngx_rtmp_route_table_t *table);
+ngx_int_t ngx_rtmp_route_core_set(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key, ngx_str_t *server, uint32_t list, ngx_msec_t ttl);
+ngx_int_t ngx_rtmp_route_core_end(ngx_rtmp_route_table_t *table,
+    uint32_t list, uint32_t *cursor);
+
+/* the control plane says that there is no such stream */
+void ngx_rtmp_route_core_forget(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key);
+
+/*
+ * NGX_OK: the stream is known; NGX_AGAIN: from an answer whose time is over;
+ * NGX_DECLINED: unknown.
+ */
+ngx_int_t ngx_rtmp_route_core_state(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key);
+
 /* forgets a stream (its sessions go on); NGX_DECLINED: unknown */
 ngx_int_t ngx_rtmp_route_stream_delete(ngx_rtmp_route_table_t *table,
     ngx_str_t *key);
@@ -427,6 +453,9 @@ void ngx_rtmp_route_table_close(ngx_rtmp_route_table_t *table,
  */
 void ngx_rtmp_route_table_waiters(ngx_rtmp_route_table_t *table,
     ngx_int_t add);
+
+/* wakes those who wait, in all processes, although nothing has changed */
+void ngx_rtmp_route_table_wake(ngx_rtmp_route_table_t *table);
 
 
 #endif /* _NGX_RTMP_ROUTE_TABLE_H_INCLUDED_ */

@@ -26,13 +26,14 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         2
+#define NGX_RTMP_ROUTE_LAYOUT         3
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
 
-/* records that are handled within one hold of the lock */
+/* records that are handled within one hold of the lock, or looked at */
 #define NGX_RTMP_ROUTE_BATCH          256
+#define NGX_RTMP_ROUTE_WALK           4096
 
 /* types of cells */
 
@@ -45,6 +46,7 @@
 /* flags of a stream; the lowest bits say where its server is known from */
 
 #define NGX_RTMP_ROUTE_STREAM_FROM    0x07
+#define NGX_RTMP_ROUTE_STREAM_CHECKED 0x08  /* core is a time */
 #define NGX_RTMP_ROUTE_STREAM_LIVED   0x10  /* was live once: remembered */
 #define NGX_RTMP_ROUTE_STREAM_ORPHAN  0x20  /* forgotten, sessions go on */
 #define NGX_RTMP_ROUTE_STREAM_LRU     0x40  /* derived: is in that queue */
@@ -176,7 +178,8 @@ typedef struct {
     uint32_t                         live;        /* derived */
     uint32_t                         used;        /* ms */
     uint32_t                         created;     /* s */
-    u_char                           key[56];
+    uint32_t                         core;        /* the list, or ms */
+    u_char                           key[52];
 } ngx_rtmp_route_stream_cell_t;
 
 
@@ -266,6 +269,7 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         top;
     uint32_t                         scrub;
     uint32_t                         config;      /* the newest */
+    uint32_t                         core;        /* the last list */
     uint32_t                         conflict;    /* where the next one goes */
     uint32_t                         rule;        /* the last id given */
     uint32_t                         rules_used;  /* 0 or 1 */
@@ -468,6 +472,8 @@ ngx_uint_t ngx_rtmp_route_stream_known(ngx_rtmp_route_stream_cell_t *st);
 ngx_uint_t ngx_rtmp_route_stream_source(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_stream_cell_t *st, ngx_uint_t *server);
 void ngx_rtmp_route_stream_adopt(ngx_rtmp_route_shm_t *sh, uint32_t i);
+ngx_int_t ngx_rtmp_route_stream_set_locked(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key, ngx_str_t *server, ngx_uint_t from);
 ngx_int_t ngx_rtmp_route_list_trim(ngx_rtmp_route_shm_t *sh,
     ngx_uint_t server, ngx_int_t generation);
 

@@ -9,13 +9,6 @@
 #include "ngx_rtmp_route_table_int.h"
 
 
-/* cells that a walk looks at within one hold of the lock */
-#define NGX_RTMP_ROUTE_WALK  4096
-
-
-static ngx_int_t ngx_rtmp_route_stream_set_locked(
-    ngx_rtmp_route_table_t *table, ngx_str_t *key, ngx_str_t *server,
-    ngx_uint_t from);
 static ngx_int_t ngx_rtmp_route_stream_allow(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_stream_cell_t *st, ngx_uint_t server, ngx_uint_t from);
 static ngx_int_t ngx_rtmp_route_stream_hold(ngx_rtmp_route_shm_t *sh,
@@ -279,7 +272,9 @@ ngx_rtmp_route_stream_move(ngx_rtmp_route_shm_t *sh, uint32_t i,
         ngx_rtmp_route_point();
     }
 
-    st->flags = (u_char) ((st->flags & ~NGX_RTMP_ROUTE_STREAM_FROM) | from);
+    st->flags = (u_char) ((st->flags & ~(NGX_RTMP_ROUTE_STREAM_FROM
+                                         |NGX_RTMP_ROUTE_STREAM_CHECKED))
+                          | from);
 
     ngx_rtmp_route_point();
 
@@ -400,7 +395,7 @@ ngx_rtmp_route_stream_set(ngx_rtmp_route_table_t *table, ngx_str_t *key,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_rtmp_route_stream_set_locked(ngx_rtmp_route_table_t *table, ngx_str_t *key,
     ngx_str_t *server, ngx_uint_t from)
 {
@@ -482,9 +477,13 @@ ngx_rtmp_route_stream_allow(ngx_rtmp_route_shm_t *sh,
 
     if (from == NGX_RTMP_ROUTE_FROM_FOUND
         && ngx_rtmp_route_stream_from(st) == NGX_RTMP_ROUTE_FROM_CORE
+        && !(st->flags & NGX_RTMP_ROUTE_STREAM_CHECKED)
         && st->server_seq && st->server != server)
     {
-        /* the core knows better, unless its server is out of use */
+        /*
+         * The list of the core is right, unless the server is out of use; its
+         * answer about one stream may be that of an earlier broadcast
+         */
 
         hot = ngx_rtmp_route_hot(sh, st->server);
 

@@ -1,0 +1,112 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * The seam for a control plane: something that knows which servers there are,
+ * where streams are that the table does not know, and who may have their
+ * keys.  OSP's core is one.
+ */
+
+
+#ifndef _NGX_RTMP_ROUTE_CONTROL_H_INCLUDED_
+#define _NGX_RTMP_ROUTE_CONTROL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_rtmp_route.h"
+
+
+/*
+ * A control plane: knows where streams are that the table does not know, and
+ * who may have their keys.  Its functions are called in the event loop of any
+ * worker, without a lock, and must not block.  NGX_AGAIN means that somebody
+ * is asked: the caller waits by ngx_rtmp_route_wait() and calls again.
+ */
+
+typedef struct ngx_rtmp_route_control_s  ngx_rtmp_route_control_t;
+
+struct ngx_rtmp_route_control_s {
+    ngx_str_t                name;         /* of its directive */
+    void                    *data;
+    ngx_msec_t               wait;         /* so long may an answer take */
+
+    /* as ngx_rtmp_route_stream_key(), never called for PUBLISH */
+    ngx_int_t              (*key)(ngx_rtmp_route_control_t *control,
+                                  ngx_pool_t *pool,
+                                  ngx_rtmp_route_name_t *name, ngx_uint_t op,
+                                  ngx_str_t *key);
+
+    /*
+     * The stream is not known, or from an answer whose time is over.  NGX_OK:
+     * the table has it; NGX_AGAIN; NGX_DECLINED: there is none; NGX_BUSY:
+     * nobody can tell.
+     */
+    ngx_int_t              (*resolve)(ngx_rtmp_route_control_t *control,
+                                      ngx_str_t *key);
+
+    /* NGX_OK: yes; NGX_DECLINED: no; NGX_AGAIN; NGX_BUSY: nobody can tell */
+    ngx_int_t              (*authorize)(ngx_rtmp_route_control_t *control,
+                                        ngx_rtmp_route_viewer_t *viewer);
+
+    /* reads all anew, soon */
+    void                   (*refresh)(ngx_rtmp_route_control_t *control);
+};
+
+
+/*
+ * A server as the control plane names it: an address, or a name that is
+ * resolved now and again by the resolver of the route and stands for as many
+ * servers as it has addresses.
+ */
+
+typedef struct {
+    ngx_str_t                name;         /* lower case, without a port */
+    in_port_t                ports[NGX_RTMP_ROUTE_NPROTO];   /* 0: none */
+    unsigned                 down:1;
+} ngx_rtmp_route_control_server_t;
+
+
+/*
+ * Gives a route its control plane, which lives as long as the configuration.
+ * While the configuration is read.  NGX_DECLINED: it has one.
+ */
+ngx_int_t ngx_rtmp_route_set_control(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_control_t *control);
+
+/* wakes all who wait, in all workers: for answers that change no table */
+void ngx_rtmp_route_wake(ngx_rtmp_route_t *route);
+
+/*
+ * Makes the table hold these servers and no others of a control plane
+ * (source "core").  What was known of one that stays is kept.  To be called
+ * by one process at a time: the first worker.  Names without an address yet
+ * are shown, but never picked.  NGX_ERROR: no memory, nothing is changed.
+ */
+ngx_int_t ngx_rtmp_route_control_servers(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_control_server_t *servers, ngx_uint_t n);
+
+/*
+ * The id of a server that was named so, one with an address if there is one;
+ * in any process.  id->data has room for NGX_RTMP_ROUTE_ID_LEN.  NGX_OK or
+ * NGX_DECLINED.
+ */
+ngx_int_t ngx_rtmp_route_control_server_id(ngx_rtmp_route_t *route,
+    ngx_str_t *name, ngx_str_t *id);
+
+/*
+ * Streams, as the functions without _control_ in ngx_rtmp_route_table.h.  The
+ * server is given by its name; NGX_DECLINED: there is no such server.
+ */
+uint32_t ngx_rtmp_route_control_begin(ngx_rtmp_route_t *route);
+ngx_int_t ngx_rtmp_route_control_stream(ngx_rtmp_route_t *route,
+    ngx_str_t *key, ngx_str_t *name, uint32_t list, ngx_msec_t ttl);
+ngx_int_t ngx_rtmp_route_control_end(ngx_rtmp_route_t *route, uint32_t list,
+    uint32_t *cursor);
+void ngx_rtmp_route_control_forget(ngx_rtmp_route_t *route, ngx_str_t *key);
+
+
+#endif /* _NGX_RTMP_ROUTE_CONTROL_H_INCLUDED_ */
