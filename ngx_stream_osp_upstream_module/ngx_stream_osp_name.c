@@ -58,11 +58,10 @@ ngx_stream_osp_name_query(ngx_stream_osp_session_t *os, ngx_str_t *tc_url,
         return NGX_BUSY;
     }
 
-    if (ngx_rtmp_route_key(pool, &name, ngx_rtmp_route_key_form(*route),
-                           ngx_rtmp_route_key_secret(*route), &query->key)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    rc = ngx_rtmp_route_stream_key(*route, pool, &name, os->name.op,
+                                   &query->key);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     query->op = os->name.op;

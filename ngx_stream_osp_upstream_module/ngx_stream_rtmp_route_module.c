@@ -453,8 +453,8 @@ ngx_stream_rtmp_route_key(ngx_stream_session_t *s, ngx_rtmp_route_t *route,
     rc = ngx_rtmp_route_name_text(pool, &value, form, &name);
 
     if (rc == NGX_OK) {
-        rc = ngx_rtmp_route_key(pool, &name, form,
-                                ngx_rtmp_route_key_secret(route), key);
+        rc = ngx_rtmp_route_stream_key(route, pool, &name,
+                                       NGX_RTMP_ROUTE_FETCH, key);
     }
 
     if (rc == NGX_DECLINED) {

@@ -1,0 +1,105 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * The core of Open Streaming Platform as the control plane of a route: it is
+ * polled for servers and live channels, and asked about single channels and
+ * about those who want keys.
+ */
+
+
+#ifndef _NGX_OSP_CORE_H_INCLUDED_
+#define _NGX_OSP_CORE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "ngx_rtmp_route_client.h"
+#include "ngx_rtmp_route_control.h"
+
+
+/* types of osp_force */
+
+#define NGX_OSP_CORE_FORCE_NONE   0
+#define NGX_OSP_CORE_FORCE_EDGE   1
+#define NGX_OSP_CORE_FORCE_PROXY  2
+
+#define NGX_OSP_CORE_CHANNEL_LEN  255
+
+
+typedef struct ngx_osp_core_s       ngx_osp_core_t;
+typedef struct ngx_osp_core_poll_s  ngx_osp_core_poll_t;
+typedef struct ngx_osp_core_asks_s  ngx_osp_core_asks_t;
+
+
+struct ngx_osp_core_s {
+    ngx_rtmp_route_t                *route;
+    ngx_rtmp_route_control_t         control;
+    ngx_rtmp_route_client_t         *client;
+    ngx_rtmp_route_client_conf_t    *conf;     /* that of its block */
+    ngx_rtmp_route_client_conf_t     own;      /* of rtmp_route { } */
+
+    ngx_str_t                        url;
+    ngx_msec_t                       interval;
+    in_port_t                        rtmp;
+    in_port_t                        http;     /* without http and https: 5999, */
+    in_port_t                        https;    /* as siteProtocol says */
+    ngx_str_t                        publish_app;
+
+    ngx_uint_t                       force;    /* NGX_OSP_CORE_FORCE_* */
+    ngx_str_t                        force_host;
+    in_port_t                        force_port;
+    ngx_uint_t                       force_https;
+
+    ngx_shm_zone_t                  *shm_zone;
+    ngx_osp_core_poll_t             *poll;     /* ngx_osp_core_poll.c */
+    ngx_osp_core_asks_t             *asks;     /* ngx_osp_core_ask.c */
+};
+
+
+/*
+ * ngx_osp_core_module.c.  While the configuration is read: the core of a
+ * route, made if it is not there; NULL after an error was logged.
+ */
+ngx_osp_core_t *ngx_osp_core_get(ngx_conf_t *cf, ngx_rtmp_route_t *route);
+
+/* the parameters of osp_core and osp_force, in either context */
+char *ngx_osp_core_set(ngx_conf_t *cf, ngx_rtmp_route_t *route,
+    ngx_rtmp_route_client_conf_t *conf);
+char *ngx_osp_core_set_force(ngx_conf_t *cf, ngx_rtmp_route_t *route);
+
+/* osp_core_* for which cmd->offset is the number of the setting */
+char *ngx_osp_core_set_client(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_rtmp_route_client_conf_t *conf);
+
+
+/*
+ * ngx_osp_core_name.c.  Channels have one key, whatever URL they are asked
+ * for by: "live/LOC", or "LOC" with "key stream".
+ */
+
+/* ngx_rtmp_route_control_t's key */
+ngx_int_t ngx_osp_core_key(ngx_rtmp_route_control_t *control,
+    ngx_pool_t *pool, ngx_rtmp_route_name_t *name, ngx_uint_t op,
+    ngx_str_t *key);
+
+/*
+ * The key of a channel; buf has room for NGX_OSP_CORE_CHANNEL_LEN + 8.
+ * NGX_DECLINED: this can't be the name of one.
+ */
+ngx_int_t ngx_osp_core_channel_key(ngx_osp_core_t *core, ngx_str_t *channel,
+    u_char *buf, ngx_str_t *key);
+
+/* the channel of a key, which it points to; NGX_DECLINED: it is of none */
+ngx_int_t ngx_osp_core_channel(ngx_osp_core_t *core, ngx_str_t *key,
+    ngx_str_t *channel);
+
+
+extern ngx_module_t  ngx_osp_core_module;
+
+
+#endif /* _NGX_OSP_CORE_H_INCLUDED_ */
