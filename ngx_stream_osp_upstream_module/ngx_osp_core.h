@@ -46,8 +46,8 @@ struct ngx_osp_core_s {
     ngx_str_t                        url;
     ngx_msec_t                       interval;
     in_port_t                        rtmp;
-    in_port_t                        http;     /* without http and https: 5999, */
-    in_port_t                        https;    /* as siteProtocol says */
+    in_port_t                        http;     /* both 0: 5999, by the site */
+    in_port_t                        https;
     ngx_str_t                        publish_app;
 
     ngx_uint_t                       force;    /* NGX_OSP_CORE_FORCE_* */

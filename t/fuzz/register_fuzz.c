@@ -4,7 +4,8 @@
  */
 
 
-/* sources: ngx_rtmp_route_register.c ngx_rtmp_route_desc.c */
+/* sources: ngx_rtmp_route.c ngx_rtmp_route_register.c ngx_rtmp_route_desc.c */
+/* sources: ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_json.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_key.c ngx_rtmp_route_text.c */
 /* sources: ngx_rtmp_route_table_check.c ngx_rtmp_route_table.c */

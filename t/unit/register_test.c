@@ -4,12 +4,12 @@
  */
 
 
-/* sources: ngx_rtmp_route_register.c ngx_rtmp_route_desc.c */
+/* sources: ngx_rtmp_route.c ngx_rtmp_route_register.c ngx_rtmp_route_desc.c */
 /* sources: ngx_rtmp_route_json.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_key.c ngx_rtmp_route_text.c */
 /* sources: ngx_rtmp_route_table.c ngx_rtmp_route_table_cell.c */
 /* sources: ngx_rtmp_route_table_links.c ngx_rtmp_route_table_rebuild.c */
-/* sources: ngx_rtmp_route_table_conflict.c */
+/* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_rights.c ngx_rtmp_route_table_server.c */
 /* sources: ngx_rtmp_route_table_stream.c ngx_rtmp_route_table_session.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
