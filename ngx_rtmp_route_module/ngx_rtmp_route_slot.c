@@ -27,7 +27,6 @@ typedef struct {
 static ngx_uint_t ngx_rtmp_route_slot_take(ngx_uint_t slot);
 static void ngx_rtmp_route_slot_free(ngx_uint_t slot, ngx_pid_t pid);
 static ngx_uint_t ngx_rtmp_route_slot_gone(ngx_uint_t slot, ngx_pid_t pid);
-static ngx_uint_t ngx_rtmp_route_slot_start(ngx_pid_t pid);
 static void ngx_rtmp_route_slot_read(ngx_event_t *ev);
 
 
@@ -280,6 +279,68 @@ ngx_rtmp_route_slot_alive(ngx_uint_t slot, uint32_t generation)
 }
 
 
+/* field 22 of /proc/PID/stat; the name before may hold any character */
+
+ngx_uint_t
+ngx_rtmp_route_process_start(ngx_pid_t pid)
+{
+    u_char      *p, *last, name[sizeof("/proc//stat") + NGX_INT64_LEN];
+    u_char       buf[1024];
+    ssize_t      n;
+    ngx_fd_t     fd;
+    ngx_uint_t   field, start;
+
+    ngx_sprintf(name, "/proc/%P/stat%Z", pid);
+
+    fd = ngx_open_file(name, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        return 0;
+    }
+
+    n = ngx_read_fd(fd, buf, sizeof(buf));
+
+    (void) ngx_close_file(fd);
+
+    if (n <= 0) {
+        return 0;
+    }
+
+    last = buf + n;
+    p = last;
+
+    do {
+        if (p == buf) {
+            return 0;
+        }
+
+        p--;
+
+    } while (*p != ')');
+
+    for (field = 2; field < 22; field++) {
+
+        while (p < last && *p != ' ') {
+            p++;
+        }
+
+        if (p == last) {
+            return 0;
+        }
+
+        p++;
+    }
+
+    start = 0;
+
+    while (p < last && *p >= '0' && *p <= '9') {
+        start = start * 10 + (*p++ - '0');
+    }
+
+    return start;
+}
+
+
 void
 ngx_rtmp_route_slot_wake(ngx_uint_t slot)
 {
@@ -333,7 +394,7 @@ ngx_rtmp_route_slot_take(ngx_uint_t slot)
         s->generation = 1;
     }
 
-    s->start = ngx_rtmp_route_slot_start(ngx_pid);
+    s->start = ngx_rtmp_route_process_start(ngx_pid);
 
     return 1;
 }
@@ -391,74 +452,12 @@ ngx_rtmp_route_slot_gone(ngx_uint_t slot, ngx_pid_t pid)
         return 0;
     }
 
-    now = ngx_rtmp_route_slot_start(pid);
+    now = ngx_rtmp_route_process_start(pid);
 
     /* the slot may have changed hands meanwhile */
 
     return now != 0 && now != start && (ngx_pid_t) s->pid == pid
            && s->start == start;
-}
-
-
-/* field 22 of /proc/PID/stat; the name before may hold any character */
-
-static ngx_uint_t
-ngx_rtmp_route_slot_start(ngx_pid_t pid)
-{
-    u_char      *p, *last, name[sizeof("/proc//stat") + NGX_INT64_LEN];
-    u_char       buf[1024];
-    ssize_t      n;
-    ngx_fd_t     fd;
-    ngx_uint_t   field, start;
-
-    ngx_sprintf(name, "/proc/%P/stat%Z", pid);
-
-    fd = ngx_open_file(name, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        return 0;
-    }
-
-    n = ngx_read_fd(fd, buf, sizeof(buf));
-
-    (void) ngx_close_file(fd);
-
-    if (n <= 0) {
-        return 0;
-    }
-
-    last = buf + n;
-    p = last;
-
-    do {
-        if (p == buf) {
-            return 0;
-        }
-
-        p--;
-
-    } while (*p != ')');
-
-    for (field = 2; field < 22; field++) {
-
-        while (p < last && *p != ' ') {
-            p++;
-        }
-
-        if (p == last) {
-            return 0;
-        }
-
-        p++;
-    }
-
-    start = 0;
-
-    while (p < last && *p >= '0' && *p <= '9') {
-        start = start * 10 + (*p++ - '0');
-    }
-
-    return start;
 }
 
 

@@ -57,6 +57,9 @@ ngx_pid_t ngx_rtmp_route_slot_pid(ngx_uint_t slot);
  */
 ngx_uint_t ngx_rtmp_route_slot_alive(ngx_uint_t slot, uint32_t generation);
 
+/* when a process has started, in a unit of the system; 0: unknown, or gone */
+ngx_uint_t ngx_rtmp_route_process_start(ngx_pid_t pid);
+
 /* makes the handler of that slot run; any process, any number of times */
 void ngx_rtmp_route_slot_wake(ngx_uint_t slot);
 

@@ -45,6 +45,7 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
     ngx_slab_pool_t *shpool)
 {
     size_t                 size;
+    ngx_time_t            *tp;
     ngx_rtmp_route_shm_t  *sh;
 
     table->shpool = shpool;
@@ -91,6 +92,11 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
 
     sh->rules_version = 1;
     sh->hosts_version = 1;
+
+    tp = ngx_timeofday();
+
+    sh->born = (uint64_t) tp->sec * 1000 + tp->msec;
+    sh->changes = 1;
 
     sh->layout = NGX_RTMP_ROUTE_LAYOUT;
     sh->sizes = ngx_rtmp_route_sizes();

@@ -195,6 +195,7 @@ ngx_rtmp_route_core_drop(ngx_rtmp_route_shm_t *sh, uint32_t i)
     st = ngx_rtmp_route_stream(sh, i);
 
     ngx_rtmp_route_table_touch(sh);
+    ngx_rtmp_route_table_changed(sh);
 
     ngx_rtmp_route_stream_count(sh, st, -1);
 

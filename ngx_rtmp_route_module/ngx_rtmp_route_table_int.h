@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         3
+#define NGX_RTMP_ROUTE_LAYOUT         4
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -276,7 +276,15 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         rules_len[2];
     ngx_atomic_t                     rules_version;
     ngx_atomic_t                     hosts_version;
+    ngx_atomic_t                     changes;     /* of what is saved */
+    ngx_atomic_t                     beats;       /* of registrations */
     ngx_msec_t                       full_logged;
+
+    uint64_t                         born;        /* ms since the epoch */
+    uint64_t                         saved_changes;
+    uint64_t                         saved_beats;
+    uint64_t                         saved_file[3];
+    ngx_msec_t                       saved_turn;
 
     uint64_t                         evicted;
     uint64_t                         full;
@@ -354,6 +362,11 @@ ngx_rtmp_route_table_touch(ngx_rtmp_route_shm_t *sh)
         ngx_rtmp_route_point();
     }
 }
+
+
+/* what outlives a restart has changed: the state file has to be written */
+
+#define ngx_rtmp_route_table_changed(sh)  (sh)->changes++
 
 
 /*

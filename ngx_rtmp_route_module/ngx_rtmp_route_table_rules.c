@@ -211,6 +211,8 @@ ngx_rtmp_route_rules_replace(ngx_rtmp_route_shm_t *sh, ngx_uint_t at,
     ngx_uint_t              n, len, rest;
     ngx_rtmp_route_rule_t  *old, *new;
 
+    ngx_rtmp_route_table_changed(sh);
+
     n = !sh->rules_used;
     len = sh->rules_len[sh->rules_used];
 

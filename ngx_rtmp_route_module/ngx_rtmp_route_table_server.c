@@ -185,6 +185,7 @@ void
 ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
 {
     ngx_rtmp_route_table_touch(sh);
+    ngx_rtmp_route_table_changed(sh);
 
     ngx_rtmp_route_hot(sh, i)->valid = 0;
 
@@ -504,6 +505,7 @@ ngx_rtmp_route_server_change(ngx_rtmp_route_table_t *table, ngx_uint_t i,
     }
 
     hot->last_seen = ngx_current_msec;
+    sh->beats++;
 
     if (params) {
         own = cold->params[hot->active];
@@ -645,6 +647,8 @@ ngx_rtmp_route_server_write(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     cold = ngx_rtmp_route_cold(sh, i);
 
     n = !hot->active;
+
+    ngx_rtmp_route_table_changed(sh);
 
     cold->info[n] = *info;
     ngx_rtmp_route_point();

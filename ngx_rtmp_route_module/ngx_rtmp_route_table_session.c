@@ -528,6 +528,10 @@ ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
 
     ngx_rtmp_route_stream_count(sh, st, -1);
 
+    if (!(st->flags & NGX_RTMP_ROUTE_STREAM_LIVED)) {
+        ngx_rtmp_route_table_changed(sh);
+    }
+
     st->flags |= NGX_RTMP_ROUTE_STREAM_LIVED;
     ngx_rtmp_route_point();
     s->place = st->place;

@@ -123,6 +123,10 @@ ngx_rtmp_route_stream_drop(ngx_rtmp_route_shm_t *sh, uint32_t i)
 
     st = ngx_rtmp_route_stream(sh, i);
 
+    if (ngx_rtmp_route_stream_known(st)) {
+        ngx_rtmp_route_table_changed(sh);
+    }
+
     st->type = NGX_RTMP_ROUTE_CELL_FREE;
 
     ngx_memory_barrier();
@@ -263,7 +267,12 @@ ngx_rtmp_route_stream_move(ngx_rtmp_route_shm_t *sh, uint32_t i,
 
     ngx_rtmp_route_stream_count(sh, st, -1);
 
+    if (ngx_rtmp_route_stream_from(st) != from) {
+        ngx_rtmp_route_table_changed(sh);
+    }
+
     if (st->server_seq != seq || st->server != server) {
+        ngx_rtmp_route_table_changed(sh);
         st->server_seq = 0;
         ngx_rtmp_route_point();
         st->server = (uint16_t) server;
@@ -518,6 +527,7 @@ ngx_rtmp_route_stream_hold(ngx_rtmp_route_shm_t *sh, uint32_t i,
         }
 
         ngx_rtmp_route_stream_count(sh, st, -1);
+        ngx_rtmp_route_table_changed(sh);
 
         st->pin_birth = 0;
         ngx_rtmp_route_point();
@@ -539,6 +549,9 @@ ngx_rtmp_route_stream_hold(ngx_rtmp_route_shm_t *sh, uint32_t i,
         if (st->list_seq) {
             ngx_rtmp_route_list_remove(sh, i);
             rc = NGX_DONE;
+
+        } else {
+            ngx_rtmp_route_table_changed(sh);
         }
 
         st->list = (uint16_t) server;
@@ -620,6 +633,7 @@ ngx_rtmp_route_stream_orphan(ngx_rtmp_route_shm_t *sh, uint32_t i)
     st = ngx_rtmp_route_stream(sh, i);
 
     ngx_rtmp_route_stream_count(sh, st, -1);
+    ngx_rtmp_route_table_changed(sh);
 
     st->flags |= NGX_RTMP_ROUTE_STREAM_ORPHAN;
 
@@ -638,6 +652,7 @@ static void
 ngx_rtmp_route_stream_unlist(ngx_rtmp_route_shm_t *sh, uint32_t i)
 {
     ngx_rtmp_route_list_remove(sh, i);
+    ngx_rtmp_route_table_changed(sh);
 
     ngx_rtmp_route_stream(sh, i)->list_seq = 0;
 
