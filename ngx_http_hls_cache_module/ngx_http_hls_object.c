@@ -236,6 +236,7 @@ static ngx_int_t
 ngx_http_hls_object_refused(ngx_http_request_t *r, ngx_http_hls_object_t *obj)
 {
     ngx_uint_t             generation, current;
+    ngx_http_hls_data_t   *data;
     ngx_http_hls_times_t   times;
     ngx_http_hls_store_t  *store;
 
@@ -248,6 +249,13 @@ ngx_http_hls_object_refused(ngx_http_request_t *r, ngx_http_hls_object_t *obj)
     {
         times.fresh = ngx_current_msec + NGX_HTTP_HLS_TARGET;
         times.stale = times.fresh;
+
+        if (times.changed) {
+
+            /* as in object_pass(): a body that is over may be there still */
+
+            (void) ngx_http_hls_store_purge(store, &obj->target.key);
+        }
 
         ngx_http_hls_store_fail(store, &obj->found, NULL, NGX_HTTP_HLS_PASS,
                                 &times);
@@ -279,6 +287,12 @@ ngx_http_hls_object_refused(ngx_http_request_t *r, ngx_http_hls_object_t *obj)
     if ((ngx_msec_int_t) (times.stale - times.fresh) < 0) {
         times.stale = times.fresh;
     }
+
+    /* with a body, which is over, no status is kept */
+
+    data = ngx_http_hls_object_data(&times);
+    data->error = NGX_HTTP_NOT_FOUND;
+    data->usable = (uint32_t) ngx_current_msec;
 
     ngx_http_hls_store_fail(store, &obj->found, NULL, NGX_HTTP_NOT_FOUND,
                             &times);

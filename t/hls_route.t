@@ -23,7 +23,7 @@ use Time::HiRes qw/ sleep /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(19)
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(20)
     ->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
@@ -87,6 +87,12 @@ http {
             proxy_pass         http://live;
         }
 
+        location /over/ {
+            hls_cache_valid segment 300ms;
+            rtmp_route      live;
+            proxy_pass      http://live;
+        }
+
         location /closed/ {
             rtmp_route closed;
             proxy_pass http://closed;
@@ -148,6 +154,18 @@ is(hls_get('/live/cam1/2.ts')->{body}, '2 /live/cam1/2.ts', 'moved');
 
 is(hls_get('/live/cam2/3.ts?app=live&stream=cam9&vhost=a.example')->{body},
     '2 /live/cam2/3.ts', 'arguments');
+
+# a segment that is over, and a stream of that name since
+
+for my $n (1 .. 6) {
+    hls_get("/over/cam$n.ts");
+    pin('live', "over/cam$n", '127.0.0.1');
+}
+
+sleep(0.4);
+@r = map { hls_get("/over/cam$_.ts") } 1 .. 6, 1 .. 6;
+is(join(' ', map { "$_->{status} $_->{headers}{'x-status'}" } @r),
+    join(' ', ('200 BYPASS') x 12), 'no segment any more');
 
 # unknown
 
