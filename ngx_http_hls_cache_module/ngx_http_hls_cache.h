@@ -267,6 +267,13 @@ ngx_int_t ngx_http_hls_object_fill(ngx_http_request_t *r,
 ngx_uint_t ngx_http_hls_object_announced(ngx_http_hls_target_t *target,
     ngx_http_hls_found_t *found);
 
+/*
+ * Whether the generation of target, which is not known, is older than that of
+ * the playlists beside it: what has its name now is something else.
+ */
+ngx_uint_t ngx_http_hls_object_outdated(ngx_pool_t *pool,
+    ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target);
+
 /* whether a viewer may have a key: NGX_OK, or what he is answered */
 ngx_int_t ngx_http_hls_object_authorize(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx);

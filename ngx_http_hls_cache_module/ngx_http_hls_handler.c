@@ -421,7 +421,13 @@ ngx_http_hls_find_special(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
         if (known) {
             target->key = key;
 
+        } else if (ngx_http_hls_object_outdated(r->pool, ctx->conf, target)) {
+            ctx->status = NGX_HTTP_HLS_HIT;
+            return ngx_http_hls_error(r, ctx, NGX_HTTP_NOT_FOUND);
+
         } else {
+            /* another proxy's, or an argument of the origin's */
+
             target->generation = 0;
         }
 

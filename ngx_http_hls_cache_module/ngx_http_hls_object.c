@@ -272,6 +272,14 @@ ngx_http_hls_object_refused(ngx_http_request_t *r, ngx_http_hls_object_t *obj)
 
     generation = obj->target.generation;
 
+    if (generation && (obj->data.flags & NGX_HTTP_HLS_NOTED)
+        && obj->data.u.note.generation == 0)
+    {
+        /* an argument of the origin's */
+
+        return NGX_AGAIN;
+    }
+
     if (ngx_http_hls_session_owner(obj, NULL, &current) != NGX_OK) {
 
         if (generation == 0) {

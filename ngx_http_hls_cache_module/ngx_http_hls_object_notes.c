@@ -19,8 +19,10 @@
 static ngx_int_t ngx_http_hls_notes_handler(void *data, ngx_hls_uri_t *uri);
 static ngx_int_t ngx_http_hls_notes_add(ngx_http_hls_list_t *list,
     ngx_hls_uri_t *uri);
-static ngx_int_t ngx_http_hls_notes_key(ngx_http_hls_object_t *obj,
-    ngx_str_t *dir, ngx_http_hls_key_t *key);
+static void ngx_http_hls_notes_generation(ngx_http_hls_object_t *obj);
+static ngx_int_t ngx_http_hls_notes_key(ngx_pool_t *pool,
+    ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target,
+    ngx_str_t *dir, const char *what, ngx_http_hls_key_t *key);
 static void ngx_http_hls_notes_up(ngx_str_t *dir);
 static void ngx_http_hls_note(ngx_http_hls_object_t *obj, ngx_hls_uri_t *uri,
     ngx_http_hls_times_t *times);
@@ -51,6 +53,10 @@ ngx_http_hls_notes_find(ngx_http_hls_object_t *obj)
     if (list->edit.playlist.master) {
         ngx_http_hls_session_note(obj, body);
         return NGX_OK;
+    }
+
+    if (list->state.generation) {
+        ngx_http_hls_notes_generation(obj);
     }
 
     /* so many are looked at that there is room for all that is new */
@@ -186,7 +192,10 @@ ngx_http_hls_notes_directory(ngx_http_hls_object_t *obj)
     dir = obj->target.path;
     ngx_http_hls_notes_up(&dir);
 
-    if (ngx_http_hls_notes_key(obj, &dir, &key) != NGX_OK) {
+    if (ngx_http_hls_notes_key(obj->pool, obj->conf, &obj->target, &dir, "*",
+                               &key)
+        != NGX_OK)
+    {
         return;
     }
 
@@ -228,7 +237,9 @@ ngx_http_hls_notes_parent(ngx_http_hls_object_t *obj,
 
         ngx_http_hls_notes_up(&dir);
 
-        if (ngx_http_hls_notes_key(obj, &dir, &key) != NGX_OK
+        if (ngx_http_hls_notes_key(obj->pool, obj->conf, &obj->target, &dir,
+                                   "*", &key)
+            != NGX_OK
             || ngx_http_hls_store_lookup(store, &key, NGX_HTTP_HLS_OTHER, 0, 0,
                                          0, &found)
                != NGX_OK)
@@ -255,30 +266,131 @@ ngx_http_hls_notes_parent(ngx_http_hls_object_t *obj,
 }
 
 
+/*
+ * Of several playlists in a directory it is the lowest one, which is that of
+ * none but a broadcast that is over if it is lower than that
+ */
+
+static void
+ngx_http_hls_notes_generation(ngx_http_hls_object_t *obj)
+{
+    ngx_str_t              dir;
+    ngx_http_hls_key_t     key;
+    ngx_http_hls_list_t   *list;
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_found_t   found;
+    ngx_http_hls_store_t  *store;
+    ngx_http_hls_times_t   times;
+
+    list = obj->list;
+    store = &obj->zone->store;
+
+    dir = obj->target.path;
+    ngx_http_hls_notes_up(&dir);
+
+    if (ngx_http_hls_notes_key(obj->pool, obj->conf, &obj->target, &dir, "g",
+                               &key)
+        != NGX_OK
+        || ngx_http_hls_store_lookup(store, &key, NGX_HTTP_HLS_OTHER, 0, 0, 0,
+                                     &found)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    data = ngx_http_hls_object_data(&found.times);
+
+    if (found.entry
+        && data->u.note.generation < list->state.generation
+        && (data->u.note.owner[0] != obj->target.key.hash[0]
+            || data->u.note.owner[1] != obj->target.key.hash[1])
+        && (ngx_msec_int_t) (found.times.stale - ngx_current_msec) > 0)
+    {
+        return;
+    }
+
+    ngx_memzero(&times, sizeof(ngx_http_hls_times_t));
+
+    times.fresh = ngx_current_msec;
+    times.stale = list->times.stale;
+
+    data = ngx_http_hls_object_data(&times);
+
+    data->u.note.owner[0] = obj->target.key.hash[0];
+    data->u.note.owner[1] = obj->target.key.hash[1];
+    data->u.note.generation = list->state.generation;
+
+    (void) ngx_http_hls_store_note(store, &key, NGX_HTTP_HLS_OTHER,
+                                   list->cell, &times);
+}
+
+
+ngx_uint_t
+ngx_http_hls_object_outdated(ngx_pool_t *pool, ngx_http_hls_loc_conf_t *conf,
+    ngx_http_hls_target_t *target)
+{
+    ngx_str_t              dir;
+    ngx_uint_t             n;
+    ngx_http_hls_key_t     key;
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_found_t   found;
+    ngx_http_hls_store_t  *store;
+
+    if (conf->key) {
+        return 0;
+    }
+
+    store = &conf->zone->store;
+    dir = target->path;
+
+    for (n = 0; n < NGX_HTTP_HLS_NOTES_UP && dir.len > 1; n++) {
+
+        ngx_http_hls_notes_up(&dir);
+
+        if (ngx_http_hls_notes_key(pool, conf, target, &dir, "g", &key)
+            != NGX_OK
+            || ngx_http_hls_store_lookup(store, &key, NGX_HTTP_HLS_OTHER, 0,
+                                         0, 0, &found)
+               != NGX_OK)
+        {
+            return 0;
+        }
+
+        if (found.entry) {
+            data = ngx_http_hls_object_data(&found.times);
+            return target->generation < data->u.note.generation;
+        }
+    }
+
+    return 0;
+}
+
+
 /* no path has a blank in a key, so nobody asks for it */
 
 static ngx_int_t
-ngx_http_hls_notes_key(ngx_http_hls_object_t *obj, ngx_str_t *dir,
+ngx_http_hls_notes_key(ngx_pool_t *pool, ngx_http_hls_loc_conf_t *conf,
+    ngx_http_hls_target_t *target, ngx_str_t *dir, const char *what,
     ngx_http_hls_key_t *key)
 {
     u_char  *p;
     size_t   len;
 
-    len = obj->target.id.len + sizeof("| *") - 1 + dir->len;
+    len = target->id.len + sizeof("| *") - 1 + dir->len;
 
     if (len > NGX_HTTP_HLS_STORE_KEY_LEN) {
         return NGX_DECLINED;
     }
 
-    p = ngx_pnalloc(obj->pool, len);
+    p = ngx_pnalloc(pool, len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     key->text.data = p;
-    key->text.len = ngx_sprintf(p, "%V|%V *", &obj->target.id, dir) - p;
+    key->text.len = ngx_sprintf(p, "%V|%V %s", &target->id, dir, what) - p;
 
-    ngx_http_hls_store_key(&obj->zone->store, key);
+    ngx_http_hls_store_key(&conf->zone->store, key);
 
     return NGX_OK;
 }
@@ -376,6 +488,13 @@ ngx_http_hls_note(ngx_http_hls_object_t *obj, ngx_hls_uri_t *uri,
 
     data = ngx_http_hls_object_data(times);
     data->u.note.generation = ngx_hls_args_generation(&ref.args, &rest);
+
+    if (data->u.note.generation > obj->list->state.generation) {
+
+        /* not one of ours */
+
+        data->u.note.generation = 0;
+    }
 
     if (ngx_http_hls_note_claimed(obj, &key, &found)) {
         return;

@@ -486,24 +486,35 @@ ngx_http_hls_target_parse(ngx_pool_t *pool, ngx_http_hls_target_t *target,
 }
 
 
-/* g=N; 0: none, or not as it is written by us */
+/*
+ * g=N, the last one, for the origin may have an argument of that name; 0:
+ * none, or not as it is written by us
+ */
 
 static ngx_uint_t
 ngx_http_hls_target_number(ngx_str_t *args)
 {
-    ngx_int_t         n;
-    ngx_str_t         value;
-    static ngx_str_t  name = ngx_string("g");
+    ngx_int_t  n;
+    ngx_str_t  rest, name, value, whole;
 
-    if (ngx_hls_args_find(args, &name, &value) != NGX_OK
-        || value.len == 0
-        || value.len > NGX_HTTP_HLS_GEN_LEN
-        || value.data[0] == '0')
-    {
-        return 0;
+    rest = *args;
+    n = 0;
+
+    while (ngx_hls_args_next(&rest, &name, &value, &whole) == NGX_OK) {
+
+        if (name.len != 1 || name.data[0] != 'g') {
+            continue;
+        }
+
+        n = 0;
+
+        if (value.len
+            && value.len <= NGX_HTTP_HLS_GEN_LEN
+            && value.data[0] != '0')
+        {
+            n = ngx_atoi(value.data, value.len);
+        }
     }
-
-    n = ngx_atoi(value.data, value.len);
 
     return (n == NGX_ERROR) ? 0 : n;
 }

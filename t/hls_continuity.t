@@ -23,7 +23,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(34);
+my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(42);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -50,6 +50,17 @@ http {
         location / {
             hls_cache_valid  playlist 100ms;
             proxy_pass       http://127.0.0.1:8081;
+        }
+
+        location /over/ {
+            hls_cache_valid  playlist 100ms;
+            hls_cache_valid  segment 300ms;
+            proxy_pass       http://127.0.0.1:8081;
+        }
+
+        location /api/ {
+            hls_cache       off;
+            rtmp_route_api  write=on;
         }
 
         location /off/ {
@@ -145,6 +156,44 @@ is(scalar(grep { $_->{uri} !~ /g=2/ } @{$p->{segments}}), 0, 'the new only');
 is($p->{segments}[0]{sequence}, $q->{segments}[-1]{sequence} + 5,
     'and the numbers go on');
 
+# what is known no longer is not the present one of that name
+
+ok(hls_get('/live/cam1/8.ts?g=2')->{body} eq hls_segment('cam1', '', 2, 8),
+    'of the third, by its name');
+forgotten('/live/cam1/8.ts?g=1');
+forgotten('/live/cam1/8.ts?g=2');
+forgotten('/live/cam1/8.ts');
+$r = hls_get('/live/cam1/8.ts?g=1');
+is("$r->{status} $r->{headers}{'x-status'}", '404 HIT', 'forgotten, older');
+ok(hls_get('/live/cam1/8.ts?g=2')->{body} eq hls_segment('cam1', '', 2, 8),
+    'forgotten, present');
+ok(hls_get('/live/cam1/8.ts?g=3')->{body} eq hls_segment('cam1', '', 2, 8),
+    'of another proxy');
+
+# an argument of that name may be the origin's
+
+$o->set('/arg/index.m3u8', body => "#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
+    . "#EXTINF:1,\n1.ts?g=5\n");
+$o->set('/arg/1.ts', size => 1000);
+hls_get('/arg/index.m3u8');
+is(hls_get('/arg/1.ts?g=5')->{status}, 200, 'argument of the origin');
+is(hls_get('/arg/2.ts?g=5')->{status}, 404, 'that is not listed');
+is($o->count('/arg/2.ts'), 1, 'was asked for');
+
+# what was cached and is over is not there, whatever else is wrong
+
+$o->live('cam4', base => '/over', start => 100);
+playlist('cam4', '/over');
+hls_get("/over/cam4/$_.ts") for 100 .. 105;
+$o->restart('cam4');
+playlist('cam4', '/over');
+my (%over, $end);
+for ($end = time() + 1.2; time() < $end; sleep(0.05)) {
+    $over{hls_get("/over/cam4/$_.ts")->{status}}++ for 100 .. 105;
+}
+delete $over{200};
+is(join(' ', keys %over), '404', 'of the old broadcast, over');
+
 # a tag alone drops nothing
 
 $o->live('cam2', discontinuity => 1);
@@ -176,6 +225,13 @@ is($p->{body}, $o->answer('/off/cam1/index.m3u8')->{body}, 'as it is');
 is(join(' ', map { $_->{uri} } @{$p->{segments}}), '0.ts', 'no generation');
 
 ###############################################################################
+
+sub forgotten {
+    my ($uri) = @_;
+
+    http("DELETE /api/1/caches/?uri=" . ($uri =~ s/\?/%3F/r)
+        . " HTTP/1.0\x0d\x0aHost: localhost\x0d\x0a\x0d\x0a");
+}
 
 # the newest
 
