@@ -109,18 +109,18 @@ ngx_rtmp_route_consult(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query)
         return NGX_OK;
     }
 
-    rc = control->resolve(control, &query->key);
+    rc = control->resolve(control, &query->key, known == NGX_AGAIN);
 
     /* what was known goes on, and "unknown" may say to pick all the same */
 
-    if (rc == NGX_BUSY
-        && known == NGX_DECLINED
-        && route->unknown == NGX_RTMP_ROUTE_UNKNOWN_REFUSE)
+    if (known == NGX_AGAIN
+        || (rc == NGX_BUSY
+            && route->unknown != NGX_RTMP_ROUTE_UNKNOWN_REFUSE))
     {
-        return NGX_BUSY;
+        return NGX_OK;
     }
 
-    return (rc == NGX_AGAIN) ? NGX_AGAIN : NGX_OK;
+    return (rc == NGX_DECLINED) ? NGX_OK : rc;
 }
 
 

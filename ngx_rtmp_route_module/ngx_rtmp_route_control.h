@@ -41,12 +41,12 @@ struct ngx_rtmp_route_control_s {
                                   ngx_str_t *key);
 
     /*
-     * The stream is not known, or from an answer whose time is over.  NGX_OK:
-     * the table has it; NGX_AGAIN; NGX_DECLINED: there is none; NGX_BUSY:
-     * nobody can tell.
+     * The stream is not known, or (known) from an answer whose time is over:
+     * it is in use until there is another.  NGX_OK: the table has it;
+     * NGX_AGAIN; NGX_DECLINED: there is none; NGX_BUSY: nobody can tell.
      */
     ngx_int_t              (*resolve)(ngx_rtmp_route_control_t *control,
-                                      ngx_str_t *key);
+                                      ngx_str_t *key, ngx_uint_t known);
 
     /* NGX_OK: yes; NGX_DECLINED: no; NGX_AGAIN; NGX_BUSY: nobody can tell */
     ngx_int_t              (*authorize)(ngx_rtmp_route_control_t *control,

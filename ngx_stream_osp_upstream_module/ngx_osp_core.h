@@ -36,6 +36,19 @@ typedef struct ngx_osp_core_poll_s  ngx_osp_core_poll_t;
 typedef struct ngx_osp_core_asks_s  ngx_osp_core_asks_t;
 
 
+/*
+ * What processes have in common, in the zone of ngx_osp_core_ask.c.  To be
+ * changed with the mutex of core->shpool held, a text before its length, and
+ * so that a process may die anywhere.
+ */
+
+typedef struct {
+    ngx_atomic_t                     refreshes;     /* asked for */
+    uint32_t                         site_len;      /* 0: unknown */
+    u_char                           site[NGX_RTMP_ROUTE_HOST_LEN + 1];
+} ngx_osp_core_shared_t;
+
+
 struct ngx_osp_core_s {
     ngx_rtmp_route_t                *route;
     ngx_rtmp_route_control_t         control;
@@ -51,11 +64,14 @@ struct ngx_osp_core_s {
     ngx_str_t                        publish_app;
 
     ngx_uint_t                       force;    /* NGX_OSP_CORE_FORCE_* */
-    ngx_str_t                        force_host;
     in_port_t                        force_port;
     ngx_uint_t                       force_https;
 
-    ngx_shm_zone_t                  *shm_zone;
+    ngx_shm_zone_t                  *shm_zone; /* "osp_core:ROUTE" */
+    ssize_t                          size;     /* of it */
+    ngx_slab_pool_t                 *shpool;
+    ngx_osp_core_shared_t           *shared;
+
     ngx_osp_core_poll_t             *poll;     /* ngx_osp_core_poll.c */
     ngx_osp_core_asks_t             *asks;     /* ngx_osp_core_ask.c */
 };
@@ -87,6 +103,10 @@ ngx_int_t ngx_osp_core_key(ngx_rtmp_route_control_t *control,
     ngx_pool_t *pool, ngx_rtmp_route_name_t *name, ngx_uint_t op,
     ngx_str_t *key);
 
+/* ngx_rtmp_route_control_t's uri: live is called edge at an edge */
+ngx_int_t ngx_osp_core_edge_uri(ngx_rtmp_route_control_t *control,
+    ngx_pool_t *pool, ngx_str_t *uri);
+
 /*
  * The key of a channel; buf has room for NGX_OSP_CORE_CHANNEL_LEN + 8.
  * NGX_DECLINED: this can't be the name of one.
@@ -97,6 +117,25 @@ ngx_int_t ngx_osp_core_channel_key(ngx_osp_core_t *core, ngx_str_t *channel,
 /* the channel of a key, which it points to; NGX_DECLINED: it is of none */
 ngx_int_t ngx_osp_core_channel(ngx_osp_core_t *core, ngx_str_t *key,
     ngx_str_t *channel);
+
+
+/*
+ * ngx_osp_core_address.c, in any process: the name that a server has in the
+ * table of which the core says that its address is text: lower case, without
+ * port and brackets; 127.0.0.1 and the like are core->shared's site, which
+ * ngx_osp_core_address_site() sets.  buf has room for NGX_RTMP_ROUTE_HOST_LEN.
+ * NGX_DECLINED: it is no address; NGX_AGAIN: the site is not known.
+ */
+ngx_int_t ngx_osp_core_address(ngx_osp_core_t *core, ngx_str_t *text,
+    u_char *buf, ngx_str_t *name);
+void ngx_osp_core_address_site(ngx_osp_core_t *core, ngx_str_t *text);
+
+
+/*
+ * ngx_osp_core_query.c.  While the configuration is read: the zone of a core,
+ * its size is core->size or the default; sets control.resolve and authorize.
+ */
+char *ngx_osp_core_query_init(ngx_conf_t *cf, ngx_osp_core_t *core);
 
 
 extern ngx_module_t  ngx_osp_core_module;

@@ -343,6 +343,20 @@ ngx_osp_core_set(ngx_conf_t *cf, ngx_rtmp_route_t *route,
             continue;
         }
 
+        if (ngx_strncmp(value[i].data, "zone=", 5) == 0) {
+
+            s.data = value[i].data + 5;
+            s.len = value[i].len - 5;
+
+            core->size = ngx_parse_size(&s);
+
+            if (core->size < (ssize_t) (8 * ngx_pagesize)) {
+                goto invalid;
+            }
+
+            continue;
+        }
+
         if (ngx_strncmp(value[i].data, "publish_app=", 12) == 0
             && value[i].len > 12
             && ngx_strlchr(value[i].data, value[i].data + value[i].len, '/')
@@ -378,7 +392,7 @@ ngx_osp_core_set(ngx_conf_t *cf, ngx_rtmp_route_t *route,
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    return ngx_osp_core_query_init(cf, core);
 }
 
 
@@ -475,7 +489,18 @@ ngx_osp_core_set_force(ngx_conf_t *cf, ngx_rtmp_route_t *route)
         core->force_port = core->force_https ? 443 : 80;
     }
 
-    core->force_host = value[1];
+    if (core->force == NGX_OSP_CORE_FORCE_EDGE) {
+        core->control.uri = ngx_osp_core_edge_uri;
+    }
+
+    if (ngx_rtmp_route_control_force(cf, route, &value[1],
+                                     core->force_https ? NGX_RTMP_ROUTE_HTTPS
+                                                       : NGX_RTMP_ROUTE_HTTP,
+                                     core->force_port)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

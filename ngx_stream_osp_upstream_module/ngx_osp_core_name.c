@@ -84,6 +84,41 @@ ngx_osp_core_key(ngx_rtmp_route_control_t *control, ngx_pool_t *pool,
 
 
 ngx_int_t
+ngx_osp_core_edge_uri(ngx_rtmp_route_control_t *control, ngx_pool_t *pool,
+    ngx_str_t *uri)
+{
+    u_char  *p;
+    size_t   len;
+
+    /* "/live/..." and "/live-adapt/..." */
+
+    len = sizeof("/live") - 1;
+
+    if (uri->len <= len || ngx_memcmp(uri->data, "/live", len) != 0
+        || (uri->data[len] != '/'
+            && (uri->len <= len + 6
+                || ngx_memcmp(uri->data + len, "-adapt/", 7) != 0)))
+    {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(pool, uri->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* of the same length */
+
+    ngx_memcpy(p, "/edge", len);
+    ngx_memcpy(p + len, uri->data + len, uri->len - len);
+
+    uri->data = p;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_osp_core_channel_key(ngx_osp_core_t *core, ngx_str_t *channel,
     u_char *buf, ngx_str_t *key)
 {
