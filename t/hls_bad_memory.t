@@ -26,7 +26,7 @@ select STDOUT; $| = 1;
 
 use constant ZONE => 8 * 1024 * 1024;
 
-my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(36);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(36);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 

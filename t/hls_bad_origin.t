@@ -25,7 +25,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/);
+my $t = Test::Nginx->new()->has(qw/http proxy/);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 

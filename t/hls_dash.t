@@ -23,7 +23,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy hls_cache/)->plan(22);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(22);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 

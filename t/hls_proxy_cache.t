@@ -24,7 +24,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy cache rewrite hls_cache/)
+my $t = Test::Nginx->new()->has(qw/http proxy cache rewrite/)
     ->plan(18);
 
 my $conf = <<'EOF';

@@ -31,7 +31,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $long = $ENV{TEST_NGINX_LONG};
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite hls_cache/);
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite/);
 
 need_browser(need_media($t))->plan(24);
 

@@ -27,7 +27,8 @@ use Time::HiRes qw/ time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/stream stream_ssl/)->has_daemon('openssl');
+my $t = Test::Nginx->new()->has(qw/stream stream_ssl debug/)
+    ->has_daemon('openssl');
 
 plan(skip_all => 'no TLS 1.3') if system('openssl s_client -help 2>&1 '
     . '| grep -q -- -tls1_3') != 0;
