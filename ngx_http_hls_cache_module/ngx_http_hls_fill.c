@@ -108,7 +108,8 @@ ngx_http_hls_fill_start(ngx_http_hls_fill_t *fill)
 static ngx_int_t
 ngx_http_hls_fill_build(ngx_http_hls_fill_t *fill)
 {
-    ngx_http_request_t  *r, *pr;
+    ngx_http_request_t    *r, *pr;
+    ngx_http_hls_place_t   place;
 
     r = fill->viewer;
     pr = fill->parent;
@@ -125,7 +126,11 @@ ngx_http_hls_fill_build(ngx_http_hls_fill_t *fill)
         return NGX_ERROR;
     }
 
-    return ngx_http_hls_fill_location(pr, r);
+    if (ngx_http_hls_fill_place(r, pr->pool, &place) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_hls_fill_set_place(pr, &place);
 }
 
 

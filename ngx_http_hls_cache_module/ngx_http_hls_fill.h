@@ -7,8 +7,8 @@
 /*
  * Requests that belong to no client.  A fill runs the content handler of a
  * viewer's location and hands what it answers to its owner; a ghost asks like
- * a viewer would, through all phases, and throws the answer away: that is how
- * objects are refreshed and prefetched.
+ * a viewer would and throws the answer away: that is how objects are refreshed
+ * and prefetched.
  */
 
 
@@ -24,6 +24,7 @@
 typedef struct ngx_http_hls_fill_s   ngx_http_hls_fill_t;
 typedef struct ngx_http_hls_ghost_s  ngx_http_hls_ghost_t;
 typedef struct ngx_http_hls_lone_s   ngx_http_hls_lone_t;
+typedef struct ngx_http_hls_place_s  ngx_http_hls_place_t;
 
 
 /*
@@ -134,6 +135,9 @@ struct ngx_http_hls_ghost_s {
     ngx_listening_t          *listening;
     ngx_http_connection_t     hc;
     ngx_array_t              *variables;  /* captures of server_name */
+    ngx_http_hls_place_t     *place;      /* to begin at, or NULL */
+    ngx_str_t                 path;       /* there: decoded */
+    ngx_str_t                 args;
     ngx_http_hls_lone_t      *lone;
     ngx_queue_t               queue;
     ngx_event_t               event;
@@ -142,7 +146,11 @@ struct ngx_http_hls_ghost_s {
     unsigned                  freed:1;
 };
 
-/* for the uri that r was asked with, or for another one (prefetch) */
+/*
+ * For another uri than that of r, which begins like a request of a client; or
+ * (NULL) for the same, which begins where r is: what was rewritten stays so,
+ * and who was let in is not asked again.
+ */
 ngx_http_hls_ghost_t *ngx_http_hls_ghost_create(ngx_http_request_t *r,
     ngx_str_t *uri);
 

@@ -24,9 +24,10 @@ static ngx_int_t ngx_http_hls_fill_pass(ngx_http_request_t *pr,
 static ngx_int_t ngx_http_hls_fill_pass_header(ngx_http_request_t *pr,
     ngx_table_elt_t *header);
 #if (NGX_PCRE)
-static ngx_int_t ngx_http_hls_fill_captures(ngx_http_request_t *pr,
-    ngx_http_request_t *r);
+static ngx_int_t ngx_http_hls_fill_captures(ngx_http_request_t *r,
+    ngx_pool_t *pool, ngx_http_hls_place_t *place);
 #endif
+static ngx_uint_t ngx_http_hls_fill_is_connection(ngx_str_t *name);
 static ngx_int_t ngx_http_hls_fill_probe_set(ngx_conf_t *cf);
 #if (NGX_PCRE)
 static ngx_int_t ngx_http_hls_fill_probe_capture(ngx_conf_t *cf);
@@ -340,84 +341,117 @@ ngx_http_hls_fill_pass_header(ngx_http_request_t *pr, ngx_table_elt_t *header)
 
 
 ngx_int_t
-ngx_http_hls_fill_location(ngx_http_request_t *pr, ngx_http_request_t *r)
+ngx_http_hls_fill_place(ngx_http_request_t *r, ngx_pool_t *pool,
+    ngx_http_hls_place_t *place)
 {
-    ngx_array_t               *variables;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_memzero(place, sizeof(ngx_http_hls_place_t));
 
-    pr->srv_conf = r->srv_conf;
-    pr->loc_conf = r->loc_conf;
-
-    clcf = ngx_http_get_module_loc_conf(pr, ngx_http_core_module);
-
-    ngx_set_connection_log(pr->connection, clcf->error_log);
+    place->srv_conf = r->srv_conf;
+    place->loc_conf = r->loc_conf;
 
     /* "if" has no content handler of its own, "rewrite" may have its say */
 
-    pr->phase_handler = r->phase_handler;
-    pr->content_handler = r->content_handler;
-    pr->valid_location = r->valid_location;
-    pr->valid_unparsed_uri = 0;
+    place->phase_handler = r->phase_handler;
+    place->content_handler = r->content_handler;
+    place->valid_location = r->valid_location;
 
 #if (NGX_PCRE)
 
-    if (ngx_http_hls_fill_captures(pr, r) != NGX_OK) {
+    if (ngx_http_hls_fill_captures(r, pool, place) != NGX_OK) {
         return NGX_ERROR;
     }
 
 #endif
 
-    variables = ngx_http_hls_fill_variables(r, pr->pool, 0);
-    if (variables == NULL) {
-        return NGX_ERROR;
-    }
+    place->variables = ngx_http_hls_fill_variables(r, pool, 0);
 
-    return ngx_http_hls_fill_set_variables(pr, variables);
+    return place->variables ? NGX_OK : NGX_ERROR;
 }
 
 
 #if (NGX_PCRE)
 
 static ngx_int_t
-ngx_http_hls_fill_captures(ngx_http_request_t *pr, ngx_http_request_t *r)
+ngx_http_hls_fill_captures(ngx_http_request_t *r, ngx_pool_t *pool,
+    ngx_http_hls_place_t *place)
 {
-    int                         last;
-    ngx_uint_t                  i;
-    ngx_http_core_main_conf_t  *cmcf;
+    int         last;
+    ngx_uint_t  i;
 
     if (r->ncaptures == 0 || r->captures == NULL || r->captures_data == NULL) {
         return NGX_OK;
     }
 
-    /* an array that is as long as any expression needs */
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-
-    pr->captures = ngx_palloc(pr->pool, cmcf->ncaptures * sizeof(int));
-    if (pr->captures == NULL) {
+    place->captures = ngx_palloc(pool, r->ncaptures * sizeof(int));
+    if (place->captures == NULL) {
         return NGX_ERROR;
     }
 
     last = 0;
 
     for (i = 0; i < r->ncaptures; i++) {
-        pr->captures[i] = r->captures[i];
+        place->captures[i] = r->captures[i];
         last = ngx_max(last, r->captures[i]);
     }
 
-    pr->captures_data = ngx_pnalloc(pr->pool, last + 1);
-    if (pr->captures_data == NULL) {
+    place->captures_data = ngx_pnalloc(pool, last + 1);
+    if (place->captures_data == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(pr->captures_data, r->captures_data, last);
+    ngx_memcpy(place->captures_data, r->captures_data, last);
 
-    pr->ncaptures = r->ncaptures;
+    place->ncaptures = r->ncaptures;
 
     return NGX_OK;
 }
 
 #endif
+
+
+ngx_int_t
+ngx_http_hls_fill_set_place(ngx_http_request_t *pr,
+    ngx_http_hls_place_t *place)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    pr->srv_conf = place->srv_conf;
+    pr->loc_conf = place->loc_conf;
+
+    clcf = ngx_http_get_module_loc_conf(pr, ngx_http_core_module);
+
+    ngx_set_connection_log(pr->connection, clcf->error_log);
+
+    pr->phase_handler = place->phase_handler;
+    pr->content_handler = place->content_handler;
+    pr->valid_location = place->valid_location;
+    pr->valid_unparsed_uri = 0;
+
+#if (NGX_PCRE)
+
+    if (place->ncaptures) {
+        ngx_http_core_main_conf_t  *cmcf;
+
+        /* an array that is as long as any expression needs */
+
+        cmcf = ngx_http_get_module_main_conf(pr, ngx_http_core_module);
+
+        pr->captures = ngx_palloc(pr->pool, cmcf->ncaptures * sizeof(int));
+        if (pr->captures == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(pr->captures, place->captures,
+                   place->ncaptures * sizeof(int));
+
+        pr->captures_data = place->captures_data;
+        pr->ncaptures = place->ncaptures;
+    }
+
+#endif
+
+    return ngx_http_hls_fill_set_variables(pr, place->variables);
+}
 
 
 ngx_array_t *
@@ -442,15 +476,20 @@ ngx_http_hls_fill_variables(ngx_http_request_t *r, ngx_pool_t *pool,
 
     for (i = 0; i < cmcf->variables.nelts; i++) {
 
-        vv = &r->variables[i];
+        if (v[i].get_handler == ngx_http_hls_fill_capture_handler
+            || (v[i].get_handler == ngx_http_hls_fill_set_handler
+                && !captures))
+        {
+            vv = &r->variables[i];
 
-        if (!vv->valid || v[i].get_handler == NULL) {
+        } else if (ngx_http_hls_fill_is_connection(&v[i].name)) {
+            vv = ngx_http_get_indexed_variable(r, i);
+
+        } else {
             continue;
         }
 
-        if (v[i].get_handler != ngx_http_hls_fill_capture_handler
-            && (captures || v[i].get_handler != ngx_http_hls_fill_set_handler))
-        {
+        if (vv == NULL || !vv->valid || v[i].get_handler == NULL) {
             continue;
         }
 
@@ -473,6 +512,33 @@ ngx_http_hls_fill_variables(ngx_http_request_t *r, ngx_pool_t *pool,
     }
 
     return values;
+}
+
+
+/* there is none to compute them from */
+
+static ngx_uint_t
+ngx_http_hls_fill_is_connection(ngx_str_t *name)
+{
+    ngx_str_t         *n;
+    static ngx_str_t   names[] = {
+        ngx_string("https"),
+        ngx_string("scheme"),
+        ngx_string("server_addr"),
+        ngx_string("server_port"),
+        ngx_null_string
+    };
+
+    for (n = names; n->len; n++) {
+
+        if (n->len == name->len
+            && ngx_memcmp(n->data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -10,6 +10,8 @@
 #include "ngx_http_hls_lone.h"
 
 
+static ngx_int_t ngx_http_hls_ghost_place(ngx_http_hls_ghost_t *ghost,
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_hls_ghost_build(ngx_http_hls_ghost_t *ghost,
     ngx_http_request_t *pr);
 static ngx_int_t ngx_http_hls_ghost_uri(ngx_http_request_t *pr,
@@ -45,7 +47,14 @@ ngx_http_hls_ghost_create(ngx_http_request_t *r, ngx_str_t *uri)
         goto failed;
     }
 
+    ghost->pool = pool;
+
     if (uri == NULL) {
+
+        if (ngx_http_hls_ghost_place(ghost, r) != NGX_OK) {
+            goto failed;
+        }
+
         uri = &r->unparsed_uri;
     }
 
@@ -70,7 +79,6 @@ ngx_http_hls_ghost_create(ngx_http_request_t *r, ngx_str_t *uri)
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
-    ghost->pool = pool;
     ghost->listening = r->connection->listening;
     ghost->hc.addr_conf = r->main->http_connection->addr_conf;
     ghost->hc.conf_ctx = cscf->ctx;
@@ -86,6 +94,36 @@ failed:
     ngx_destroy_pool(pool);
 
     return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_hls_ghost_place(ngx_http_hls_ghost_t *ghost, ngx_http_request_t *r)
+{
+    ghost->place = ngx_palloc(ghost->pool, sizeof(ngx_http_hls_place_t));
+    if (ghost->place == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_hls_fill_place(r, ghost->pool, ghost->place) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ghost->path.len = r->uri.len;
+    ghost->path.data = ngx_pstrdup(ghost->pool, &r->uri);
+
+    if (ghost->path.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (r->args.len == 0) {
+        return NGX_OK;
+    }
+
+    ghost->args.len = r->args.len;
+    ghost->args.data = ngx_pstrdup(ghost->pool, &r->args);
+
+    return ghost->args.data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -131,7 +169,13 @@ ngx_http_hls_ghost_build(ngx_http_hls_ghost_t *ghost, ngx_http_request_t *pr)
 {
     ngx_str_t  uri, args;
 
-    if (ngx_http_hls_ghost_uri(pr, &ghost->uri, &uri, &args) != NGX_OK) {
+    if (ghost->place) {
+        uri = ghost->path;
+        args = ghost->args;
+
+    } else if (ngx_http_hls_ghost_uri(pr, &ghost->uri, &uri, &args)
+               != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -143,9 +187,11 @@ ngx_http_hls_ghost_build(ngx_http_hls_ghost_t *ghost, ngx_http_request_t *pr)
         return NGX_ERROR;
     }
 
-    ngx_http_hls_fill_set_variables(pr, ghost->variables);
+    if (ghost->place) {
+        return ngx_http_hls_fill_set_place(pr, ghost->place);
+    }
 
-    return NGX_OK;
+    return ngx_http_hls_fill_set_variables(pr, ghost->variables);
 }
 
 
@@ -238,7 +284,9 @@ ngx_http_hls_ghost_event_handler(ngx_event_t *ev)
         return;
     }
 
-    ngx_http_hls_lone_run(ghost->lone, NGX_HTTP_SUBREQUEST_WAITED);
+    ngx_http_hls_lone_run(ghost->lone, NGX_HTTP_SUBREQUEST_WAITED
+                                       |(ghost->place
+                                         ? NGX_HTTP_SUBREQUEST_CLONE : 0));
 }
 
 

@@ -245,7 +245,7 @@ ngx_http_hls_lone_run(ngx_http_hls_lone_t *lone, ngx_uint_t flags)
 
     lone->request = sr;
 
-    if (lone->ghost) {
+    if (lone->ghost && !(flags & NGX_HTTP_SUBREQUEST_CLONE)) {
         sr->write_event_handler = ngx_http_hls_lone_phases;
     }
 

@@ -20,6 +20,21 @@
 #include "ngx_http_hls_fill.h"
 
 
+/* where a request is; the configuration is that of its cycle */
+
+struct ngx_http_hls_place_s {
+    void                    **srv_conf;
+    void                    **loc_conf;
+    ngx_int_t                 phase_handler;
+    ngx_http_handler_pt       content_handler;
+    ngx_array_t              *variables;
+    int                      *captures;
+    u_char                   *captures_data;
+    ngx_uint_t                ncaptures;
+    unsigned                  valid_location:1;
+};
+
+
 /* lives in the pool of its connection */
 
 struct ngx_http_hls_lone_s {
@@ -70,10 +85,16 @@ ngx_int_t ngx_http_hls_fill_request_line(ngx_http_request_t *pr,
     ngx_str_t *uri, ngx_str_t *args);
 ngx_int_t ngx_http_hls_fill_headers(ngx_http_request_t *pr, ngx_str_t *host,
     ngx_http_request_t *r, ngx_array_t *pass);
-ngx_int_t ngx_http_hls_fill_location(ngx_http_request_t *pr,
-    ngx_http_request_t *r);
+/* the place of r; and a parent that is to begin there */
+ngx_int_t ngx_http_hls_fill_place(ngx_http_request_t *r, ngx_pool_t *pool,
+    ngx_http_hls_place_t *place);
+ngx_int_t ngx_http_hls_fill_set_place(ngx_http_request_t *pr,
+    ngx_http_hls_place_t *place);
 
-/* values that no handler computes: of "set" and of named captures */
+/*
+ * Values that no handler computes, of "set" and of named captures; and those
+ * of the connection, such as $scheme.  captures: not those of "set".
+ */
 ngx_array_t *ngx_http_hls_fill_variables(ngx_http_request_t *r,
     ngx_pool_t *pool, ngx_uint_t captures);
 ngx_int_t ngx_http_hls_fill_set_variables(ngx_http_request_t *pr,

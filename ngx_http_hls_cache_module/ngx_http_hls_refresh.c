@@ -20,7 +20,7 @@
 
 #define NGX_HTTP_HLS_REFRESH_BUCKETS  256
 
-/* a refresh that has begun is given up after that, ms */
+/* a fill that has begun is waited for no longer, ms */
 #define NGX_HTTP_HLS_REFRESH_LOST     60000
 
 
@@ -40,7 +40,8 @@ typedef struct {
     ngx_uint_t              next;
 
     unsigned                popular:1;
-    unsigned                running:1;
+    unsigned                running:1;  /* the timer is the end of it */
+    unsigned                filling:1;  /* by this process */
 } ngx_http_hls_refresh_t;
 
 
@@ -58,6 +59,7 @@ static ngx_http_hls_refresh_t *ngx_http_hls_refresh_create(
     ngx_http_hls_object_t *obj);
 static void ngx_http_hls_refresh_free(ngx_http_hls_refresh_t *rf);
 static void ngx_http_hls_refresh_handler(ngx_event_t *ev);
+static void ngx_http_hls_refresh_end(ngx_http_hls_ghost_t *ghost);
 static void ngx_http_hls_prefetch_start(ngx_http_hls_object_t *obj,
     ngx_http_hls_refresh_t *rf);
 static ngx_int_t ngx_http_hls_prefetch_uri(ngx_pool_t *pool, ngx_str_t *base,
@@ -74,11 +76,19 @@ static ngx_http_hls_refreshes_t  *ngx_http_hls_refreshes;
 void
 ngx_http_hls_refresh_prepare(ngx_http_hls_object_t *obj, ngx_http_request_t *r)
 {
+    ngx_http_hls_refresh_t  *rf;
+
     if ((obj->kind != NGX_HTTP_HLS_PLAYLIST
          && obj->kind != NGX_HTTP_HLS_MANIFEST)
-        || obj->target.directives.len
-        || ngx_http_hls_refresh_find(obj))
+        || obj->target.directives.len)
     {
+        return;
+    }
+
+    rf = ngx_http_hls_refresh_find(obj);
+
+    if (rf) {
+        rf->filling = 1;
         return;
     }
 
@@ -93,7 +103,7 @@ ngx_http_hls_refresh_prepare(ngx_http_hls_object_t *obj, ngx_http_request_t *r)
     if (obj->ghost && obj->conf->prefetch
         && obj->kind == NGX_HTTP_HLS_PLAYLIST)
     {
-        obj->prefetch = ngx_http_hls_ghost_create(r, NULL);
+        obj->prefetch = ngx_http_hls_ghost_create(r, &r->unparsed_uri);
     }
 }
 
@@ -130,6 +140,7 @@ ngx_http_hls_refresh(ngx_http_hls_object_t *obj,
     start = now + left - lead;
 
     rf->running = 0;
+    rf->filling = 0;
     rf->filled = now;
     rf->target = ttl->target;
 
@@ -268,6 +279,7 @@ ngx_http_hls_refresh_create(ngx_http_hls_object_t *obj)
 
     rf->ghost = obj->ghost;
     rf->ghost->data = rf;
+    rf->ghost->end = ngx_http_hls_refresh_end;
     obj->ghost = NULL;
 
     rf->prefetch = obj->prefetch;
@@ -333,6 +345,13 @@ ngx_http_hls_refresh_handler(ngx_event_t *ev)
         goto done;
     }
 
+    if (rf->filling) {
+
+        /* for a viewer, its end will tell when */
+
+        goto wait;
+    }
+
     if (ngx_http_hls_store_lookup(store, &rf->key, NGX_HTTP_HLS_PLAYLIST, 0, 0,
                                   0, &found)
         != NGX_OK)
@@ -367,6 +386,8 @@ ngx_http_hls_refresh_handler(ngx_event_t *ev)
         goto done;
     }
 
+wait:
+
     rf->running = 1;
 
     ngx_add_timer(&rf->timer, NGX_HTTP_HLS_REFRESH_LOST);
@@ -376,6 +397,21 @@ ngx_http_hls_refresh_handler(ngx_event_t *ev)
 done:
 
     ngx_http_hls_refresh_free(rf);
+}
+
+
+/* one that has begun no fill has found no reason to, and never may */
+
+static void
+ngx_http_hls_refresh_end(ngx_http_hls_ghost_t *ghost)
+{
+    ngx_http_hls_refresh_t  *rf;
+
+    rf = ghost->data;
+
+    if (rf->running && !rf->filling) {
+        ngx_http_hls_refresh_free(rf);
+    }
 }
 
 

@@ -295,11 +295,12 @@ for my $v (
     like($r, qr!^HTTP/\S+ 200 .*X-Fill-Complete: 1\r.*any$!msi, $name);
 
     my $h = ($origin->requests())[-1]{headers};
+    my $scheme = ($url =~ /^https/) ? 'https on' : 'http -';
 
     is(join(' ', map { defined $h->{"x-$_"} ? $h->{"x-$_"} : '-' }
             qw/ scheme https protocol http2 cipher addr real proxy from
             from-arg forwarded-for pipe body completed /),
-        'http - HTTP/1.1 - - unix: unix: - other other unix: . - -',
+        "$scheme HTTP/1.1 - - unix: unix: - other other unix: . - -",
         "$name, nothing of the viewer");
 }
 
