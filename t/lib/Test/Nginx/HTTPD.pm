@@ -15,7 +15,8 @@ package Test::Nginx::HTTPD;
 # the connection) and n (of the request in it).  What it returns is written: a
 # string, or a list of strings with pauses, [seconds], in between; [-1] hangs
 # until the peer closes.  An empty list closes the connection.  Connections are
-# kept alive if both sides agree.
+# kept alive if both sides agree.  Options: host (127.0.0.1), life (seconds),
+# ssl (a hash of arguments for IO::Socket::SSL).
 #
 # Requests are written down when they come: requests(), wait().  The test and
 # the code share no variables: what changes must be in a file, see slurp().
@@ -202,8 +203,11 @@ sub serve {
             alarm($self->{life});
             close($listen);
 
-            eval { $self->serve_connection($socket, $n); 1 }
-                or print STDERR "httpd: $@";
+            eval {
+                $socket = start_ssl($socket, $self->{ssl}) if $self->{ssl};
+                $self->serve_connection($socket, $n) if $socket;
+                1;
+            } or print STDERR "httpd: $@";
 
             POSIX::_exit(0);
         }
@@ -212,6 +216,15 @@ sub serve {
     }
 
     $SIG{TERM}->();
+}
+
+sub start_ssl {
+    my ($socket, $args) = @_;
+
+    require IO::Socket::SSL;
+
+    # who does not trust us is no concern of ours
+    return IO::Socket::SSL->start_SSL($socket, SSL_server => 1, %$args);
 }
 
 sub serve_connection {
