@@ -69,6 +69,7 @@ typedef struct {
     unsigned                         waiting:1;  /* wait is queued */
     unsigned                         waited:1;   /* the timer was started */
     unsigned                         timedout:1;
+    unsigned                         unsure:1;   /* nobody can tell */
 } ngx_http_rtmp_route_ctx_t;
 
 

@@ -14,6 +14,8 @@
 static ngx_int_t ngx_http_rtmp_route_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx, ngx_uint_t protocol);
+static ngx_int_t ngx_http_rtmp_route_unknown(ngx_http_rtmp_route_ctx_t *ctx,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
 static ngx_int_t ngx_http_rtmp_route_suspend(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx);
 static void ngx_http_rtmp_route_wait_handler(ngx_rtmp_route_wait_t *wait);
@@ -159,20 +161,23 @@ ngx_http_rtmp_route_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
 
     case NGX_AGAIN:
-
-        if (ctx->timedout) {
-            return NGX_HTTP_NOT_FOUND;
-        }
-
         return ngx_http_rtmp_route_suspend(r, ctx);
 
     case NGX_DECLINED:
         return NGX_HTTP_NOT_FOUND;
 
     case NGX_BUSY:
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "no live servers in route \"%V\"",
-                      ngx_rtmp_route_name(rlcf->route));
+
+        if (ctx->unsure) {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "nobody can tell where the stream is in route "
+                          "\"%V\"", ngx_rtmp_route_name(rlcf->route));
+
+        } else {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "no live servers in route \"%V\"",
+                          ngx_rtmp_route_name(rlcf->route));
+        }
 
         if (ngx_http_rtmp_route_retry_after(r) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -202,14 +207,18 @@ ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     query.alternative = (protocol == NGX_RTMP_ROUTE_HTTP)
                         ? NGX_RTMP_ROUTE_HTTPS : NGX_RTMP_ROUTE_NONE;
 
+    query.late = ctx->timedout;
+
     rc = ngx_http_rtmp_route_known(ctx->route, &ctx->keys, &query, &peer);
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_rtmp_route_pick(ctx->route, &query, &peer);
+        rc = ngx_http_rtmp_route_unknown(ctx, &query, &peer);
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "rtmp route look-up: %i, key \"%V\"", rc, &query.key);
+
+    ctx->unsure = query.unsure;
 
     if (rc != NGX_OK) {
         return rc;
@@ -225,6 +234,38 @@ ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     ngx_http_rtmp_route_cancel(ctx);
 
     return NGX_OK;
+}
+
+
+/*
+ * A control plane is asked for the most likely name first, and for the others
+ * if there is no such stream
+ */
+
+static ngx_int_t
+ngx_http_rtmp_route_unknown(ngx_http_rtmp_route_ctx_t *ctx,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_http_rtmp_route_keys_t  *keys;
+
+    keys = &ctx->keys;
+
+    rc = ngx_rtmp_route_pick(ctx->route, query, peer);
+
+    for (i = keys->n; rc == NGX_DECLINED && i--; /* void */ ) {
+
+        if (i == keys->fallback || keys->key[i].len == 0) {
+            continue;
+        }
+
+        query->key = keys->key[i];
+
+        rc = ngx_rtmp_route_pick(ctx->route, query, peer);
+    }
+
+    return rc;
 }
 
 
@@ -538,6 +579,14 @@ ngx_http_rtmp_route_keys(ngx_http_request_t *r, ngx_rtmp_route_t *route,
 
         if (rc != NGX_OK) {
             ngx_str_null(&keys->key[i]);
+        }
+    }
+
+    /* the last one is the directory, without the ending of a variant */
+
+    for (i = keys->n; i-- && keys->key[keys->fallback].len == 0; /* void */ ) {
+        if (keys->key[i].len) {
+            keys->fallback = i;
         }
     }
 

@@ -57,6 +57,13 @@ ngx_rtmp_route_authorize(ngx_rtmp_route_t *route,
 }
 
 
+void
+ngx_rtmp_route_need_control(ngx_rtmp_route_t *route, ngx_str_t *what)
+{
+    route->needed = *what;
+}
+
+
 ngx_int_t
 ngx_rtmp_route_refresh(ngx_rtmp_route_t *route)
 {
@@ -82,7 +89,9 @@ ngx_rtmp_route_pick(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
         return rc;
     }
 
-    return ngx_rtmp_route_table_pick(&route->table, query, peer);
+    rc = ngx_rtmp_route_table_pick(&route->table, query, peer);
+
+    return (rc == NGX_AGAIN && query->late) ? NGX_DECLINED : rc;
 }
 
 
@@ -95,6 +104,7 @@ ngx_rtmp_route_consult(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query)
     ngx_rtmp_route_control_t  *control;
 
     control = route->control;
+    query->unsure = 0;
 
     if (control == NULL
         || query->op == NGX_RTMP_ROUTE_PUBLISH
@@ -119,6 +129,12 @@ ngx_rtmp_route_consult(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query)
     {
         return NGX_OK;
     }
+
+    if (rc == NGX_AGAIN && query->late) {
+        rc = NGX_BUSY;
+    }
+
+    query->unsure = (rc == NGX_BUSY);
 
     return (rc == NGX_DECLINED) ? NGX_OK : rc;
 }
@@ -205,8 +221,9 @@ ngx_rtmp_route_session_open(ngx_rtmp_route_t *route,
 
     session->route = route;
 
-    return ngx_rtmp_route_table_open(&route->table, query, info, session,
-                                     peer);
+    rc = ngx_rtmp_route_table_open(&route->table, query, info, session, peer);
+
+    return (rc == NGX_AGAIN && query->late) ? NGX_DECLINED : rc;
 }
 
 

@@ -96,6 +96,9 @@ typedef struct {
     unsigned                 count:1;      /* count it in the server's conns */
     unsigned                 lookup:1;     /* known streams only, no pick */
     unsigned                 peek:1;       /* asks, but takes no turn */
+    unsigned                 late:1;       /* waits no longer */
+    unsigned                 unsure:1;     /* set with NGX_BUSY: nobody can */
+                                           /* tell where the stream is */
     ngx_uint_t               ntried;
     ngx_rtmp_route_tried_t   tried[NGX_RTMP_ROUTE_MAX_TRIED];
 } ngx_rtmp_route_query_t;
@@ -202,6 +205,12 @@ ngx_int_t ngx_rtmp_route_stream_key(ngx_rtmp_route_t *route, ngx_pool_t *pool,
 ngx_int_t ngx_rtmp_route_authorize(ngx_rtmp_route_t *route,
     ngx_rtmp_route_viewer_t *viewer);
 
+/*
+ * For a directive that makes no sense without a control plane: a route that
+ * has none is refused when all has been read, and what is named as the reason
+ */
+void ngx_rtmp_route_need_control(ngx_rtmp_route_t *route, ngx_str_t *what);
+
 /* lets the control plane read all anew; NGX_DECLINED: there is none */
 ngx_int_t ngx_rtmp_route_refresh(ngx_rtmp_route_t *route);
 
@@ -210,7 +219,8 @@ ngx_int_t ngx_rtmp_route_refresh(ngx_rtmp_route_t *route);
  * query->count, counted until ngx_rtmp_route_free().  NGX_DECLINED: the
  * stream is unknown and refused (404).  NGX_BUSY: no live server (503), or
  * nobody can tell where the stream is.  NGX_AGAIN: unknown, and the route says
- * to wait, or somebody is asked (ngx_rtmp_route_wait()).
+ * to wait, or somebody is asked (ngx_rtmp_route_wait()); with query->late it
+ * is NGX_DECLINED or NGX_BUSY instead.
  * Takes and releases the zone's lock.
  */
 ngx_int_t ngx_rtmp_route_pick(ngx_rtmp_route_t *route,

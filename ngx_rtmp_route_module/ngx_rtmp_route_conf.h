@@ -70,6 +70,7 @@ struct ngx_rtmp_route_s {
 
     ngx_rtmp_route_register_t       *reg;       /* NULL: none may register */
     ngx_rtmp_route_control_t        *control;   /* NULL: the table decides */
+    ngx_str_t                        needed;    /* by whom, or empty */
 
     ngx_resolver_t                  *resolver;
     ngx_msec_t                       resolver_timeout;

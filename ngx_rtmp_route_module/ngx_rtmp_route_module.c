@@ -292,6 +292,15 @@ ngx_rtmp_route_init_conf(ngx_cycle_t *cycle, void *conf)
             return NGX_CONF_ERROR;
         }
 
+        if (routes[i]->needed.len && routes[i]->control == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                          "%V needs a route with \"osp_core\", which "
+                          "rtmp_route \"%V\" has not in %s:%ui",
+                          &routes[i]->needed, &routes[i]->name,
+                          routes[i]->file, routes[i]->line);
+            return NGX_CONF_ERROR;
+        }
+
         ngx_rtmp_route_defaults_last(routes[i], cycle->log);
     }
 
@@ -326,6 +335,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
      *     route->zone = { 0, NULL };
      *     route->reg = NULL;
      *     route->control = NULL;
+     *     route->needed = { 0, NULL };
      *     route->resolver = NULL;
      *     route->acl = { 0 };
      *     route->waiting = 0;

@@ -141,7 +141,14 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
         return;
 
     default: /* NGX_BUSY */
-        ngx_log_error(NGX_LOG_ERR, c->log, 0, "no live upstreams");
+
+        if (setup->query.unsure) {
+            ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                          "nobody can tell where the stream is");
+
+        } else {
+            ngx_log_error(NGX_LOG_ERR, c->log, 0, "no live upstreams");
+        }
 
         ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
                                    NGX_STREAM_OSP_NO_SERVER,
@@ -241,7 +248,8 @@ ngx_stream_osp_wait(ngx_stream_osp_session_t *os)
     passed = ngx_current_msec - setup->wait_start;
 
     if (passed >= time) {
-        ngx_stream_osp_not_found(os);
+        setup->query.late = 1;
+        ngx_stream_osp_open(os);
         return;
     }
 

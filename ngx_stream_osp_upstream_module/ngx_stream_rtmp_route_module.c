@@ -227,6 +227,7 @@ ngx_stream_rtmp_route_lookup(ngx_stream_session_t *s,
     query.key = ctx->key;
     query.op = NGX_RTMP_ROUTE_FETCH;
     query.peek = 1;
+    query.late = ctx->timedout;
     query.protocol = rscf->protocol;
     query.alternative = (rscf->protocol == NGX_RTMP_ROUTE_RTMP)
                         ? NGX_RTMP_ROUTE_RTMPS : NGX_RTMP_ROUTE_NONE;
@@ -244,20 +245,23 @@ ngx_stream_rtmp_route_lookup(ngx_stream_session_t *s,
         return NGX_OK;
 
     case NGX_AGAIN:
-
-        if (ctx->timedout) {
-            return NGX_STREAM_RTMP_ROUTE_NOT_FOUND;
-        }
-
         return ngx_stream_rtmp_route_suspend(s, ctx);
 
     case NGX_DECLINED:
         return NGX_STREAM_RTMP_ROUTE_NOT_FOUND;
 
     case NGX_BUSY:
-        ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
-                      "no live servers in route \"%V\"",
-                      ngx_rtmp_route_name(rscf->route));
+
+        if (query.unsure) {
+            ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                          "nobody can tell where the stream is in route "
+                          "\"%V\"", ngx_rtmp_route_name(rscf->route));
+
+        } else {
+            ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
+                          "no live servers in route \"%V\"",
+                          ngx_rtmp_route_name(rscf->route));
+        }
 
         return NGX_STREAM_SERVICE_UNAVAILABLE;
 
