@@ -326,6 +326,7 @@ ngx_http_rtmp_route_free_peer(ngx_peer_connection_t *pc, void *data,
     } else if (state & NGX_PEER_NEXT) {
 
         rp->missing++;
+        query->search = 1;
 
         /* its other ports would say the same */
 

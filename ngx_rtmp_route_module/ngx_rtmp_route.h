@@ -96,6 +96,7 @@ typedef struct {
     unsigned                 count:1;      /* count it in the server's conns */
     unsigned                 lookup:1;     /* known streams only, no pick */
     unsigned                 peek:1;       /* asks, but takes no turn */
+    unsigned                 search:1;     /* a try: it is not remembered */
     unsigned                 late:1;       /* waits no longer */
     unsigned                 unsure:1;     /* set with NGX_BUSY: nobody can */
                                            /* tell where the stream is */
@@ -114,6 +115,7 @@ typedef struct {
     ngx_uint_t               source;       /* NGX_RTMP_ROUTE_FROM_* */
     uint32_t                 conn;         /* record that counts it, or 0 */
     unsigned                 known:1;      /* the stream is in the table */
+    unsigned                 guess:1;      /* it may as well be elsewhere */
     unsigned                 single:1;     /* no other server to try */
     unsigned                 last:1;       /* nothing left but this */
     ngx_sockaddr_t           sockaddr;

@@ -128,6 +128,7 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
          */
 
         if (rc == NGX_OK && i && !ngx_rtmp_route_asks(query)
+            && !query->search
             && st->pin_birth == 0
             && st->list_seq == 0
             && ngx_rtmp_route_stream_from(st) <= NGX_RTMP_ROUTE_FROM_PICK)
@@ -187,6 +188,8 @@ ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
                                    NGX_RTMP_ROUTE_FOR_KNOWN))
     {
         choice->source = ngx_rtmp_route_stream_from(st);
+        choice->guess = choice->source <= NGX_RTMP_ROUTE_FROM_FOUND
+                        || (st->flags & NGX_RTMP_ROUTE_STREAM_CHECKED);
         return NGX_OK;
     }
 
@@ -205,6 +208,7 @@ ngx_rtmp_route_pick_new(ngx_rtmp_route_table_t *table,
     sh = table->sh;
 
     choice->source = NGX_RTMP_ROUTE_FROM_NONE;
+    choice->guess = 1;
 
     i = ngx_rtmp_route_pick_again(sh, query, choice);
 
@@ -480,6 +484,7 @@ ngx_rtmp_route_pick_copy(ngx_rtmp_route_shm_t *sh,
     peer->source = choice->source;
     peer->conn = 0;
     peer->known = choice->known;
+    peer->guess = choice->guess;
     peer->single = choice->single;
     peer->last = choice->last;
 

@@ -308,6 +308,7 @@ typedef struct {
     ngx_uint_t                       source;
     uint32_t                         stream;      /* its cell or 0 */
     unsigned                         known:1;
+    unsigned                         guess:1;
     unsigned                         single:1;
     unsigned                         last:1;
     unsigned                         counted:1;   /* adds a connection */

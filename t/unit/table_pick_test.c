@@ -12,6 +12,7 @@
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
+/* sources: ngx_rtmp_route_table_core.c */
 
 
 /* Picking a server: methods, limits, fails, endpoints. */
@@ -32,6 +33,7 @@
 
 static void test_answer(void);
 static void test_unknown(void);
+static void test_guess(void);
 static void test_hash(void);
 static void test_hash_weights(void);
 static void test_hash_order(void);
@@ -40,6 +42,8 @@ static void test_random(void);
 static void test_least_conn(void);
 static void test_no_key(void);
 static void test_eligible(void);
+static void test_forced(void);
+static void test_only(void);
 static void test_limits(void);
 static void test_limits_many(void);
 static void test_endpoints(void);
@@ -68,6 +72,7 @@ main(void)
 
     test_answer();
     test_unknown();
+    test_guess();
     test_hash();
     test_hash_weights();
     test_hash_order();
@@ -76,6 +81,8 @@ main(void)
     test_least_conn();
     test_no_key();
     test_eligible();
+    test_forced();
+    test_only();
     test_limits();
     test_limits_many();
     test_endpoints();
@@ -162,6 +169,82 @@ test_unknown(void)
     query.op = PUBLISH;
     is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_DECLINED,
             "of an unknown one to publish");
+}
+
+
+/* what says where a stream is, and what is only likely */
+
+static void
+test_guess(void)
+{
+    u_char                    id[NGX_RTMP_ROUTE_ID_LEN];
+    ngx_str_t                 key, first;
+    ngx_rtmp_route_session_t  session;
+
+    fresh(3);
+
+    key = unit_str("live/a");
+
+    pick(&table, "live/a", PLAY, &peer);
+    is_uint(peer.guess, 1, "a new pick");
+
+    session_open(&table, "live/a", PUBLISH, &session, &peer);
+    ngx_rtmp_route_table_state(&table, &session, NGX_RTMP_ROUTE_S_RELAY);
+    ngx_rtmp_route_table_close(&table, &session);
+
+    pick(&table, "live/a", PLAY, &peer);
+    is_uint(peer.source, NGX_RTMP_ROUTE_FROM_PICK, "remembered");
+    is_uint(peer.guess, 1, "a guess as well");
+
+    first.len = peer.id.len;
+    first.data = id;
+    ngx_memcpy(id, peer.id.data, peer.id.len);
+
+    query_init(&query, "live/a", PLAY);
+    query.search = 1;
+    query.tried[query.ntried].server = peer.server;
+    query.tried[query.ntried].protocol = peer.protocol;
+    query.tried[query.ntried++].endpoint = peer.endpoint;
+    ngx_rtmp_route_table_pick(&table, &query, &peer);
+    ok(peer.server.index != query.tried[0].server.index, "another one");
+    is_uint(peer.guess, 1, "no better");
+
+    pick(&table, "live/a", PLAY, &peer);
+    ok(peer.id.len == first.len
+       && ngx_memcmp(peer.id.data, id, first.len) == 0, "not remembered");
+
+    stream_set(&table, "live/a", "s1", NGX_RTMP_ROUTE_FROM_FOUND);
+    pick(&table, "live/a", PLAY, &peer);
+    is_uint(peer.guess, 1, "found");
+
+    ngx_rtmp_route_stream_delete(&table, &key);
+    first = unit_str("s1");
+
+    ngx_rtmp_route_core_set(&table, &key, &first, 0, 1000);
+    pick(&table, "live/a", PLAY, &peer);
+    is_uint(peer.source, NGX_RTMP_ROUTE_FROM_CORE, "the core was asked");
+    is_uint(peer.guess, 1, "is a guess");
+
+    ngx_rtmp_route_core_set(&table, &key, &first,
+                            ngx_rtmp_route_core_begin(&table), 0);
+    pick(&table, "live/a", PLAY, &peer);
+    is_uint(peer.guess, 0, "listed by the core");
+
+    stream_set(&table, "live/a", "s1", NGX_RTMP_ROUTE_FROM_LIST);
+    pick(&table, "live/a", PLAY, &peer);
+    is_uint(peer.guess, 0, "registered");
+
+    stream_set(&table, "live/a", "s1", NGX_RTMP_ROUTE_FROM_PIN);
+    pick(&table, "live/a", PLAY, &peer);
+    is_uint(peer.guess, 0, "pinned");
+
+    session_open(&table, "live/b", PUBLISH, &session, &peer);
+    ngx_rtmp_route_table_state(&table, &session, NGX_RTMP_ROUTE_S_RELAY);
+    pick(&table, "live/b", PLAY, &peer);
+    is_uint(peer.guess, 0, "published");
+    ngx_rtmp_route_table_close(&table, &session);
+
+    IS_CHECKED(&table);
 }
 
 
@@ -564,6 +647,123 @@ test_eligible(void)
     is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_OK,
             "picked anew for the protocol");
     is_str(&peer.id, "s0", "elsewhere");
+}
+
+
+/* HTTP has a server of its own, for streams known and unknown */
+
+static void
+test_forced(void)
+{
+    ngx_str_t                      key;
+    ngx_rtmp_route_server_info_t   info;
+    ngx_rtmp_route_stream_stat_t   stream;
+
+    fresh(2);
+    table.unknown = NGX_RTMP_ROUTE_UNKNOWN_REFUSE;
+    table.forced = 1;
+
+    is_uint(pick(&table, "live/a", FETCH, &peer), NGX_BUSY, "not there yet");
+
+    server_info(&info, "parent:80", 9, NGX_RTMP_ROUTE_SRC_CONFIG);
+    info.forced = 1;
+    info.nendpoints[NGX_RTMP_ROUTE_RTMP] = 0;
+    ngx_rtmp_route_server_set(&table, &info, NULL, NULL);
+
+    stream_set(&table, "live/a", "s1", NGX_RTMP_ROUTE_FROM_PIN);
+
+    is_uint(pick(&table, "live/a", FETCH, &peer), NGX_OK, "known");
+    is_str(&peer.id, "parent:80", "there");
+    is_uint(peer.single, 1, "and nowhere else");
+    is_uint(pick(&table, "live/b", FETCH, &peer), NGX_OK, "unknown");
+    is_str(&peer.id, "parent:80", "there, too");
+    is_uint(pick(&table, "", FETCH, &peer), NGX_OK, "no name");
+    is_str(&peer.id, "parent:80", "there");
+
+    query_init(&query, "live/b", FETCH);
+    query.lookup = 1;
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_DECLINED,
+            "a look-up finds what is known");
+    query_init(&query, "live/a", FETCH);
+    query.lookup = 1;
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_OK, "known");
+    is_str(&peer.id, "parent:80", "there");
+
+    is_uint(pick(&table, "live/a", PLAY, &peer), NGX_OK, "RTMP");
+    is_str(&peer.id, "s1", "is where it is");
+    is_uint(pick(&table, "live/b", PLAY, &peer), NGX_DECLINED, "or is not");
+
+    query_init(&query, "live/a", FETCH);
+    query.protocol = NGX_RTMP_ROUTE_RTMP;
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_OK,
+            "another protocol");
+    is_str(&peer.id, "s1", "is where it is");
+
+    /* it leaves nothing behind, and is used as long as it is the only one */
+
+    query_init(&query, "live/b", FETCH);
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_OK, "found");
+    ngx_rtmp_route_table_report(&table, &query, &peer, 1);
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_BUSY,
+            "no other one is tried");
+    is_uint(pick(&table, "live/b", FETCH, &peer), NGX_OK, "nor given up");
+    key = unit_str("live/b");
+    is_uint(ngx_rtmp_route_stream_get(&table, &key, &stream),
+            NGX_DECLINED, "nothing is left");
+
+    IS_CHECKED(&table);
+
+    table.forced = 0;
+    is_uint(pick(&table, "live/a", FETCH, &peer), NGX_OK, "not forced");
+    is_str(&peer.id, "s1", "where it is");
+}
+
+
+/* what a server has said leads to the same one */
+
+static void
+test_only(void)
+{
+    ngx_str_t             key;
+    ngx_rtmp_route_ref_t  ref;
+
+    fresh(4);
+    table.unknown = NGX_RTMP_ROUTE_UNKNOWN_REFUSE;
+
+    stream_set(&table, "live/a", "s1", NGX_RTMP_ROUTE_FROM_PIN);
+    is_uint(pick(&table, "live/a", FETCH, &peer), NGX_OK, "there");
+    ref = peer.server;
+
+    stream_set(&table, "live/a", "s2", NGX_RTMP_ROUTE_FROM_PIN);
+    server_flags(&table, "s1", 0, 1, 0);
+
+    query_init(&query, "live/b", FETCH);
+    query.only = 1;
+    query.server = ref;
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_OK,
+            "the same, whatever the stream");
+    is_str(&peer.id, "s1", "although it is draining");
+    is_uint(peer.single, 1, "and no other");
+
+    ngx_rtmp_route_table_report(&table, &query, &peer, 1);
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_BUSY,
+            "once");
+
+    query_init(&query, "live/a", FETCH);
+    query.only = 1;
+    query.server = ref;
+    server_flags(&table, "s1", 1, 0, 0);
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_BUSY,
+            "not when it is down");
+
+    server_flags(&table, "s1", 0, 0, 0);
+    key = unit_str("s1");
+    ngx_rtmp_route_server_delete(&table, &key);
+    server_add(&table, "s1", 1, NULL);
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_BUSY,
+            "nor another one in its place");
+
+    IS_CHECKED(&table);
 }
 
 
