@@ -59,6 +59,12 @@ typedef struct {
     ngx_str_t                        server;
     ngx_str_t                        host;
     ngx_uint_t                       protocol;
+    ngx_rtmp_route_ref_t             ref;      /* of the server */
+    ngx_http_upstream_t             *upstream; /* that asks it */
+
+    ngx_str_t                        uri;      /* as the client has it */
+    ngx_str_t                        changed;  /* as the server has it, or */
+                                               /* empty */
 
     ngx_http_rtmp_route_keys_t       keys;
     ngx_rtmp_route_wait_t            wait;
@@ -70,6 +76,7 @@ typedef struct {
     unsigned                         waited:1;   /* the timer was started */
     unsigned                         timedout:1;
     unsigned                         unsure:1;   /* nobody can tell */
+    unsigned                         only:1;     /* no other server */
 } ngx_http_rtmp_route_ctx_t;
 
 
@@ -81,6 +88,21 @@ ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_create_ctx(
 /* remembers the server for the variables */
 ngx_int_t ngx_http_rtmp_route_choose(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx, ngx_rtmp_route_peer_t *peer);
+
+/*
+ * The context of a request that a server of the route answers, NULL: somebody
+ * else does.  With route NULL that of any route.
+ */
+ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_answered_by(
+    ngx_http_request_t *r, ngx_rtmp_route_t *route);
+
+/*
+ * For a request that asks for something else where another one was answered,
+ * one of the same main request: the same server of the route, with r->uri as
+ * it is.  NGX_DECLINED: that was not answered by a server of a route.
+ */
+ngx_int_t ngx_http_rtmp_route_again(ngx_http_request_t *r,
+    ngx_http_request_t *answered);
 
 /* NGX_OK, NGX_DECLINED: the request names no stream, or NGX_ERROR */
 ngx_int_t ngx_http_rtmp_route_keys(ngx_http_request_t *r,

@@ -16,6 +16,9 @@ static ngx_int_t ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx, ngx_uint_t protocol);
 static ngx_int_t ngx_http_rtmp_route_unknown(ngx_http_rtmp_route_ctx_t *ctx,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
+static void ngx_http_rtmp_route_restore_uri(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rtmp_route_change_uri(ngx_http_request_t *r,
+    ngx_http_rtmp_route_ctx_t *ctx);
 static ngx_int_t ngx_http_rtmp_route_suspend(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx);
 static void ngx_http_rtmp_route_wait_handler(ngx_rtmp_route_wait_t *wait);
@@ -135,7 +138,13 @@ ngx_http_rtmp_route_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_rtmp_route_module);
 
+    if (ctx && ctx->only) {
+        return NGX_DECLINED;
+    }
+
     if (ctx == NULL || !ctx->waited || ctx->found) {
+
+        ngx_http_rtmp_route_restore_uri(r);
 
         ctx = ngx_http_rtmp_route_create_ctx(r, rlcf->route);
         if (ctx == NULL) {
@@ -158,7 +167,8 @@ ngx_http_rtmp_route_handler(ngx_http_request_t *r)
     switch (rc) {
 
     case NGX_OK:
-        return NGX_DECLINED;
+        return (ngx_http_rtmp_route_change_uri(r, ctx) == NGX_ERROR)
+               ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
 
     case NGX_AGAIN:
         return ngx_http_rtmp_route_suspend(r, ctx);
@@ -232,6 +242,55 @@ ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     ctx->found = 1;
 
     ngx_http_rtmp_route_cancel(ctx);
+
+    return NGX_OK;
+}
+
+
+/* a redirect may lead here with what the server was asked for */
+
+static void
+ngx_http_rtmp_route_restore_uri(ngx_http_request_t *r)
+{
+    ngx_http_rtmp_route_ctx_t  *ctx;
+
+    ctx = ngx_http_rtmp_route_get_ctx(r);
+
+    if (ctx && ctx->request == r
+        && ctx->changed.len && ctx->changed.data == r->uri.data)
+    {
+        r->uri = ctx->uri;
+    }
+}
+
+
+/* as "rewrite ... break" would, for the location stays */
+
+static ngx_int_t
+ngx_http_rtmp_route_change_uri(ngx_http_request_t *r,
+    ngx_http_rtmp_route_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+    ngx_str_t  uri;
+
+    uri = r->uri;
+
+    rc = ngx_rtmp_route_uri(ctx->route, r->pool, &uri);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "rtmp route uri: \"%V\" is \"%V\"", &r->uri, &uri);
+
+    ctx->uri = r->uri;
+    ctx->changed = uri;
+
+    r->uri = uri;
+    r->quoted_uri = 1;
+    r->valid_unparsed_uri = 0;
+    r->valid_location = 0;
 
     return NGX_OK;
 }
@@ -500,6 +559,7 @@ ngx_http_rtmp_route_choose(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx, ngx_rtmp_route_peer_t *peer)
 {
     ctx->protocol = peer->protocol;
+    ctx->ref = peer->server;
 
     if (ctx->chosen
         && ctx->server.len == peer->id.len
@@ -523,6 +583,58 @@ ngx_http_rtmp_route_choose(ngx_http_request_t *r,
     }
 
     ctx->chosen = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_http_rtmp_route_ctx_t *
+ngx_http_rtmp_route_answered_by(ngx_http_request_t *r, ngx_rtmp_route_t *route)
+{
+    ngx_http_rtmp_route_ctx_t  *ctx;
+
+    if (r->upstream == NULL) {
+        return NULL;
+    }
+
+    ctx = ngx_http_rtmp_route_get_ctx(r);
+
+    if (ctx == NULL
+        || ctx->request != r
+        || ctx->upstream != r->upstream
+        || (route && ctx->route != route))
+    {
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_again(ngx_http_request_t *r, ngx_http_request_t *answered)
+{
+    ngx_http_rtmp_route_ctx_t  *ctx, *octx;
+
+    octx = ngx_http_rtmp_route_answered_by(answered, NULL);
+
+    if (octx == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_rtmp_route_create_ctx(r, octx->route);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->key = octx->key;
+    ctx->found = octx->found;
+    ctx->chosen = octx->chosen;
+    ctx->server = octx->server;
+    ctx->host = octx->host;
+    ctx->protocol = octx->protocol;
+    ctx->ref = octx->ref;
+    ctx->only = 1;
 
     return NGX_OK;
 }

@@ -129,6 +129,11 @@ ngx_http_rtmp_route_init_peer(ngx_http_request_t *r,
     }
 #endif
 
+    if (rp->ctx && rp->ctx->only && rp->ctx->route == rp->route) {
+        rp->query.only = 1;
+        rp->query.server = rp->ctx->ref;
+    }
+
     if (ngx_http_rtmp_route_peer_key(rp, rscf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -169,7 +174,9 @@ ngx_http_rtmp_route_peer_key(ngx_http_rtmp_route_peer_data_t *rp,
         return ngx_http_rtmp_route_value_key(rp, rscf->key);
     }
 
-    if (rp->ctx && rp->ctx->found && rp->ctx->route == rp->route) {
+    if (rp->ctx && (rp->ctx->found || rp->query.only)
+        && rp->ctx->route == rp->route)
+    {
         rp->query.key = rp->ctx->key;
         return NGX_OK;
     }
@@ -266,6 +273,8 @@ ngx_http_rtmp_route_get_peer(ngx_peer_connection_t *pc, void *data)
         {
             return NGX_ERROR;
         }
+
+        rp->ctx->upstream = rp->upstream;
 
         pc->sockaddr = &rp->peer.sockaddr.sockaddr;
         pc->socklen = rp->peer.socklen;

@@ -46,6 +46,21 @@ ngx_rtmp_route_stream_key(ngx_rtmp_route_t *route, ngx_pool_t *pool,
 
 
 ngx_int_t
+ngx_rtmp_route_uri(ngx_rtmp_route_t *route, ngx_pool_t *pool, ngx_str_t *uri)
+{
+    ngx_rtmp_route_control_t  *control;
+
+    control = route->control;
+
+    if (control == NULL || control->uri == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return control->uri(control, pool, uri);
+}
+
+
+ngx_int_t
 ngx_rtmp_route_authorize(ngx_rtmp_route_t *route,
     ngx_rtmp_route_viewer_t *viewer)
 {
@@ -108,7 +123,9 @@ ngx_rtmp_route_consult(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query)
 
     if (control == NULL
         || query->op == NGX_RTMP_ROUTE_PUBLISH
-        || query->key.len == 0)
+        || query->key.len == 0
+        || query->only
+        || ngx_rtmp_route_forced(&route->table, query))
     {
         return NGX_OK;
     }
@@ -152,7 +169,7 @@ void
 ngx_rtmp_route_found(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
     ngx_rtmp_route_peer_t *peer)
 {
-    if (query->key.len) {
+    if (query->key.len && !ngx_rtmp_route_forced(&route->table, query)) {
         (void) ngx_rtmp_route_stream_set(&route->table, &query->key, &peer->id,
                                          NGX_RTMP_ROUTE_FROM_FOUND);
     }

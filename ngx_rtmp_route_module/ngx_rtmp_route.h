@@ -96,10 +96,12 @@ typedef struct {
     unsigned                 count:1;      /* count it in the server's conns */
     unsigned                 lookup:1;     /* known streams only, no pick */
     unsigned                 peek:1;       /* asks, but takes no turn */
-    unsigned                 search:1;     /* a try: it is not remembered */
     unsigned                 late:1;       /* waits no longer */
     unsigned                 unsure:1;     /* set with NGX_BUSY: nobody can */
                                            /* tell where the stream is */
+    unsigned                 search:1;     /* a try: it is not remembered */
+    unsigned                 only:1;       /* no other server than that: */
+    ngx_rtmp_route_ref_t     server;
     ngx_uint_t               ntried;
     ngx_rtmp_route_tried_t   tried[NGX_RTMP_ROUTE_MAX_TRIED];
 } ngx_rtmp_route_query_t;
@@ -198,6 +200,14 @@ ngx_uint_t ngx_rtmp_route_key_form(ngx_rtmp_route_t *route);
  */
 ngx_int_t ngx_rtmp_route_stream_key(ngx_rtmp_route_t *route, ngx_pool_t *pool,
     ngx_rtmp_route_name_t *name, ngx_uint_t op, ngx_str_t *key);
+
+/*
+ * The path, decoded, by which servers know what is asked for by uri, which is
+ * changed then, in memory of the pool.  NGX_OK; NGX_DECLINED: by the same;
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_rtmp_route_uri(ngx_rtmp_route_t *route, ngx_pool_t *pool,
+    ngx_str_t *uri);
 
 /*
  * Whether the viewer may have a key of the stream: NGX_OK, also without a

@@ -52,6 +52,10 @@ struct ngx_rtmp_route_control_s {
     ngx_int_t              (*authorize)(ngx_rtmp_route_control_t *control,
                                         ngx_rtmp_route_viewer_t *viewer);
 
+    /* as ngx_rtmp_route_uri(); or NULL */
+    ngx_int_t              (*uri)(ngx_rtmp_route_control_t *control,
+                                  ngx_pool_t *pool, ngx_str_t *uri);
+
     /* reads all anew, soon */
     void                   (*refresh)(ngx_rtmp_route_control_t *control);
 };
@@ -76,6 +80,15 @@ typedef struct {
  */
 ngx_int_t ngx_rtmp_route_set_control(ngx_rtmp_route_t *route,
     ngx_rtmp_route_control_t *control);
+
+/*
+ * Sends all that is wanted over HTTP or HTTPS to that host, whatever the
+ * stream, and nothing else: it becomes a server of the route, with the one
+ * port.  While the configuration is read.  NGX_ERROR after a log line.
+ */
+ngx_int_t ngx_rtmp_route_control_force(ngx_conf_t *cf,
+    ngx_rtmp_route_t *route, ngx_str_t *host, ngx_uint_t protocol,
+    in_port_t port);
 
 /* wakes all who wait, in all workers: for answers that change no table */
 void ngx_rtmp_route_wake(ngx_rtmp_route_t *route);

@@ -11,6 +11,8 @@
 
 static ngx_int_t ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
+static ngx_int_t ngx_rtmp_route_pick_only(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
 static ngx_int_t ngx_rtmp_route_pick_new(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
 static void ngx_rtmp_route_pick_done(ngx_rtmp_route_shm_t *sh,
@@ -90,12 +92,15 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
         choice->known = ngx_rtmp_route_stream_known(st);
     }
 
-    if (!choice->known && !choice->admitted) {
+    if (!choice->known && query->lookup && !choice->admitted) {
+        return NGX_DECLINED;
+    }
 
-        if (query->lookup) {
-            return NGX_DECLINED;
-        }
+    choice->forced = ngx_rtmp_route_forced(table, query);
 
+    if (!choice->known && !choice->admitted && !choice->forced
+        && !query->only)
+    {
         /* a balancer without a stream asks for any server */
 
         if (query->op != NGX_RTMP_ROUTE_PUBLISH && query->key.len) {
@@ -114,6 +119,12 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
 
     if (i) {
         ngx_rtmp_route_stream_used(sh, i);
+    }
+
+    if (query->only) {
+        rc = ngx_rtmp_route_pick_only(sh, query, choice);
+
+    } else if (i && !choice->forced) {
         rc = ngx_rtmp_route_pick_known(sh, query, choice);
     }
 
@@ -127,7 +138,8 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
          * session.
          */
 
-        if (rc == NGX_OK && i && !ngx_rtmp_route_asks(query)
+        if (rc == NGX_OK && i && !choice->forced
+            && !ngx_rtmp_route_asks(query)
             && !query->search
             && st->pin_birth == 0
             && st->list_seq == 0
@@ -194,6 +206,21 @@ ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
     }
 
     return NGX_DECLINED;
+}
+
+
+/* NGX_BUSY: it has gone, or is no longer up */
+
+static ngx_int_t
+ngx_rtmp_route_pick_only(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice)
+{
+    choice->source = NGX_RTMP_ROUTE_FROM_NONE;
+
+    return query->server.index < sh->server_top
+           && ngx_rtmp_route_eligible(sh, query, choice, query->server.index,
+                                      NGX_RTMP_ROUTE_FOR_KNOWN)
+           ? NGX_OK : NGX_BUSY;
 }
 
 
@@ -347,6 +374,16 @@ ngx_rtmp_route_eligible(ngx_rtmp_route_shm_t *sh,
     hot = ngx_rtmp_route_hot(sh, i);
 
     if (!hot->valid) {
+        return 0;
+    }
+
+    if (choice->forced && !(hot->flags & NGX_RTMP_ROUTE_SERVER_FORCED)) {
+        return 0;
+    }
+
+    if (query->only
+        && (query->server.index != i || query->server.seq != hot->seq))
+    {
         return 0;
     }
 

@@ -14,6 +14,8 @@
 #define NGX_RTMP_ROUTE_TOKEN_FILE  65536
 
 
+static ngx_rtmp_route_server_t *ngx_rtmp_route_server_push(
+    ngx_rtmp_route_t *route);
 static ngx_int_t ngx_rtmp_route_server_name(ngx_conf_t *cf,
     ngx_rtmp_route_t *route, ngx_rtmp_route_server_t *server, ngx_str_t *value,
     ngx_uint_t *port);
@@ -24,7 +26,8 @@ static ngx_int_t ngx_rtmp_route_server_number(ngx_str_t *value, size_t prefix,
 static ngx_int_t ngx_rtmp_route_server_ports(ngx_rtmp_route_server_info_t *info,
     ngx_uint_t protocol, ngx_str_t *text);
 static ngx_int_t ngx_rtmp_route_server_id(ngx_conf_t *cf,
-    ngx_rtmp_route_t *route, ngx_rtmp_route_server_t *server);
+    ngx_rtmp_route_t *route, ngx_rtmp_route_server_t *server,
+    ngx_uint_t port);
 static ngx_uint_t ngx_rtmp_route_server_taken(ngx_rtmp_route_t *route,
     ngx_rtmp_route_server_t *server, u_char *id, size_t len);
 static ngx_int_t ngx_rtmp_route_server_resolve(ngx_conf_t *cf,
@@ -62,18 +65,10 @@ ngx_rtmp_route_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                i, n, port;
     ngx_rtmp_route_server_t  *server;
 
-    server = ngx_array_push(&route->servers);
+    server = ngx_rtmp_route_server_push(route);
     if (server == NULL) {
         return NGX_CONF_ERROR;
     }
-
-    ngx_memzero(server, sizeof(ngx_rtmp_route_server_t));
-
-    server->route = route;
-    server->info.source = NGX_RTMP_ROUTE_SRC_CONFIG;
-    server->params.weight = 1;
-    server->params.max_fails = 1;
-    server->params.fail_timeout = 10000;
 
     value = cf->args->elts;
     port = 0;
@@ -112,11 +107,86 @@ ngx_rtmp_route_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                                (in_port_t) (port ? port : 1935);
     }
 
-    if (ngx_rtmp_route_server_id(cf, route, server) != NGX_OK) {
+    if (ngx_rtmp_route_server_id(cf, route, server, 0) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* the id has the port: servers of the control plane may have that name, too */
+
+ngx_int_t
+ngx_rtmp_route_control_force(ngx_conf_t *cf, ngx_rtmp_route_t *route,
+    ngx_str_t *host, ngx_uint_t protocol, in_port_t port)
+{
+    ngx_uint_t                     given;
+    ngx_rtmp_route_server_t       *server;
+    ngx_rtmp_route_server_info_t  *info;
+
+    server = ngx_rtmp_route_server_push(route);
+    if (server == NULL) {
+        return NGX_ERROR;
+    }
+
+    given = 0;
+
+    if (ngx_rtmp_route_server_name(cf, route, server, host, &given)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (given) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "port in \"%V\", it is told by \"port=\"", host);
+        return NGX_ERROR;
+    }
+
+    info = &server->info;
+
+    info->forced = 1;
+    info->nendpoints[protocol] = 1;
+    info->endpoints[protocol][0].port = port;
+
+    if (ngx_rtmp_route_server_id(cf, route, server, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    route->table.forced = 1;
+
+    /* at the end of the block others are looked up, but it was read already */
+
+    if (route->defined && route != ngx_rtmp_route_current(cf)
+        && route->resolver == NULL && !server->literal)
+    {
+        return ngx_rtmp_route_server_resolve(cf, server);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_rtmp_route_server_t *
+ngx_rtmp_route_server_push(ngx_rtmp_route_t *route)
+{
+    ngx_rtmp_route_server_t  *server;
+
+    server = ngx_array_push(&route->servers);
+    if (server == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(server, sizeof(ngx_rtmp_route_server_t));
+
+    server->route = route;
+    server->info.source = NGX_RTMP_ROUTE_SRC_CONFIG;
+    server->params.weight = 1;
+    server->params.max_fails = 1;
+    server->params.fail_timeout = 10000;
+
+    return server;
 }
 
 
@@ -355,7 +425,7 @@ ngx_rtmp_route_server_ports(ngx_rtmp_route_server_info_t *info,
 
 static ngx_int_t
 ngx_rtmp_route_server_id(ngx_conf_t *cf, ngx_rtmp_route_t *route,
-    ngx_rtmp_route_server_t *server)
+    ngx_rtmp_route_server_t *server, ngx_uint_t port)
 {
     u_char                        *p, id[NGX_RTMP_ROUTE_HOST_LEN + 16];
     size_t                         len;
@@ -367,7 +437,7 @@ ngx_rtmp_route_server_id(ngx_conf_t *cf, ngx_rtmp_route_t *route,
     p = ngx_cpymem(id, info->host, info->host_len);
     len = p - id;
 
-    if (ngx_rtmp_route_server_taken(route, server, id, len)) {
+    if (port || ngx_rtmp_route_server_taken(route, server, id, len)) {
 
         for (i = 0; i < NGX_RTMP_ROUTE_NPROTO; i++) {
             if (info->nendpoints[i]) {

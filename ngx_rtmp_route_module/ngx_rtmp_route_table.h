@@ -116,7 +116,8 @@ typedef struct {
     u_char                      origin_len;
     u_char                      proxy_protocol;
     u_char                      source;         /* NGX_RTMP_ROUTE_SRC_* */
-    u_char                      nendpoints[8];  /* by protocol */
+    u_char                      nendpoints[7];  /* by protocol */
+    u_char                      forced;         /* see table->forced */
     u_char                      id[NGX_RTMP_ROUTE_ID_LEN];
     u_char                      host[NGX_RTMP_ROUTE_HOST_LEN + 1];
     u_char                      service[NGX_RTMP_ROUTE_TEXT_LEN];
@@ -229,6 +230,8 @@ struct ngx_rtmp_route_table_s {
     ngx_uint_t                       method;    /* NGX_RTMP_ROUTE_HASH ... */
     ngx_uint_t                       unknown;   /* NGX_RTMP_ROUTE_UNKNOWN_* */
     ngx_msec_t                       inactive;  /* 0: forget nothing */
+    ngx_uint_t                       forced;    /* HTTP to forced servers */
+                                                /* only, known or not */
     uint32_t                         config;    /* of this process, or 0 */
 
     /* set while the lock is held, seen to once it is released */
@@ -237,6 +240,15 @@ struct ngx_rtmp_route_table_s {
     unsigned                         log_full:1;
     unsigned                         log_rebuilt:1;
 };
+
+
+/* HTTP may have servers of its own */
+
+#define ngx_rtmp_route_forced(table, query)                                   \
+    ((table)->forced                                                          \
+     && (query)->op == NGX_RTMP_ROUTE_FETCH                                   \
+     && ((query)->protocol == NGX_RTMP_ROUTE_HTTP                             \
+         || (query)->protocol == NGX_RTMP_ROUTE_HTTPS))
 
 
 /*

@@ -62,6 +62,7 @@
 #define NGX_RTMP_ROUTE_SERVER_DOWN    0x01
 #define NGX_RTMP_ROUTE_SERVER_DRAIN   0x02
 #define NGX_RTMP_ROUTE_SERVER_BACKUP  0x04
+#define NGX_RTMP_ROUTE_SERVER_FORCED  0x08
 
 /*
  * Tests kill a process at each of these: they stand wherever a change is half
@@ -313,6 +314,7 @@ typedef struct {
     unsigned                         last:1;
     unsigned                         counted:1;   /* adds a connection */
     unsigned                         admitted:1;  /* known or not */
+    unsigned                         forced:1;    /* to forced servers */
 } ngx_rtmp_route_choice_t;
 
 

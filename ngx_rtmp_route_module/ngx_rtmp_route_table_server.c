@@ -116,7 +116,8 @@ ngx_rtmp_route_server_derive(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
 
     hot->flags = (params->down ? NGX_RTMP_ROUTE_SERVER_DOWN : 0)
                  | (params->drain ? NGX_RTMP_ROUTE_SERVER_DRAIN : 0)
-                 | (params->backup ? NGX_RTMP_ROUTE_SERVER_BACKUP : 0);
+                 | (params->backup ? NGX_RTMP_ROUTE_SERVER_BACKUP : 0)
+                 | (info->forced ? NGX_RTMP_ROUTE_SERVER_FORCED : 0);
 
     hot->weight = ngx_max(params->weight, 1);
     hot->max_conns = params->max_conns;

@@ -64,7 +64,6 @@ struct ngx_osp_core_s {
     ngx_str_t                        publish_app;
 
     ngx_uint_t                       force;    /* NGX_OSP_CORE_FORCE_* */
-    ngx_str_t                        force_host;
     in_port_t                        force_port;
     ngx_uint_t                       force_https;
 

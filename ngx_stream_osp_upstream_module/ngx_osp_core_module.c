@@ -489,7 +489,18 @@ ngx_osp_core_set_force(ngx_conf_t *cf, ngx_rtmp_route_t *route)
         core->force_port = core->force_https ? 443 : 80;
     }
 
-    core->force_host = value[1];
+    if (core->force == NGX_OSP_CORE_FORCE_EDGE) {
+        core->control.uri = ngx_osp_core_edge_uri;
+    }
+
+    if (ngx_rtmp_route_control_force(cf, route, &value[1],
+                                     core->force_https ? NGX_RTMP_ROUTE_HTTPS
+                                                       : NGX_RTMP_ROUTE_HTTP,
+                                     core->force_port)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }
