@@ -13,6 +13,9 @@
 /* an error page that is read to its end, so that the connection is kept */
 #define NGX_HTTP_HLS_DRAIN  65536
 
+/* a new attempt that was not made within that time, ms, is none */
+#define NGX_HTTP_HLS_AGAIN  500
+
 
 static ngx_http_hls_object_t *ngx_http_hls_object_create(
     ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
@@ -148,6 +151,14 @@ ngx_http_hls_object_create(ngx_http_request_t *r,
     ngx_memzero(&obj->found.body, sizeof(ngx_http_hls_body_t));
 
     ngx_memcpy(&obj->data, ctx->found.times.data, sizeof(ngx_http_hls_data_t));
+
+    if (obj->start - ngx_http_hls_policy_moment(obj->start, obj->data.started)
+        > NGX_HTTP_HLS_AGAIN)
+    {
+        /* what was to be tried next was not */
+
+        obj->data.flags &= ~(NGX_HTTP_HLS_ASK_NONE|NGX_HTTP_HLS_ASK_VIEWER);
+    }
 
     /* what a playlist lists is of its stream */
 

@@ -189,9 +189,15 @@ ngx_int_t ngx_http_hls_session_owner(ngx_http_hls_object_t *obj,
 /* the arguments to ask the origin with */
 ngx_int_t ngx_http_hls_session_args(ngx_http_hls_object_t *obj,
     ngx_http_request_t *r, ngx_str_t *args);
-/* a fill that failed is worth another value: data is changed */
+/* a fill that failed is worth another value: data is changed, or as it was */
 ngx_int_t ngx_http_hls_session_failed(ngx_http_hls_object_t *obj,
     ngx_uint_t status, ngx_http_hls_data_t *data);
+/* a media playlist has come: the value that helped is kept in data */
+void ngx_http_hls_session_learn(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data);
+/* what was told to the entry since the fill began, now, goes to data */
+void ngx_http_hls_session_told(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data, ngx_http_hls_data_t *now);
 /* a master in answer to a media request: as failed() */
 ngx_int_t ngx_http_hls_session_master(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data);
@@ -213,6 +219,8 @@ void ngx_http_hls_refresh_prepare(ngx_http_hls_object_t *obj,
  */
 void ngx_http_hls_refresh(ngx_http_hls_object_t *obj,
     ngx_http_hls_policy_ttl_t *ttl, ngx_http_hls_times_t *times);
+/* has it filled anew at once, unless somebody else begins before */
+void ngx_http_hls_refresh_again(ngx_http_hls_object_t *obj);
 
 
 #endif /* _NGX_HTTP_HLS_OBJECT_H_INCLUDED_ */

@@ -244,7 +244,7 @@ ngx_http_hls_object_pass(ngx_http_hls_object_t *obj, ngx_msec_t ttl)
 
 /*
  * Has it asked for again, after a delay, by one of those who wait: the fill
- * takes a request.
+ * takes a request.  For a playlist a ghost has one, should nobody wait.
  */
 
 void
@@ -252,6 +252,7 @@ ngx_http_hls_object_again(ngx_http_hls_object_t *obj, ngx_msec_t delay,
     ngx_http_hls_data_t *data)
 {
     obj->data = *data;
+    obj->data.started = (uint32_t) ngx_current_msec;
     obj->waiting = 1;
 
     obj->event.handler = ngx_http_hls_object_timer;
@@ -287,6 +288,10 @@ ngx_http_hls_object_timer(ngx_event_t *ev)
 
     ngx_http_hls_store_fail(&obj->zone->store, &obj->found,
                             obj->body.body ? &obj->body : NULL, 0, &times);
+
+    if (obj->kind == NGX_HTTP_HLS_PLAYLIST) {
+        ngx_http_hls_refresh_again(obj);
+    }
 
     obj->waiting = 0;
     obj->ended = 1;
@@ -401,13 +406,4 @@ ngx_http_hls_object_announced(ngx_http_hls_target_t *target,
 
     return ngx_http_hls_policy_msn(data, target->msn, data->u.list.last,
                                    ngx_current_msec - found->times.changed);
-}
-
-
-/* nobody has a say in it yet */
-
-ngx_int_t
-ngx_http_hls_object_authorize(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
-{
-    return NGX_OK;
 }

@@ -188,6 +188,9 @@ ngx_http_hls_list_edit(ngx_http_hls_object_t *obj, ngx_http_hls_found_t *found)
             ngx_http_hls_object_failed(obj, NGX_HTTP_BAD_GATEWAY);
             return;
         }
+
+    } else {
+        ngx_http_hls_session_learn(obj, data);
     }
 
     list->ended = (list->state.flags & NGX_HLS_STATE_ENDED) ? 1 : 0;
@@ -943,13 +946,7 @@ ngx_http_hls_list_finish(ngx_http_hls_object_t *obj)
     data = ngx_http_hls_object_data(&list->times);
     now = ngx_http_hls_object_data(&times);
 
-    if (now->flags & NGX_HTTP_HLS_SESSION) {
-        data->flags &= ~NGX_HTTP_HLS_VIEWER;
-        data->flags |= now->flags & (NGX_HTTP_HLS_SESSION|NGX_HTTP_HLS_VIEWER);
-        data->session_arg = now->session_arg;
-        ngx_memcpy(data->u.list.session, now->u.list.session,
-                   NGX_HTTP_HLS_SESSION_LEN);
-    }
+    ngx_http_hls_session_told(obj, data, now);
 
     data->flags |= now->flags & NGX_HTTP_HLS_LISTED;
 

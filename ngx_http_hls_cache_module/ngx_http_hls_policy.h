@@ -51,6 +51,8 @@
 #define NGX_HTTP_HLS_NOTED         0x0080    /* u.note is set */
 #define NGX_HTTP_HLS_SESSION       0x0100    /* u.list.session is set */
 #define NGX_HTTP_HLS_VIEWER        0x0200    /* by a viewer: is not shown */
+#define NGX_HTTP_HLS_ASK_NONE      0x0400    /* the next fill: without it */
+#define NGX_HTTP_HLS_ASK_VIEWER    0x0800    /* with that of its viewer */
 
 /* what to do with what was found */
 

@@ -162,6 +162,35 @@ ngx_http_hls_refresh(ngx_http_hls_object_t *obj,
 }
 
 
+void
+ngx_http_hls_refresh_again(ngx_http_hls_object_t *obj)
+{
+    ngx_http_hls_refresh_t  *rf;
+
+    if (obj->target.directives.len) {
+        return;
+    }
+
+    rf = ngx_http_hls_refresh_find(obj);
+
+    if (rf == NULL) {
+
+        rf = ngx_http_hls_refresh_create(obj);
+
+        if (rf == NULL) {
+            return;
+        }
+    }
+
+    rf->filling = 0;
+    rf->running = 1;
+
+    (void) ngx_http_hls_ghost_run(rf->ghost);
+
+    ngx_add_timer(&rf->timer, NGX_HTTP_HLS_REFRESH_LOST);
+}
+
+
 static ngx_http_hls_refreshes_t *
 ngx_http_hls_refresh_init(void)
 {

@@ -7,7 +7,10 @@
 /*
  * Session arguments: SRS and OvenMediaEngine give each viewer one.  The cache
  * asks with one value of its own for each media playlist and for what that
- * playlist lists; viewers' values are for their keys alone.
+ * playlist lists: one that a master playlist has told, or that came with the
+ * media playlist when it was asked for without any.  If it is refused, and
+ * without one as well, the viewer's is tried; if that is refused, too, it is
+ * not a matter of values, and the one that was known is known still.
  */
 
 
@@ -20,6 +23,9 @@
 /* values that are tried for one playlist in a row */
 #define NGX_HTTP_HLS_SESSION_TRIES  2
 
+/* URIs of a media playlist that may have one */
+#define NGX_HTTP_HLS_SESSION_URIS   16
+
 
 typedef struct {
     ngx_http_hls_object_t  *obj;
@@ -28,12 +34,15 @@ typedef struct {
     ngx_uint_t              arg;
     ngx_uint_t              own;     /* it names the object itself */
     ngx_uint_t              note;
+    ngx_uint_t              n;       /* URIs that were looked at */
 } ngx_http_hls_session_walk_t;
 
 
 static ngx_int_t ngx_http_hls_session_directives(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data, ngx_str_t *args);
+static ngx_int_t ngx_http_hls_session_media(void *data, ngx_hls_uri_t *uri);
 static ngx_int_t ngx_http_hls_session_handler(void *data, ngx_hls_uri_t *uri);
+static ngx_uint_t ngx_http_hls_session_name(ngx_http_hls_object_t *obj);
 static ngx_uint_t ngx_http_hls_session_arg(ngx_http_hls_object_t *obj,
     ngx_str_t *args, ngx_str_t *value);
 static ngx_uint_t ngx_http_hls_session_sane(ngx_str_t *value);
@@ -132,6 +141,22 @@ ngx_http_hls_session_args(ngx_http_hls_object_t *obj, ngx_http_request_t *r,
             if (obj->viewer_session.data == NULL) {
                 return NGX_ERROR;
             }
+        }
+
+        if (obj->data.flags & NGX_HTTP_HLS_ASK_NONE) {
+            return NGX_OK;
+        }
+
+        if (obj->data.flags & NGX_HTTP_HLS_ASK_VIEWER) {
+            obj->session = obj->viewer_session;
+            obj->private_session = 1;
+
+            if (obj->session.len == 0) {
+                return NGX_OK;
+            }
+
+            return ngx_hls_args_add(obj->pool, args, &obj->target.session,
+                                    &obj->session, args);
         }
 
     } else {
@@ -244,14 +269,20 @@ ngx_int_t
 ngx_http_hls_session_failed(ngx_http_hls_object_t *obj, ngx_uint_t status,
     ngx_http_hls_data_t *data)
 {
-    ngx_str_t   *names;
-    ngx_uint_t   arg;
+    ngx_str_t   *value;
+    ngx_uint_t   asked;
+
+    asked = obj->data.flags;
+
+    data->flags &= ~(NGX_HTTP_HLS_ASK_NONE|NGX_HTTP_HLS_ASK_VIEWER);
 
     if (obj->kind != NGX_HTTP_HLS_PLAYLIST
         || obj->target.session.len == 0
+        || obj->target.directives.len
         || status < NGX_HTTP_BAD_REQUEST
         || status >= NGX_HTTP_INTERNAL_SERVER_ERROR
-        || data->tries >= NGX_HTTP_HLS_SESSION_TRIES)
+        || data->tries >= NGX_HTTP_HLS_SESSION_TRIES
+        || (asked & NGX_HTTP_HLS_ASK_VIEWER))
     {
         return NGX_DECLINED;
     }
@@ -260,41 +291,107 @@ ngx_http_hls_session_failed(ngx_http_hls_object_t *obj, ngx_uint_t status,
 
         /* it may be over; first without any */
 
-        if (!(data->flags & NGX_HTTP_HLS_SESSION)) {
-            return NGX_DECLINED;
-        }
-
-        data->flags &= ~(NGX_HTTP_HLS_SESSION|NGX_HTTP_HLS_VIEWER);
+        data->flags |= NGX_HTTP_HLS_ASK_NONE;
         data->tries++;
 
         return NGX_OK;
     }
 
-    if (obj->viewer_session.len == 0) {
+    value = &obj->viewer_session;
+
+    if (value->len == 0
+        || ((data->flags & NGX_HTTP_HLS_SESSION)
+            && ngx_strncmp(value->data, data->u.list.session, value->len) == 0
+            && data->u.list.session[value->len] == '\0'))
+    {
         return NGX_DECLINED;
     }
 
-    names = obj->conf->session_args->elts;
-
-    for (arg = 0; arg < obj->conf->session_args->nelts; arg++) {
-        if (names[arg].len == obj->target.session.len
-            && ngx_memcmp(names[arg].data, obj->target.session.data,
-                          names[arg].len)
-               == 0)
-        {
-            break;
-        }
-    }
-
-    ngx_http_hls_session_set(data, arg + 1, &obj->viewer_session);
-
-    /* others are not to see it */
-
-    data->flags |= NGX_HTTP_HLS_VIEWER;
-
-    data->tries = NGX_HTTP_HLS_SESSION_TRIES;
+    data->flags |= NGX_HTTP_HLS_ASK_VIEWER;
+    data->tries++;
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_hls_session_learn(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data)
+{
+    ngx_str_t                    *body;
+    ngx_hls_playlist_t            playlist;
+    ngx_http_hls_session_walk_t   walk;
+
+    if (obj->target.session.len == 0 || obj->target.directives.len) {
+        return;
+    }
+
+    if (obj->session.len) {
+
+        if (obj->data.flags & NGX_HTTP_HLS_ASK_VIEWER) {
+            ngx_http_hls_session_set(data, ngx_http_hls_session_name(obj),
+                                     &obj->session);
+
+            /* others are not to see it */
+
+            data->flags |= NGX_HTTP_HLS_VIEWER;
+        }
+
+        return;
+    }
+
+    if ((data->flags & NGX_HTTP_HLS_SESSION)
+        && !(obj->data.flags & NGX_HTTP_HLS_SESSION))
+    {
+        /* a master playlist has told it meanwhile */
+
+        return;
+    }
+
+    /* what was known is refused, or nothing was */
+
+    data->flags &= ~(NGX_HTTP_HLS_SESSION|NGX_HTTP_HLS_VIEWER);
+
+    body = &obj->list->edit.origin;
+
+    ngx_memzero(&walk, sizeof(ngx_http_hls_session_walk_t));
+    walk.obj = obj;
+
+    (void) ngx_hls_playlist_parse(body->data, body->data + body->len,
+                                  &playlist, ngx_http_hls_session_media,
+                                  &walk);
+
+    if (walk.arg) {
+        ngx_http_hls_session_set(data, walk.arg, &walk.value);
+    }
+}
+
+
+void
+ngx_http_hls_session_told(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data, ngx_http_hls_data_t *now)
+{
+    ngx_uint_t            bits;
+    ngx_http_hls_data_t  *then;
+
+    then = &obj->data;
+    bits = NGX_HTTP_HLS_SESSION|NGX_HTTP_HLS_VIEWER;
+
+    if (!(now->flags & NGX_HTTP_HLS_SESSION)
+        || ((now->flags & bits) == (then->flags & bits)
+            && ngx_memcmp(now->u.list.session, then->u.list.session,
+                          NGX_HTTP_HLS_SESSION_LEN)
+               == 0))
+    {
+        return;
+    }
+
+    data->flags &= ~bits;
+    data->flags |= now->flags & bits;
+    data->session_arg = now->session_arg;
+
+    ngx_memcpy(data->u.list.session, now->u.list.session,
+               NGX_HTTP_HLS_SESSION_LEN);
 }
 
 
@@ -400,7 +497,7 @@ ngx_http_hls_session_value(ngx_http_hls_object_t *obj, ngx_str_t *value)
 
     if (found.entry == 0
         || !(data->flags & NGX_HTTP_HLS_SESSION)
-        || (data->flags & NGX_HTTP_HLS_VIEWER))
+        || (data->flags & (NGX_HTTP_HLS_VIEWER|NGX_HTTP_HLS_FAILING)))
     {
         return NGX_DECLINED;
     }
@@ -437,6 +534,44 @@ ngx_http_hls_session_note(ngx_http_hls_object_t *obj, ngx_str_t *body)
     (void) ngx_hls_playlist_parse(body->data, body->data + body->len,
                                   &playlist, ngx_http_hls_session_handler,
                                   &walk);
+}
+
+
+/* the first URI that has one */
+
+static ngx_int_t
+ngx_http_hls_session_media(void *data, ngx_hls_uri_t *uri)
+{
+    ngx_http_hls_session_walk_t *walk = data;
+
+    ngx_str_t               value;
+    ngx_uint_t              arg;
+    ngx_hls_ref_t           ref;
+    ngx_http_hls_object_t  *obj;
+
+    obj = walk->obj;
+
+    if (++walk->n > NGX_HTTP_HLS_SESSION_URIS) {
+        return NGX_DONE;
+    }
+
+    if (ngx_hls_uri_resolve(obj->pool, &obj->target.path, &uri->uri, &ref)
+        != NGX_OK
+        || ref.absolute)
+    {
+        return NGX_OK;
+    }
+
+    arg = ngx_http_hls_session_arg(obj, &ref.args, &value);
+
+    if (arg == 0 || !ngx_http_hls_session_sane(&value)) {
+        return NGX_OK;
+    }
+
+    walk->arg = arg;
+    walk->value = value;
+
+    return NGX_DONE;
 }
 
 
@@ -510,6 +645,30 @@ ngx_http_hls_session_handler(void *data, ngx_hls_uri_t *uri)
 }
 
 
+/* the number of the argument that the viewer has */
+
+static ngx_uint_t
+ngx_http_hls_session_name(ngx_http_hls_object_t *obj)
+{
+    ngx_str_t   *names;
+    ngx_uint_t   arg;
+
+    names = obj->conf->session_args->elts;
+
+    for (arg = 0; arg < obj->conf->session_args->nelts; arg++) {
+        if (names[arg].len == obj->target.session.len
+            && ngx_memcmp(names[arg].data, obj->target.session.data,
+                          names[arg].len)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    return arg + 1;
+}
+
+
 /* the number of the argument in the list, 0: there is none */
 
 static ngx_uint_t
@@ -560,7 +719,8 @@ static void
 ngx_http_hls_session_set(ngx_http_hls_data_t *data, ngx_uint_t arg,
     ngx_str_t *value)
 {
-    data->flags &= ~NGX_HTTP_HLS_VIEWER;
+    data->flags &= ~(NGX_HTTP_HLS_VIEWER
+                     |NGX_HTTP_HLS_ASK_NONE|NGX_HTTP_HLS_ASK_VIEWER);
     data->flags |= NGX_HTTP_HLS_SESSION;
     data->session_arg = (uint8_t) arg;
 
@@ -596,8 +756,10 @@ ngx_http_hls_session_tell(ngx_http_hls_object_t *obj, ngx_http_hls_key_t *key,
     if (found.entry == 0) {
         ngx_memzero(&times, sizeof(ngx_http_hls_times_t));
 
-    } else if ((data->flags & NGX_HTTP_HLS_SESSION)
-               && !(data->flags & NGX_HTTP_HLS_VIEWER))
+    } else if ((data->flags & (NGX_HTTP_HLS_SESSION
+                               |NGX_HTTP_HLS_VIEWER
+                               |NGX_HTTP_HLS_FAILING))
+               == NGX_HTTP_HLS_SESSION)
     {
         return;
     }

@@ -98,10 +98,10 @@ my %viewers = map {
         name => "$name-$_", every => 0.2)) } 1, 2
 } @names;
 
-# nginx-rtmp has no playlist for moments
+# there is no playlist for moments, as nginx-rtmp has it
 
 sleep(2);
-$o->change("$_/cam", playlist_gone => 404) for qw/ nested flat fmp4 /;
+change(playlist_gone => 404);
 sleep(0.3);
 change(playlist_gone => 0);
 sleep(1);

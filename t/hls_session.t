@@ -23,7 +23,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(37);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(52);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -177,6 +177,90 @@ ok(hls_wait(sub {
     hls_get('/over/c.m3u8?session=two')->{body} =~ /^2\.ts/m
 }, 3), 'is over, a viewer has another');
 
+# one that was away for a moment has the value that it had
+
+$o->live('o2', layout => 'ome');
+$p = hls_parse(hls_get('/live/o2/llhls.m3u8')->{body});
+$uri = "/live/o2/$p->{variants}[0]{uri}";
+($value) = $uri =~ /session=(\w+)/;
+hls_get($uri);
+
+$o->change('o2', playlist_gone => 404);
+ok(hls_wait(sub {
+    $r = hls_get($uri);
+    $r->{headers}{'x-status'} eq 'STALE'
+}, 3), 'OME: away');
+sleep(0.3);
+hls_get($uri);
+$o->change('o2', playlist_gone => 0);
+$o->advance('o2');
+ok(hls_wait(sub {
+    $r = hls_get($uri);
+    $r->{headers}{'x-status'} ne 'STALE'
+}, 3), 'OME: back');
+is(join(' ', sessions($r)), $value, 'OME: the same session');
+$o->forget();
+$o->advance('o2');
+sleep(0.6);
+is(join(' ', sessions(hls_get($uri))), $value, 'OME: and later');
+is(join(' ', sessions($o->requests(qr/chunklist/))), $value,
+    'OME: and nothing else is tried');
+
+# and so has one whose session was over, if nothing helps
+
+$o->set('/keep/m.m3u8', body => "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+    . "c.m3u8?session=one\n");
+$o->set(qr!^/keep/c!, status => 404);
+$o->set('/keep/c.m3u8?session=one', { body => list(1) }, { status => 404 },
+    { body => list(2) });
+hls_get('/keep/m.m3u8');
+hls_get('/keep/c.m3u8?session=two');
+sleep(0.7);
+ok(hls_wait(sub {
+    hls_get('/keep/c.m3u8?session=two')->{body} =~ /^2\.ts/m
+}, 3), 'it is good again');
+is(join(' ', map { $_->{uri} =~ /session=(\w+)/ ? $1 : '-' }
+    $o->requests(qr!^/keep/c!)), 'one one - two one', 'what is tried');
+
+# the value that comes with a media playlist
+
+$o->live('o3', layout => 'ome');
+$uri = '/live/o3/chunklist_0_video_llhls.m3u8?session=mine';
+@values = ();
+
+ok(hls_wait(sub {
+    push @values, sessions(hls_get($uri));
+    $o->advance('o3');
+    sleep(0.2);
+    return $o->count(qr!/o3/chunklist!) >= 3;
+}, 8), 'OME: media alone');
+
+is(scalar(() = unique(@values)), 1, 'OME: learned');
+isnt($values[0], 'mine', 'OME: not from the viewer');
+@r = $o->requests(qr!/o3/chunklist!);
+is(join(' ', unique(map { (sessions($_), '-')[0] } @r)), join(' ', sort '-',
+    $values[0]), 'OME: and used');
+
+# a new one, if the one that is known is over and another comes
+
+$o->set('/new/m.m3u8', { body => "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
+    . "c.m3u8?session=old\n" }, { body => "#EXTM3U\n"
+    . "#EXT-X-STREAM-INF:BANDWIDTH=1\nc.m3u8?session=new\n" });
+$o->set(qr!^/new/c!, status => 403);
+$o->set('/new/c.m3u8?session=old', { body => list(1) }, { status => 403 });
+$o->set('/new/c.m3u8?session=new', body => list(2));
+hls_get('/new/m.m3u8');
+like(hls_get('/new/c.m3u8?session=old')->{body}, qr/^1\.ts/m, 'old session');
+sleep(0.7);
+hls_get('/new/c.m3u8?session=old');
+sleep(4.5);
+hls_get('/new/c.m3u8?session=old');
+like(hls_get('/new/m.m3u8')->{body}, qr/session=new/, 'master has a new one');
+sleep(0.3);
+ok(hls_wait(sub {
+    hls_get('/new/c.m3u8?session=old')->{body} =~ /^2\.ts/m
+}, 3), 'it is told');
+
 # a viewer's value, if it is the only one that helps, is not given to others
 
 $o->set('/v/m.m3u8', body => "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n"
@@ -187,6 +271,8 @@ $o->set('/v/c.m3u8?session=victim', body => "#EXTM3U\n"
 
 $r = hls_get('/v/c.m3u8?session=victim');
 is($r->{status}, 200, 'value of a viewer');
+is(join(' ', map { $_->{uri} } $o->requests(qr!^/v/c!)),
+    '/v/c.m3u8 /v/c.m3u8?session=victim', 'is tried last');
 like($r->{body}, qr/^1\.ts$/m, 'is not in what is kept');
 unlike(hls_get('/v/c.m3u8?session=x')->{body}, qr/victim/, 'nor for others');
 like(hls_get('/v/m.m3u8')->{body}, qr/^c\.m3u8\?session=origin$/m,
@@ -218,6 +304,21 @@ sub status {
     my $r = hls_get(@_);
 
     return "$r->{status} $r->{headers}{'x-status'}";
+}
+
+# of URIs in an answer, or of a request
+
+sub sessions {
+    return unique(map {
+        my $text = defined $_->{body} ? $_->{body} : $_->{uri};
+        $text =~ /session=(\w+)/g
+    } @_);
+}
+
+sub unique {
+    my %seen = map { ($_ => 1) } @_;
+
+    return sort keys %seen;
 }
 
 sub list {
