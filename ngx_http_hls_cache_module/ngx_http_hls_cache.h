@@ -52,6 +52,14 @@
 #define NGX_HTTP_HLS_VALID_SEGMENT   2
 #define NGX_HTTP_HLS_VALID_KEY       3
 
+/* hls_cache_auth and hls_cache_auth_fail */
+
+#define NGX_HTTP_HLS_AUTH_OFF        0
+#define NGX_HTTP_HLS_AUTH_OSP        1
+
+#define NGX_HTTP_HLS_AUTH_DENY       0
+#define NGX_HTTP_HLS_AUTH_ALLOW      1
+
 /* watches of a zone are found by that many lists */
 #define NGX_HTTP_HLS_BUCKETS         256
 
@@ -121,8 +129,11 @@ typedef struct {
     ngx_array_t                *bypass;
     ngx_array_t                *pass_header;
     ngx_flag_t                  honor_headers;
+    ngx_uint_t                  auth;
+    ngx_uint_t                  auth_fail;
 
     unsigned                    own:1;     /* hls_cache stands in it */
+    unsigned                    own_auth:1;
     unsigned                    cors_any:1;
     unsigned                    pass_cookie:1;
     unsigned                    pass_authorization:1;
@@ -183,6 +194,7 @@ struct ngx_http_hls_ctx_s {
     ngx_http_hls_private_t     *private;   /* the rest, that is his alone */
     time_t                      age;       /* -1: not from the cache */
     unsigned                    pass:1;    /* on to the next handler */
+    unsigned                    passing:1; /* if that is no key */
     unsigned                    special:1; /* a key that a list has made */
     unsigned                    timedout:1;
 };
@@ -274,11 +286,6 @@ ngx_uint_t ngx_http_hls_object_announced(ngx_http_hls_target_t *target,
 ngx_uint_t ngx_http_hls_object_outdated(ngx_pool_t *pool,
     ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target);
 
-/* whether a viewer may have a key: NGX_OK, or what he is answered */
-ngx_int_t ngx_http_hls_object_authorize(ngx_http_request_t *r,
-    ngx_http_hls_ctx_t *ctx);
-
-
 /*
  * ngx_http_hls_handler.c: the viewer's request.  get_ctx finds the context
  * also after a redirect has cleared r->ctx, create_ctx makes an empty one.
@@ -336,6 +343,22 @@ ngx_int_t ngx_http_hls_private_start(ngx_http_request_t *r,
 /* NGX_OK: there may be more; NGX_AGAIN: not yet; NGX_DONE: that was all */
 ngx_int_t ngx_http_hls_private_send(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx);
+
+
+/*
+ * ngx_http_hls_auth.c: whether a viewer may have a key.  NGX_OK, or what a
+ * phase handler returns, which will be called again after NGX_AGAIN.
+ */
+ngx_int_t ngx_http_hls_auth(ngx_http_request_t *r,
+    ngx_http_hls_loc_conf_t *hlcf);
+
+/* the same for what may be a key although its name does not say so */
+ngx_int_t ngx_http_hls_auth_pass(ngx_http_request_t *r,
+    ngx_http_hls_loc_conf_t *hlcf);
+
+ngx_int_t ngx_http_hls_auth_handler(ngx_http_request_t *r);
+void ngx_http_hls_auth_init(void);
+ngx_int_t ngx_http_hls_auth_check(ngx_conf_t *cf, void **loc_conf);
 
 
 /* ngx_http_hls_cors.c */

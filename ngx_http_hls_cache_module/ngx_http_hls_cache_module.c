@@ -23,6 +23,7 @@ static void *ngx_http_hls_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_hls_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_hls_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_hls_init_auth(ngx_conf_t *cf);
 static ngx_int_t ngx_http_hls_init_ids(ngx_conf_t *cf);
 static ngx_int_t ngx_http_hls_init_process(ngx_cycle_t *cycle);
 static void ngx_http_hls_sweep_handler(ngx_event_t *ev);
@@ -45,6 +46,20 @@ static ngx_conf_bitmask_t  ngx_http_hls_use_stale_masks[] = {
     { ngx_string("http_404"), NGX_HTTP_UPSTREAM_FT_HTTP_404 },
     { ngx_string("http_429"), NGX_HTTP_UPSTREAM_FT_HTTP_429 },
     { ngx_string("off"), NGX_HTTP_UPSTREAM_FT_OFF },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_hls_auths[] = {
+    { ngx_string("off"), NGX_HTTP_HLS_AUTH_OFF },
+    { ngx_string("osp"), NGX_HTTP_HLS_AUTH_OSP },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_hls_auth_fails[] = {
+    { ngx_string("deny"), NGX_HTTP_HLS_AUTH_DENY },
+    { ngx_string("allow"), NGX_HTTP_HLS_AUTH_ALLOW },
     { ngx_null_string, 0 }
 };
 
@@ -174,6 +189,20 @@ static ngx_command_t  ngx_http_hls_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_hls_loc_conf_t, honor_headers),
       NULL },
+
+    { ngx_string("hls_cache_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hls_loc_conf_t, auth),
+      &ngx_http_hls_auths },
+
+    { ngx_string("hls_cache_auth_fail"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hls_loc_conf_t, auth_fail),
+      &ngx_http_hls_auth_fails },
 
       ngx_null_command
 };
@@ -316,6 +345,7 @@ ngx_http_hls_create_loc_conf(ngx_conf_t *cf)
      *     conf->use_stale = 0;
      *     conf->key = NULL;
      *     conf->own = 0;
+     *     conf->own_auth = 0;
      *     conf->cors_any = 0;
      *     conf->pass_cookie = 0;
      *     conf->pass_authorization = 0;
@@ -335,6 +365,8 @@ ngx_http_hls_create_loc_conf(ngx_conf_t *cf)
     conf->bypass = NGX_CONF_UNSET_PTR;
     conf->pass_header = NGX_CONF_UNSET_PTR;
     conf->honor_headers = NGX_CONF_UNSET;
+    conf->auth = NGX_CONF_UNSET_UINT;
+    conf->auth_fail = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -405,7 +437,13 @@ ngx_http_hls_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->honor_headers, prev->honor_headers, 0);
 
-    if (conf->zone == NULL) {
+    conf->own_auth = (conf->auth != NGX_CONF_UNSET_UINT);
+
+    ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_HTTP_HLS_AUTH_OFF);
+    ngx_conf_merge_uint_value(conf->auth_fail, prev->auth_fail,
+                              NGX_HTTP_HLS_AUTH_DENY);
+
+    if (conf->zone == NULL && conf->auth == NGX_HTTP_HLS_AUTH_OFF) {
         return NGX_CONF_OK;
     }
 
@@ -444,7 +482,7 @@ ngx_http_hls_init(ngx_conf_t *cf)
     }
 
     if (hmcf->zones.nelts == 0) {
-        return NGX_OK;
+        return hmcf->checks.nelts ? ngx_http_hls_init_auth(cf) : NGX_OK;
     }
 
     if (ngx_http_hls_init_ids(cf) != NGX_OK) {
@@ -476,6 +514,29 @@ ngx_http_hls_init(ngx_conf_t *cf)
     *h = ngx_http_hls_cors_handler;
 
     ngx_http_hls_cors_init();
+
+    return ngx_http_hls_init_auth(cf);
+}
+
+
+/* handlers of a phase run from the last to the first */
+
+static ngx_int_t
+ngx_http_hls_init_auth(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_hls_auth_handler;
+
+    ngx_http_hls_auth_init();
 
     return NGX_OK;
 }

@@ -409,6 +409,14 @@ ngx_http_hls_check_location(ngx_conf_t *cf, void **loc_conf)
     hlcf->route = rlcf->route;
     rlcf->suffixes = hlcf->variants;
 
+    if (ngx_http_hls_auth_check(cf, loc_conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (hlcf->zone == NULL) {
+        return NGX_OK;
+    }
+
     /* parts of an object under its own key would be taken for all of it */
 
     slice = ngx_http_hls_check_option(cf, loc_conf,

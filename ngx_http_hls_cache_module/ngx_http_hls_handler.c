@@ -74,7 +74,7 @@ ngx_http_hls_handler(ngx_http_request_t *r)
         }
 
         if (rc == NGX_DECLINED) {
-            return ngx_http_hls_pass(r, ctx);
+            ctx->passing = 1;
         }
     }
 
@@ -82,7 +82,17 @@ ngx_http_hls_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    return ngx_http_hls_look(r, ctx);
+    if (!ctx->passing) {
+        rc = ngx_http_hls_look(r, ctx);
+
+        if (!ctx->passing) {
+            return rc;
+        }
+    }
+
+    rc = ngx_http_hls_auth_pass(r, hlcf);
+
+    return (rc == NGX_OK) ? ngx_http_hls_pass(r, ctx) : rc;
 }
 
 
@@ -216,7 +226,8 @@ ngx_http_hls_look(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
                        &ctx->target.key.text);
 
         if (rc == NGX_DECLINED) {
-            return ngx_http_hls_pass(r, ctx);
+            ctx->passing = 1;
+            return NGX_DECLINED;
         }
 
         if (rc != NGX_OK) {
@@ -225,7 +236,7 @@ ngx_http_hls_look(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
 
         if (ctx->target.kind == NGX_HTTP_HLS_KEY) {
 
-            rc = ngx_http_hls_object_authorize(r, ctx);
+            rc = ngx_http_hls_auth(r, ctx->conf);
 
             if (rc != NGX_OK) {
 
