@@ -27,7 +27,8 @@ struct ngx_http_hls_private_s {
     ngx_chain_t                *out;       /* to be sent */
     ngx_chain_t                *busy;
     ngx_chain_t                *free;
-    off_t                       skip;      /* what he has got before */
+    off_t                       sent;      /* what he has got before */
+    off_t                       seen;      /* of that, and was the same */
     ngx_event_t                 event;
     unsigned                    complete:1;
 };
@@ -172,7 +173,7 @@ ngx_http_hls_private_start(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     fill->host = ctx->target.host;
     fill->pass = ctx->conf->pass_header;
 
-    p->skip = sent;
+    p->sent = sent;
 
     ngx_http_hls_fill_start(fill);
 
@@ -232,20 +233,35 @@ ngx_http_hls_private_header(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr)
 static ngx_int_t
 ngx_http_hls_private_body(ngx_http_hls_fill_t *fill, u_char *data, size_t len)
 {
+    size_t                   n;
     ngx_buf_t               *b;
     ngx_chain_t             *cl, **ll;
+    ngx_http_hls_ctx_t      *ctx;
     ngx_http_hls_private_t  *p;
 
     p = fill->data;
+    ctx = p->ctx;
 
-    if (p->skip >= (off_t) len) {
-        p->skip -= len;
-        return NGX_OK;
+    n = (size_t) ngx_min(p->sent - p->seen, (off_t) len);
+
+    if (n) {
+
+        /* he has it from the store, where it is as long as he needs it */
+
+        if (ngx_memcmp(data, ctx->found.body.data + p->seen, n) != 0) {
+            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "the origin's answer has changed while it was sent");
+            return NGX_ERROR;
+        }
+
+        p->seen += n;
+        data += n;
+        len -= n;
+
+        if (len == 0) {
+            return NGX_OK;
+        }
     }
-
-    data += p->skip;
-    len -= p->skip;
-    p->skip = 0;
 
     b = ngx_http_hls_private_buf(p, len);
     if (b == NULL) {
@@ -255,7 +271,7 @@ ngx_http_hls_private_body(ngx_http_hls_fill_t *fill, u_char *data, size_t len)
     b->last = ngx_cpymem(b->pos, data, len);
     b->flush = 1;
 
-    cl = ngx_alloc_chain_link(p->ctx->request->pool);
+    cl = ngx_alloc_chain_link(ctx->request->pool);
     if (cl == NULL) {
         return NGX_ERROR;
     }
@@ -323,7 +339,7 @@ ngx_http_hls_private_end(ngx_http_hls_fill_t *fill, ngx_uint_t complete)
     p = fill->data;
 
     p->fill = NULL;
-    p->complete = complete;
+    p->complete = (complete && p->seen == p->sent);
 
     ngx_post_event(&p->event, &ngx_posted_events);
 }

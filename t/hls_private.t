@@ -22,7 +22,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(29)
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(33)
     ->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
@@ -136,6 +136,21 @@ origin('/cut.ts', chunked => 10000, cut => 3000000);
 @r = hls_gets(map { { uri => '/cut.ts' } } 1 .. 3);
 is(scalar(grep { $_->{complete} } @r), 0, 'cut');
 is(scalar(grep { ($_->{error} || '') eq 'timeout' } @r), 0, 'cut: no wait');
+
+# who begins anew does not get two of them as one
+
+for my $how (['/changed.ts', seed => 'y'], ['/shorter.ts', size => 300000]) {
+    my ($uri, @second) = @$how;
+    my @both = map { { type => 'video/mp2t', size => $size, seed => 'x',
+        chunked => 10000, pieces => [700000, 0.1], @$_ } } [], [@second];
+
+    $o->set($uri, @both);
+    @r = hls_gets(map { { uri => $uri } } 1 .. 5);
+    is(whole(@r), 1, "$uri: the first");
+    is(scalar(grep { $_->{complete} && $_->{body} ne $all
+        && $_->{headers}{'x-status'} ne 'BYPASS' } @r), 0,
+        "$uri: the others");
+}
 
 # the first one goes away when it is his alone
 
