@@ -181,11 +181,11 @@ sleep(0.3);
 kill('TERM', $pid);
 
 for (1 .. 150) {
-    last if 2 == (() = log_lines('/file/large'));
+    last if 2 == (() = log_lines($t, '/file/large'));
     sleep(0.02);
 }
 
-is(scalar(() = log_lines('/file/large')), 2, 'at once after all');
+is(scalar(() = log_lines($t, '/file/large')), 2, 'at once after all');
 
 # all of it
 
@@ -240,7 +240,7 @@ sub ended {
     my ($uri) = @_;
 
     for (1 .. 150) {
-        my ($line) = log_lines($uri);
+        my ($line) = log_lines($t, $uri);
 
         return $line if defined $line;
         sleep(0.02);
@@ -250,7 +250,7 @@ sub ended {
 }
 
 sub log_lines {
-    my ($uri) = @_;
+    my ($t, $uri) = @_;
 
     return grep { index($_, "fill test: uri:$uri ") >= 0 }
         split(/\n/, $t->read_file('error.log'));

@@ -235,7 +235,7 @@ is($q->{uri}, '/a/c%20d', 'uri');
 is($q->{headers}{host}, 'origin.example', 'fill of a ghost');
 is($q->{headers}{'x-rewritten'}, '/a/c d', 'server rewrite has run');
 
-like(log_of('/a/c d'), qr!status:200 complete:1!, 'ended');
+like(log_of($t, '/a/c d'), qr!status:200 complete:1!, 'ended');
 
 $q = asked('limited');
 
@@ -271,7 +271,7 @@ is(ghost('closed'), 204, 'closed');
 is(ghost('loop'), 204, 'loop');
 
 is(ghost('refused'), 204, 'refused');
-like(log_of('/refused'), qr!status:502 complete:1!, 'refused, fill');
+like(log_of($t, '/refused'), qr!status:502 complete:1!, 'refused, fill');
 
 # a playlist may name anything
 
@@ -355,7 +355,7 @@ sub asked {
 }
 
 sub log_of {
-    my ($uri) = @_;
+    my ($t, $uri) = @_;
 
     return (grep { index($_, "fill test: uri:$uri ") >= 0 }
         split(/\n/, $t->read_file('error.log')))[0] || '';

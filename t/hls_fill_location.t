@@ -429,7 +429,7 @@ fill_is('/cache/close', 200, 1, 'until the end', 'cache, no length, hit');
 fill_is('/cache/cut', 200, 0, 'abcde', 'cache, cut');
 fill_is('/cache/cut', 200, 0, 'abcde', 'cache, cut, not stored');
 fill_is('/cache/stop/slow', 200, 0, undef, 'cache, stopped');
-ok($origin->{gone} = wait_gone(), 'cache, stopped, upstream closed');
+ok($origin->{gone} = wait_gone($t), 'cache, stopped, upstream closed');
 
 fill_is('/cache/update/count', 200, 1, qr!^1$!, 'cache, background update');
 sleep(2.1);
@@ -456,14 +456,14 @@ fill_is('/to_limited/404', 200, 1, 'any', 'limits do not count, again');
 
 # what stands below is for viewers
 
-like(log_of('/filters/hello'), qr!status:200 complete:1 size:5 !,
+like(log_of($t, '/filters/hello'), qr!status:200 complete:1 size:5 !,
     'no filters');
 is(join(' ', $origin->requests(qr!/mirror|/before|/after!)), '',
     'no requests besides');
 
 $start = time();
 
-like(log_of('/quick/big'), qr!status:200 complete:1 size:300000 !,
+like(log_of($t, '/quick/big'), qr!status:200 complete:1 size:300000 !,
     'limit_rate');
 cmp_ok(time() - $start, '<', 2, 'limit_rate is not for fills');
 
@@ -504,7 +504,7 @@ sub fill_is {
 # for viewers that leave at once
 
 sub log_of {
-    my ($uri) = @_;
+    my ($t, $uri) = @_;
 
     close(http_get($uri, start => 1));
 
@@ -520,6 +520,8 @@ sub log_of {
 }
 
 sub wait_gone {
+    my ($t) = @_;
+
     for (1 .. 100) {
         return 1 if -e $t->testdir() . '/gone';
         sleep(0.02);

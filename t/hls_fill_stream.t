@@ -191,7 +191,7 @@ $t->run();
 
 # pieces as they come
 
-my %r = fill('/unbuffered/pieces');
+my %r = fill($t, '/unbuffered/pieces');
 
 is($r{answer}, '200 1', 'unbuffered');
 is($r{pieces}, 8, 'unbuffered, each piece at once');
@@ -200,28 +200,28 @@ cmp_ok($r{times}[7], '>=', 300, 'unbuffered, last');
 is(gaps(@{$r{times}}), 7, 'unbuffered, gaps');
 is($r{body}, join('', map { $_ x 1000 } 1 .. 8), 'unbuffered, body');
 
-%r = fill('/buffered/pieces');
+%r = fill($t, '/buffered/pieces');
 
 is($r{answer}, '200 1', 'buffered');
 cmp_ok($r{pieces}, '>=', 4, 'buffered, more than one piece');
 cmp_ok($r{times}[0], '<', 200, 'buffered, first');
 is($r{body}, join('', map { $_ x 1000 } 1 .. 8), 'buffered, body');
 
-%r = fill('/unbuffered/bytes');
+%r = fill($t, '/unbuffered/bytes');
 
 is($r{answer}, '200 1', 'byte by byte');
 is($r{pieces}, 5, 'byte by byte, pieces');
 is($r{body}, 'abcde', 'byte by byte, body');
 
-%r = fill('/bytes');
+%r = fill($t, '/bytes');
 
 is("$r{answer} $r{body}", '200 1 abcde', 'byte by byte, buffered');
 
-%r = fill('/late');
+%r = fill($t, '/late');
 
 is("$r{answer} $r{body}", '200 1 late', 'late header');
 
-%r = fill('/buffered/huge');
+%r = fill($t, '/buffered/huge');
 
 is("$r{answer} " . length($r{body}), '200 1 5000000', 'huge');
 
@@ -229,45 +229,45 @@ is("$r{answer} " . length($r{body}), '200 1 5000000', 'huge');
 
 for my $uri (qw! /pause/pieces /pause/unbuffered/pieces /pause/nofile/pieces !)
 {
-    %r = fill($uri);
+    %r = fill($t, $uri);
 
     is($r{answer}, '200 1', $uri);
     is($r{body}, join('', map { $_ x 1000 } 1 .. 8), "$uri, body");
 }
 
-%r = fill('/pause/large');
+%r = fill($t, '/pause/large');
 
 is("$r{answer} " . length($r{body}), '200 1 60000', 'pause, buffers');
 is(gaps(@{$r{times}}), $r{pieces} - 1, 'pause, each piece waits');
 
-%r = fill('/pause/nofile/large');
+%r = fill($t, '/pause/nofile/large');
 
 is("$r{answer} " . length($r{body}), '200 1 60000', 'pause, no file');
 is(gaps(@{$r{times}}), $r{pieces} - 1, 'pause, no file, each piece waits');
 
-%r = fill('/pause/unbuffered/large');
+%r = fill($t, '/pause/unbuffered/large');
 
 is("$r{answer} " . length($r{body}), '200 1 60000', 'pause, unbuffered');
 is(gaps(@{$r{times}}), $r{pieces} - 1, 'pause, unbuffered, each piece waits');
 
-%r = fill('/pause/files/big');
+%r = fill($t, '/pause/files/big');
 
 is("$r{answer} " . length($r{body}), '200 1 700000', 'pause, file');
 is(gaps(@{$r{times}}), $r{pieces} - 1, 'pause, file, each piece waits');
 
-%r = fill('/pause/unbuffered/cut');
+%r = fill($t, '/pause/unbuffered/cut');
 
 is("$r{answer} $r{body}", '200 0 abcde', 'pause, cut');
 
 for my $uri (qw! /pause/long/bytes /pause/long/buffered/bytes !) {
-    %r = fill($uri);
+    %r = fill($t, $uri);
 
     is("$r{answer} $r{body}", '200 1 abcde', "$uri, longer than send_timeout");
 }
 
 # what the origin has been asked for while it was paused is bounded
 
-%r = fill('/pause/ever/flood');
+%r = fill($t, '/pause/ever/flood');
 
 is("$r{answer} $r{pieces}", '200 0 1', 'paused until it timed out');
 ok(gone(), 'pause, timed out, upstream closed');
@@ -276,67 +276,67 @@ cmp_ok(-s "$dir/sent", '<', 30000000, 'pause stops the origin');
 # stop
 
 for my $how (qw/ create start /) {
-    %r = fill("/stop/$how/endless");
+    %r = fill($t, "/stop/$how/endless");
 
     is($r{answer}, '599 0', "stop, $how");
 }
 
 ok(!-e "$dir/sent", 'stopped before anything was asked for');
 
-%r = fill('/stop/header/endless');
+%r = fill($t, '/stop/header/endless');
 
 is($r{answer}, '200 0', 'stop, header');
 ok(gone(), 'stop, header, upstream closed');
 
-%r = fill('/stop/body/endless');
+%r = fill($t, '/stop/body/endless');
 
 is($r{answer}, '200 0', 'stop, body');
 is($r{pieces}, 1, 'stop, body, one piece');
 ok(gone(), 'stop, body, upstream closed');
 
-%r = fill('/stop/buffered/endless');
+%r = fill($t, '/stop/buffered/endless');
 
 is($r{answer}, '200 0', 'stop, body, buffered');
 is($r{pieces}, 1, 'stop, body, buffered, one piece');
 ok(gone(), 'stop, body, buffered, upstream closed');
 
-%r = fill('/stop/timer/endless');
+%r = fill($t, '/stop/timer/endless');
 
 is($r{answer}, '200 0', 'stop, timer');
 cmp_ok($r{time}, '<', 1, 'stop, timer, at once');
 ok(gone(), 'stop, timer, upstream closed');
 
-%r = fill('/stop/error/');
+%r = fill($t, '/stop/error/');
 is($r{answer}, '502 0', 'stop, header of an error page');
 
-%r = fill('/stop/file/big');
+%r = fill($t, '/stop/file/big');
 is($r{answer}, '200 0', 'stop, header of a file');
 
 # time-outs
 
-%r = fill('/timeout/endless');
+%r = fill($t, '/timeout/endless');
 
 is("$r{answer} $r{timedout}", '200 0 1', 'timeout');
 cmp_ok($r{time}, '<', 1, 'timeout, at once');
 ok(gone(), 'timeout, upstream closed');
 
-%r = fill('/timeout/never');
+%r = fill($t, '/timeout/never');
 
 is("$r{answer} $r{timedout}", '504 0 1', 'timeout before the header');
 
-%r = fill('/timeout/read/never');
+%r = fill($t, '/timeout/read/never');
 
 is("$r{answer} $r{timedout}", '504 1 0', 'read timeout');
 
-%r = fill('/timeout/read/stuck');
+%r = fill($t, '/timeout/read/stuck');
 
 is("$r{answer} $r{body}", '200 0 abcde', 'read timeout in the body');
 
-%r = fill('/timeout/read/buffered/stuck');
+%r = fill($t, '/timeout/read/buffered/stuck');
 
 is($r{answer}, '200 0', 'read timeout in the body, buffered');
 
-%r = fill('/refused/');
+%r = fill($t, '/refused/');
 
 is($r{answer}, '502 1', 'refused');
 
@@ -344,18 +344,18 @@ is($r{answer}, '502 1', 'refused');
 
 for my $uri (qw! /pieces /unbuffered/pieces /unbuffered/late !) {
 
-    my $n = ended();
+    my $n = ended($t);
 
     my $s = http_get($uri, start => 1);
     sleep(0.05);
     close($s);
 
     for (1 .. 100) {
-        last if ended() > $n;
+        last if ended($t) > $n;
         sleep(0.02);
     }
 
-    like((ended())[-1],
+    like((ended($t))[-1],
         qr!status:200 complete:1 size:(8000|4) viewer:gone!,
         "viewer left, $uri");
 }
@@ -363,7 +363,7 @@ for my $uri (qw! /pieces /unbuffered/pieces /unbuffered/late !) {
 ###############################################################################
 
 sub fill {
-    my ($uri) = @_;
+    my ($t, $uri) = @_;
     my (%r, $start);
 
     unlink("$dir/gone", "$dir/sent");
@@ -381,7 +381,7 @@ sub fill {
     $r{times} = [split(/,/, $r{times} || '')];
     $r{body} = http_content($r);
 
-    ($r{timedout}) = (ended())[-1] =~ /timedout:(\d)/;
+    ($r{timedout}) = (ended($t))[-1] =~ /timedout:(\d)/;
 
     return %r;
 }
@@ -401,6 +401,8 @@ sub gaps {
 }
 
 sub ended {
+    my ($t) = @_;
+
     return grep { index($_, 'fill test: uri') >= 0 }
         split(/\n/, $t->read_file('error.log'));
 }

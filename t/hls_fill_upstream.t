@@ -317,7 +317,7 @@ is(join(' ', map { $t->read_file($_) =~ /\r\n\r\n(y*)\z/ ? length($1) : 0 }
 command(@curl, '-m', '0.1', '--http2-prior-knowledge',
     'http://127.0.0.1:' . port(8083) . '/slow') for 1 .. 3;
 
-is(wait_ended('/slow'), 3, 'http2, viewer left');
+is(wait_ended($t, '/slow'), 3, 'http2, viewer left');
 
 ###############################################################################
 
@@ -342,7 +342,7 @@ sub command {
 }
 
 sub wait_ended {
-    my ($uri) = @_;
+    my ($t, $uri) = @_;
     my $n;
 
     for (1 .. 100) {

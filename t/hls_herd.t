@@ -42,7 +42,7 @@ my $all = hls_bytes('x', $size);
 ###############################################################################
 
 for my $workers (1, 4) {
-    configure($workers);
+    configure($t, $workers);
     $workers == 1 ? $t->run() : $t->reload();
 
     hls_wait(sub { @{[hls_workers($t)]} == $workers })
@@ -108,7 +108,7 @@ sub herd {
 }
 
 sub configure {
-    my ($workers) = @_;
+    my ($t, $workers) = @_;
 
     $t->write_file_expand('nginx.conf', <<EOF);
 

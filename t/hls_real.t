@@ -129,7 +129,7 @@ my $rtmp = 'rtmp://127.0.0.1:' . port(8090) . '/live/cam1';
 my @files = map { media_file($t, "$_.flv", hue => 90 * $_) } 0, 1;
 my ($before, $began, $r, $player, $probe, @workers);
 
-my $publisher = begin(0);
+my $publisher = begin($t, 0);
 
 # a player that comes before there is anything is not what this is about
 
@@ -148,7 +148,7 @@ phase('steady', $long ? 20 : 2);
 
 # the origin hangs for less than a player has in hand
 
-my $pid = origin_worker();
+my $pid = origin_worker($t);
 kill('STOP', $pid);
 sleep(1.2);
 kill('CONT', $pid);
@@ -160,7 +160,7 @@ phase('reload', $long ? 20 : 1.5);
 # another broadcast with the names of the first
 
 $publisher->stop();
-$publisher = begin(1);
+$publisher = begin($t, 1);
 phase('restart', $long ? 30 : 5);
 
 $r = $b->report();
@@ -201,7 +201,7 @@ like($t->read_file('probe.out'), qr/codec_name=h264.*codec_name=aac/s,
 
 # each of them from the origin once; what the origin has is what came
 
-is(join(' ', origin_repeats()), '', 'each segment fetched once');
+is(join(' ', origin_repeats($t)), '', 'each segment fetched once');
 
 $b->stop();
 $publisher->stop();
@@ -209,7 +209,7 @@ $publisher->stop();
 ###############################################################################
 
 sub begin {
-    my ($n) = @_;
+    my ($t, $n) = @_;
 
     return publish($t, "publisher$n", $files[$n], $rtmp,
         qw/ -re -stream_loop -1 /);
@@ -238,6 +238,8 @@ sub http_content {
 # The process that serves, of the master that the pid file names.
 
 sub origin_worker {
+    my ($t) = @_;
+
     return (hls_children($t->read_file('origin.pid') + 0))[0];
 }
 
@@ -245,6 +247,7 @@ sub origin_worker {
 # are the same.
 
 sub origin_repeats {
+    my ($t) = @_;
     my %count;
 
     $count{$_}++ for $t->read_file('origin-access.log')

@@ -42,7 +42,7 @@ my $o = hls_origin($t, port(8081), code => sub {
         $r->{path} =~ /late/ ? (delay => 0.8) : () };
 });
 
-configure('8m');
+configure($t, '8m');
 
 $t->run();
 
@@ -82,7 +82,7 @@ is(hls_get('/a.ts')->{headers}{'x-status'}, 'HIT', 'hit after many reloads');
 for my $wrong ('hls_cache absent;', 'hls_cache_zone more 8m; bogus;',
     'proxy_pass;')
 {
-    configure('8m', $wrong);
+    configure($t, '8m', $wrong);
     reload($t, 'emerg');
 }
 
@@ -91,7 +91,7 @@ is(windows(), 1, 'one window after failures');
 
 # another test of the configuration beside it
 
-configure('8m');
+configure($t, '8m');
 
 my $dir = $t->testdir();
 
@@ -103,7 +103,7 @@ is(windows(), 1, 'one window after a test');
 
 # another size is an empty cache, and the old one ends with its last reader
 
-configure('16m');
+configure($t, '16m');
 
 @old = hls_workers($t);
 
@@ -119,12 +119,12 @@ is(windows(), 1, 'one window of another size');
 
 # no cache at all, and one again
 
-configure('');
+configure($t, '');
 renew($t);
 is(hls_get('/a.ts')->{headers}{'x-status'}, undef, 'no cache');
 is(windows(), 0, 'no window');
 
-configure('16m');
+configure($t, '16m');
 renew($t);
 is(hls_get('/a.ts')->{headers}{'x-status'}, 'MISS', 'cache again');
 
@@ -221,7 +221,7 @@ sub windows {
 }
 
 sub configure {
-    my ($size, $wrong) = @_;
+    my ($t, $size, $wrong) = @_;
 
     my $zone = $size ? "hls_cache_zone hls $size; hls_cache hls; "
         . 'add_header X-Status $hls_cache_status;' : '';

@@ -150,7 +150,7 @@ for my $name (sort keys %players) {
 
         # the last of them may be cut
 
-        my ($n, $got) = played($name);
+        my ($n, $got) = played($t, $name);
 
         cmp_ok($n, '>=', 50, "$name: pictures");
         cmp_ok($n, '>=', $got - 1, "$name: pictures of the source");
@@ -205,7 +205,7 @@ sub expand {
 # How many pictures are those of the source, and how many there are.
 
 sub played {
-    my ($name) = @_;
+    my ($t, $name) = @_;
     my ($output, $n, @got);
 
     $output = $t->testdir() . "/$name." . ($name eq 'mpv' ? 'mkv' : 'out');

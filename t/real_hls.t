@@ -118,8 +118,8 @@ http {
 
 EOF_CONF
 
-my $one = origin('one', 8090, 8091);
-my $two = origin('two', 8092, 8093);
+my $one = origin($t, 'one', 8090, 8091);
+my $two = origin($t, 'two', 8092, 8093);
 
 $t->run();
 
@@ -139,24 +139,24 @@ pin('live', 'live/cam1', $id1);
 pin('live', 'live/cam2', $id2);
 pin('live', 'flat/cam3', $id2);
 
-broadcast('live/cam1', 0, 8091);
-broadcast('live/cam2', 1, 8093);
-broadcast('flat/cam3', 2, 8093);
+broadcast($t, 'live/cam1', 0, 8091);
+broadcast($t, 'live/cam2', 1, 8093);
+broadcast($t, 'flat/cam3', 2, 8093);
 
 # a pin that is changed between two broadcasts
 
 pin('live', 'live/cam1', $id2);
 pin('live', 'flat/cam3', $id1);
 
-broadcast('live/cam1', 3, 8093, 'pinned: ');
-broadcast('flat/cam3', 4, 8091, 'pinned: ');
+broadcast($t, 'live/cam1', 3, 8093, 'pinned: ');
+broadcast($t, 'flat/cam3', 4, 8091, 'pinned: ');
 
 # an origin that goes away
 
 unpin('live', 'live/cam1');
 patch('live', $id2, drain => JSON::PP::true());
 
-broadcast('live/cam1', 1, 8091, 'drained: ');
+broadcast($t, 'live/cam1', 1, 8091, 'drained: ');
 
 patch('live', $id2, drain => JSON::PP::false());
 pin('live', 'live/cam2', $id2);
@@ -170,14 +170,14 @@ $publisher->feed($files[2], 0.5, 1);
 
 like($publisher->wait(), qr/^[1-9]/, 'publisher of a dead origin');
 
-broadcast('live/cam2', 3, 8091, 'died: ');
+broadcast($t, 'live/cam2', 3, 8091, 'died: ');
 
 ###############################################################################
 
 # Publishes, and looks at HLS as long as the publisher is there and afterwards.
 
 sub broadcast {
-    my ($key, $file, $port, $what) = @_;
+    my ($t, $key, $file, $port, $what) = @_;
     my ($name, $uri, $publisher, $before);
 
     $name = ($what || '') . $key;
@@ -195,13 +195,13 @@ sub broadcast {
     ok(wait_until(sub { segments($uri, 8080) >= $before + 6 }),
         "$what: playlist");
 
-    decode($what, $uri, $file, $port);
+    decode($t, $what, $uri, $file, $port);
 
     $publisher->feed($files[$file], 0.9, 1);
     is($publisher->wait(), 0, "$what: publisher");
     wait_sessions('live', 0);
 
-    decode("$what, ended", $uri, $file, $port);
+    decode($t, "$what, ended", $uri, $file, $port);
 }
 
 sub segments {
@@ -214,7 +214,7 @@ sub segments {
 # The last five segments of the playlist.
 
 sub decode {
-    my ($what, $uri, $file, $port) = @_;
+    my ($t, $what, $uri, $file, $port) = @_;
     my ($url, $player, $n, $log);
 
     $url = 'http://127.0.0.1:' . port(8080) . $uri;
@@ -240,7 +240,7 @@ sub decode {
 }
 
 sub origin {
-    my ($name, $rtmp, $http) = @_;
+    my ($t, $name, $rtmp, $http) = @_;
     my $text = $conf;
 
     $text =~ s/NAME/$name/g;

@@ -197,11 +197,11 @@ my @routes = qw/ live v6 ssl v1 v2 /;
 # a few at a time: the machine is to keep up with them
 
 for my $part ([ @cases[0 .. 4] ], [ @cases[5 .. 8] ]) {
-    run_cases(@$part);
+    run_cases($t, @$part);
 }
 
 sub run_cases {
-    my (@list) = @_;
+    my ($t, @list) = @_;
     my ($name, %player, %publisher);
 
     for my $case (@list) {

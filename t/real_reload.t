@@ -68,7 +68,7 @@ http {
 
 EOF_CONF
 
-workers(2);
+workers($t, 2);
 
 nginx_rtmp($t, 'origin', <<'EOF_CONF') or die "Can't start nginx-rtmp\n";
 
@@ -101,20 +101,20 @@ like($want, qr/^audio 1\d\d \w+, video 76 \w+$/, 'source');
 
 for my $n (2, 4) {
     if ($n != 2) {
-        workers($n);
+        workers($t, $n);
         $t->reload();
     }
 
     ok(wait_until(sub { worker_pids() == $n }), "$n workers");
 
-    test_reload($n);
-    test_kill($n);
+    test_reload($t, $n);
+    test_kill($t, $n);
 }
 
 # Half of a broadcast before the reload, half of it behind.
 
 sub test_reload {
-    my ($n) = @_;
+    my ($t, $n) = @_;
     my (@before, @sessions, %player, %publisher);
 
     for my $name ("old$n", "new$n") {
@@ -161,7 +161,7 @@ sub test_reload {
 # Two publishers on two workers, one of which is killed.
 
 sub test_kill {
-    my ($n) = @_;
+    my ($t, $n) = @_;
     my ($victim, $dead, $alive, %pid, %player, %publisher);
 
     ($dead, $alive) = ("dead$n", "alive$n");
@@ -216,7 +216,7 @@ sub test_kill {
 ###############################################################################
 
 sub workers {
-    my ($n) = @_;
+    my ($t, $n) = @_;
 
     $t->write_file_expand('nginx.conf', $conf =~ s/WORKERS/$n/r);
 }

@@ -481,10 +481,10 @@ for my $url ('ftp://a', 'a', 'http://', 'https://', 'http://a:0', 'http://a:b',
     'http://a:70000', 'http://a b', 'http://[::1', 'http://[a]',
     'http://a/b?c', 'http://a/b#c', 'http://a/b c', 'http://:80', 'http://a;b')
 {
-    conf_fails($url, 'error in URL');
+    conf_fails($t, $url, 'error in URL');
 }
 
-my $out = conf_fails('http://me:PASSWORD@a', 'password in URL');
+my $out = conf_fails($t, 'http://me:PASSWORD@a', 'password in URL');
 unlike($out, qr/PASSWORD/, 'password is not shown');
 
 ###############################################################################
@@ -519,7 +519,7 @@ sub fails {
 }
 
 sub conf_fails {
-    my ($url, $name) = @_;
+    my ($t, $url, $name) = @_;
 
     $t->write_file_expand('bad.conf', <<"EOC");
 

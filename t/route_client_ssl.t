@@ -319,9 +319,9 @@ SKIP: {
 
 # configuration
 
-conf_fails('trusted=none.crt', qr/none.crt/);
-conf_fails('certificate=client.crt', qr/no certificate key/);
-conf_fails('certificate=client.crt key=server.key', qr/PEM|key values|SSL/);
+conf_fails($t, 'trusted=none.crt', qr/none.crt/);
+conf_fails($t, 'certificate=client.crt', qr/no certificate key/);
+conf_fails($t, 'certificate=client.crt key=server.key', qr/PEM|key values|SSL/);
 
 $t->stop();
 
@@ -369,7 +369,7 @@ sub fails {
 }
 
 sub conf_fails {
-    my ($params, $re) = @_;
+    my ($t, $params, $re) = @_;
 
     $t->write_file_expand('bad.conf', <<"EOC");
 

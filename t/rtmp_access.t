@@ -96,9 +96,9 @@ ok(wait_until(sub {
 
 # the log is complete when the last session has ended
 
-ok(wait_until(sub { 2 == (() = log_lines() =~ /200 ok/g) }), 'both ended');
+ok(wait_until(sub { 2 == (() = log_lines($t) =~ /200 ok/g) }), 'both ended');
 
-my $log = log_lines();
+my $log = log_lines($t);
 
 like($log, qr/^@{[ port(8080) ]} 403 -\.-$/m, 'denied in log');
 like($log, qr/^@{[ port(8081) ]} 503 -\.-$/m, 'limited in log');
@@ -110,6 +110,8 @@ is(scalar(() = $origin->events(event => 'command', name => 'publish')), 2,
 ###############################################################################
 
 sub log_lines {
+    my ($t) = @_;
+
     return $t->read_file('stream.log');
 }
 

@@ -126,7 +126,7 @@ $t->run();
 my $c = rtmp_publish(port(8081), 'live', 'goodbye');
 
 $c->unpublish('goodbye');
-is(last_line(8081), '200 ok publish goodbye', 'end');
+is(last_line($t, 8081), '200 ok publish goodbye', 'end');
 
 $c = rtmp_publish(port(8081), 'live', 'unread');
 
@@ -135,7 +135,7 @@ $c->send_command('deleteStream', 7, undef, 1, \{ csid => 3 });
 ok($c->fill(length($c->{buf}) + 1), 'answer to the last command');
 $c->reset();
 
-is(last_line(8081), '200 ok publish unread', 'end with a reset');
+is(last_line($t, 8081), '200 ok publish unread', 'end with a reset');
 
 $c = rtmp_publish(port(8081), 'live', 'gone');
 
@@ -143,7 +143,7 @@ $c->send_media(media_messages(3));
 sleep(0.1);
 $c->reset();
 
-is(last_line(8081), '200 client_closed publish gone', 'reset');
+is(last_line($t, 8081), '200 client_closed publish gone', 'reset');
 
 $c = rtmp_play(port(8081), 'live', 'gone');
 
@@ -151,7 +151,7 @@ $c->send_command('closeStream', 0, undef, \{ csid => 3, msid => 1 });
 sleep(0.1);
 $c->reset();
 
-is(last_line(8081), '200 ok play gone', 'player ends with a reset');
+is(last_line($t, 8081), '200 ok play gone', 'player ends with a reset');
 
 # one stream behind the other
 
@@ -176,7 +176,7 @@ my ($sent, $n) = ($c->sent(), $o->connections());
 finish($c);
 
 is($o->wait(event => 'close', c => $n)->{received}, $sent, 'all is passed');
-is(last_line(8081), '200 ok publish first', 'the last one in the log');
+is(last_line($t, 8081), '200 ok publish first', 'the last one in the log');
 is(streams('one'), '', 'none published');
 
 # one stream beside the other
@@ -190,7 +190,7 @@ ok($o->wait(event => 'command', name => 'play', c => $n + 1), 'played beside');
 is(streams('one'), 'live/camera 1 0', 'played beside: published');
 
 finish($c);
-is(last_line(8081), '200 ok publish camera', 'played beside: log');
+is(last_line($t, 8081), '200 ok publish camera', 'played beside: log');
 
 # however it is written
 
@@ -219,7 +219,7 @@ for my $name ('long' x 100, 'x') {
 
     is($o->wait(event => 'close', c => $n)->{received}, $sent,
         'in pieces: all is passed');
-    is(last_line(8081), "200 ok publish $name", 'in pieces: log');
+    is(last_line($t, 8081), "200 ok publish $name", 'in pieces: log');
 }
 
 # a header that is not whole is of no use, but passed
@@ -248,7 +248,7 @@ is($o->wait(event => 'command', name => 'play', c => $n, count => 2)->{args}[1],
 $c->send_command('play', 0, undef, 'secret', \{ csid => 8, msid => 1 });
 
 ok(closed($c), 'unknown stream');
-is(last_line(8082), '403 refused play secret', 'unknown stream: log');
+is(last_line($t, 8082), '403 refused play secret', 'unknown stream: log');
 unlike($o->commands($n), qr/play play play/, 'unknown stream: not passed');
 
 $c = rtmp_play(port(8082), 'live', 'known');
@@ -257,7 +257,8 @@ $c->send_command('createStream', 6, undef, \{ csid => 3 });
 $c->send_command('play', 0, undef, 'secret', \{ csid => 8, msid => 2 });
 
 ok(closed($c), 'unknown stream beside');
-is(last_line(8082), '403 refused play secret', 'unknown stream beside: log');
+is(last_line($t, 8082), '403 refused play secret',
+    'unknown stream beside: log');
 is(conns('known'), '0', 'not counted');
 
 $c = rtmp_play(port(8082), 'live', 'known');
@@ -265,7 +266,7 @@ $c = rtmp_play(port(8082), 'live', 'known');
 $c->send_command('play', 0, undef, '../secret', \{ csid => 8, msid => 1 });
 
 ok(closed($c), 'invalid name');
-is(last_line(8082), '403 refused play -', 'invalid name: log');
+is(last_line($t, 8082), '403 refused play -', 'invalid name: log');
 
 # a server of its own, or another one: the client has to come again
 
@@ -286,7 +287,7 @@ again($c, 'there', 0);
 is($c->{description}, 'stream needs a connection of its own',
     'another server');
 ok(closed($c), 'another server: closed');
-is(last_line(8083), '403 refused publish there', 'another server: log');
+is(last_line($t, 8083), '403 refused publish there', 'another server: log');
 is(scalar(grep { $_->{args}[1] eq 'there' }
     $o->events(name => 'publish', c => $n)), 0, 'another server: not passed');
 is(conns('two'), '0 0', 'another server: conns');
@@ -294,7 +295,7 @@ is(conns('two'), '0 0', 'another server: conns');
 $c = rtmp_publish(port(8083), 'live', 'there');
 is($c->{code}, 'NetStream.Publish.Start', 'another connection');
 $c->unpublish('there');
-is(last_line(8083), '200 ok publish there', 'another connection: log');
+is(last_line($t, 8083), '200 ok publish there', 'another connection: log');
 is($other->connections(), 1, 'another connection, to another server');
 
 # all in one write
@@ -311,7 +312,7 @@ $c->write_raw($c->command('createStream', 2, undef, \{ csid => 3 })
         \{ csid => 8, msid => 1 }));
 
 ok(closed($c), 'in one write');
-is(last_line(8083), '403 refused publish there', 'in one write: log');
+is(last_line($t, 8083), '403 refused publish there', 'in one write: log');
 is($o->wait(event => 'close', c => $n) && $o->commands($n),
     'connect createStream publish deleteStream', 'in one write: passed');
 
@@ -346,13 +347,14 @@ $c = rtmp_publish(port(8081), 'live', 'cam1');
 
 $c->write_raw("\xff" x 100);
 ok(closed($c), 'no RTMP');
-is(last_line(8081), '400 protocol_error publish cam1', 'no RTMP: log');
+is(last_line($t, 8081), '400 protocol_error publish cam1', 'no RTMP: log');
 
 $c = rtmp_publish(port(8081), 'live', 'cam1');
 
 $c->send_command('connect', 1, amf_obj(app => 'else'), \{ csid => 3 });
 ok(closed($c), 'connect twice');
-is(last_line(8081), '400 protocol_error publish cam1', 'connect twice: log');
+is(last_line($t, 8081), '400 protocol_error publish cam1',
+    'connect twice: log');
 
 ###############################################################################
 
@@ -418,7 +420,7 @@ sub streams {
 my %lines;
 
 sub last_line {
-    my ($port) = @_;
+    my ($t, $port) = @_;
     my @lines;
 
     $port = port($port);

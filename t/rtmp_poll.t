@@ -64,28 +64,28 @@ my @media = media_messages(10);
 my $c = rtmp_client(port(8080));
 
 $c->handshake();
-ok(idle(), 'commands');
+ok(idle($t), 'commands');
 $c->close();
 
 $c = rtmp_publish(port(8080), 'live', 'cam1');
 
 is($c->{code}, 'NetStream.Publish.Start', 'publish');
-ok(idle(), 'publish idle');
+ok(idle($t), 'publish idle');
 
 $c->send_media(@media);
 
 is($o->wait_media(media_digest(@media)), media_digest(@media), 'media');
-ok(idle(), 'publish idle again');
+ok(idle($t), 'publish idle again');
 
 $c->close();
 $c = rtmp_play(port(8080), 'live', 'cam1');
 
 is($c->{code}, 'NetStream.Play.Start', 'play');
-ok(idle(), 'player that does not read');
+ok(idle($t), 'player that does not read');
 
 is(media_digest($c->read_media(2003)), $o->wait(event => 'sent')->{digest},
     'read at last');
-ok(idle(), 'player idle');
+ok(idle($t), 'player idle');
 
 $c->close();
 
@@ -94,12 +94,13 @@ $c->close();
 # half of the time at most
 
 sub idle {
+    my ($t) = @_;
     my ($before, $after);
 
     select(undef, undef, undef, 0.2);
-    $before = ticks();
+    $before = ticks($t);
     select(undef, undef, undef, 0.5);
-    $after = ticks();
+    $after = ticks($t);
 
     return $after - $before < 25;
 }
@@ -107,6 +108,7 @@ sub idle {
 # of all workers, 100 a second
 
 sub ticks {
+    my ($t) = @_;
     my ($master, $ticks);
 
     $master = $t->read_file('nginx.pid') + 0;

@@ -101,7 +101,7 @@ my ($client, $in, $near, $far) = start();
 say_and_wait("\3" . "\0" x 1536, 3073 + 500);
 say_and_wait("\0" x 1536 . $connect, 150);
 
-ok(flood(), 'set-up: blocked');
+ok(flood($t), 'set-up: blocked');
 
 syswrite($in, $publish);
 pump(2, 0);
@@ -109,7 +109,7 @@ pump(2, 0);
 ok(pump(5, 1), 'set-up: ended');
 
 stop();
-is(last_line(), '400 handshake_timeout', 'set-up: log');
+is(last_line($t), '400 handshake_timeout', 'set-up: log');
 
 # in the relay, which goes on
 
@@ -118,11 +118,11 @@ is(last_line(), '400 handshake_timeout', 'set-up: log');
 say_and_wait("\3" . "\0" x 1536, 3073 + 500);
 say_and_wait("\0" x 1536 . $connect . $publish, 400);
 
-ok(flood(), 'relay: blocked');
+ok(flood($t), 'relay: blocked');
 ok(!pump(1, 1), 'relay: goes on');
 
 stop();
-is(last_line(), '200 ok', 'relay: log');
+is(last_line($t), '200 ok', 'relay: log');
 
 ###############################################################################
 
@@ -186,6 +186,7 @@ sub say_and_wait {
 # Whether nginx had to wait until it can write; sockets take some at first.
 
 sub flood {
+    my ($t) = @_;
     my $log;
 
     open($log, '<', $t->testdir() . '/error.log') or die "Can't open: $!\n";
@@ -228,6 +229,7 @@ sub pump {
 }
 
 sub last_line {
+    my ($t) = @_;
     my @lines;
 
     $lines++;
