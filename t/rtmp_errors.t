@@ -174,9 +174,9 @@ my $all = "\x03" . "\0" x 3072 . $c->connect_message('live')
     . $c->command('createStream', 2, undef)
     . $c->command('publish', 3, undef, 'cam1', 'live', \{ msid => 1 });
 my $told = 0;
-my $end = time() + 15;
+my $end = time() + 30;
 
-for (1 .. 50) {
+for (1 .. 10) {
     last if time() > $end;
 
     my @c = map { rtmp_client(port(8213)) } 1 .. 20;
@@ -192,7 +192,7 @@ for (1 .. 50) {
     }
 }
 
-is($told, 1000, 'a thousand refused');
+is($told, 200, 'all of many refused');
 
 $c = rtmp_publish(port(8213), 'live', 'last');
 
