@@ -19,6 +19,9 @@
 #include "ngx_rtmp_route_table.h"
 
 
+typedef struct ngx_rtmp_route_state_s  ngx_rtmp_route_state_t;
+
+
 /* register [timeout=] [token=]... [from=]... [allow=]... [ports=] ... */
 
 typedef struct {
@@ -75,6 +78,7 @@ struct ngx_rtmp_route_s {
     ngx_resolver_t                  *resolver;
     ngx_msec_t                       resolver_timeout;
     ngx_array_t                      servers;   /* ngx_rtmp_route_server_t */
+    ngx_rtmp_route_state_t          *state;     /* NULL: no state file */
 
     ngx_rtmp_route_acl_t             acl;       /* this process' copy */
 
@@ -113,6 +117,7 @@ char *ngx_rtmp_route_key_directive(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_rtmp_route_method(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_rtmp_route_unknown(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_rtmp_route_resolver(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_rtmp_route_state(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* what it leaves unset, and checks that need the whole block */
 char *ngx_rtmp_route_defaults(ngx_conf_t *cf, ngx_rtmp_route_t *route);

@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "ngx_rtmp_route_client.h"
 #include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_state.h"
 
 
 #define NGX_RTMP_ROUTE_MIN_SLOTS  64
@@ -27,6 +28,7 @@ static ngx_rtmp_route_t *ngx_rtmp_route_previous(ngx_rtmp_route_t *route);
 static ngx_int_t ngx_rtmp_route_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_rtmp_route_init_process(ngx_cycle_t *cycle);
 static void ngx_rtmp_route_exit_process(ngx_cycle_t *cycle);
+static void ngx_rtmp_route_exit_master(ngx_cycle_t *cycle);
 static void ngx_rtmp_route_woken(void);
 static void ngx_rtmp_route_sweep_handler(ngx_event_t *ev);
 
@@ -57,6 +59,13 @@ static ngx_command_t  ngx_rtmp_route_commands[] = {
     { ngx_string("zone"),
       NGX_RTMP_ROUTE_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE12,
       ngx_rtmp_route_zone,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("state"),
+      NGX_RTMP_ROUTE_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_rtmp_route_state,
       0,
       0,
       NULL },
@@ -153,7 +162,7 @@ ngx_module_t  ngx_rtmp_route_module = {
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_rtmp_route_exit_process,           /* exit process */
-    NULL,                                  /* exit master */
+    ngx_rtmp_route_exit_master,            /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
@@ -337,6 +346,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
      *     route->control = NULL;
      *     route->needed = { 0, NULL };
      *     route->resolver = NULL;
+     *     route->state = NULL;
      *     route->acl = { 0 };
      *     route->waiting = 0;
      *     route->defined = 0;
@@ -518,7 +528,7 @@ ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     if (oroute != NULL) {
-        return NGX_OK;
+        return ngx_rtmp_route_state_init_zone(route, 0, shm_zone->shm.log);
     }
 
     /* a new zone: of the first start, or with another name or size */
@@ -526,7 +536,7 @@ ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     oroute = ngx_rtmp_route_previous(route);
 
     if (oroute == NULL) {
-        return NGX_OK;
+        return ngx_rtmp_route_state_init_zone(route, 1, shm_zone->shm.log);
     }
 
     rc = ngx_rtmp_route_table_copy(&route->table, &oroute->table);
@@ -538,7 +548,7 @@ ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_rtmp_route_state_init_zone(route, 0, shm_zone->shm.log);
 }
 
 
@@ -627,6 +637,8 @@ ngx_rtmp_route_init_process(ngx_cycle_t *cycle)
 
         ngx_rtmp_route_table_sweep(&routes[i]->table);
 
+        ngx_rtmp_route_state_init_process(routes[i]);
+
         if (ngx_worker == 0) {
             ngx_rtmp_route_servers_resolve(routes[i]);
         }
@@ -657,6 +669,22 @@ ngx_rtmp_route_exit_process(ngx_cycle_t *cycle)
     {
         ngx_rtmp_route_client_exit();
         ngx_rtmp_route_slot_release();
+    }
+}
+
+
+static void
+ngx_rtmp_route_exit_master(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                   i;
+    ngx_rtmp_route_t           **routes;
+    ngx_rtmp_route_main_conf_t  *rmcf;
+
+    rmcf = ngx_rtmp_route_main_conf(cycle);
+    routes = rmcf->routes.elts;
+
+    for (i = 0; i < rmcf->routes.nelts; i++) {
+        ngx_rtmp_route_state_exit_master(routes[i]);
     }
 }
 

@@ -14,8 +14,6 @@
 
 static ngx_uint_t ngx_rtmp_route_server_owner(ngx_rtmp_route_shm_t *sh,
     ngx_uint_t i, ngx_rtmp_route_server_info_t *info);
-static ngx_uint_t ngx_rtmp_route_server_same_rtmp(
-    ngx_rtmp_route_server_info_t *a, ngx_rtmp_route_server_info_t *b);
 
 
 static uint64_t  ngx_rtmp_route_common_seed[2];
@@ -144,7 +142,7 @@ ngx_rtmp_route_server_displace(ngx_rtmp_route_table_t *table, ngx_int_t self,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_rtmp_route_server_same_rtmp(ngx_rtmp_route_server_info_t *a,
     ngx_rtmp_route_server_info_t *b)
 {
