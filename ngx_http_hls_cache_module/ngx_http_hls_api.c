@@ -19,6 +19,8 @@
 #define NGX_HTTP_HLS_API_PAGE  1000
 
 
+static ngx_uint_t ngx_http_hls_api_viewers(ngx_rtmp_route_t *route,
+    ngx_str_t *key);
 static ngx_int_t ngx_http_hls_api_handler(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_call_t *call);
 static ngx_http_hls_zone_t *ngx_http_hls_api_zone(ngx_str_t *path,
@@ -51,7 +53,45 @@ static ngx_http_rtmp_route_api_section_t  ngx_http_hls_api_section = {
 ngx_int_t
 ngx_http_hls_api_init(ngx_conf_t *cf)
 {
+    if (ngx_http_rtmp_route_api_viewers_add(cf, ngx_http_hls_api_viewers)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_rtmp_route_api_section_add(cf, &ngx_http_hls_api_section);
+}
+
+
+/* of a stream in the table of a route */
+
+static ngx_uint_t
+ngx_http_hls_api_viewers(ngx_rtmp_route_t *route, ngx_str_t *key)
+{
+    ngx_uint_t                  i, j, n;
+    ngx_rtmp_route_t          **routes;
+    ngx_http_hls_zone_t       **zone;
+    ngx_http_hls_main_conf_t   *hmcf;
+
+    hmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_hls_cache_module);
+    zone = hmcf->zones.elts;
+    n = 0;
+
+    for (i = 0; i < hmcf->zones.nelts; i++) {
+
+        routes = zone[i]->routes.elts;
+
+        for (j = 0; j < zone[i]->routes.nelts; j++) {
+
+            if (routes[j] == route) {
+                n += ngx_http_hls_store_viewers(&zone[i]->store, key);
+                break;
+            }
+        }
+    }
+
+    return n;
 }
 
 

@@ -76,6 +76,8 @@ typedef struct {
     ngx_http_hls_store_t        store;
     ngx_shm_zone_t             *shm_zone;
     ngx_http_hls_window_t      *window;    /* held by the cycle's pool */
+    ngx_array_t                 routes;    /* of ngx_rtmp_route_t *, whose */
+                                           /* streams it has */
     ngx_cycle_t                *cycle;
     u_char                     *file;      /* where it was named first */
     ngx_uint_t                  line;

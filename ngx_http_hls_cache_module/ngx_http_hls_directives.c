@@ -16,6 +16,7 @@
 
 
 static ngx_int_t ngx_http_hls_check_location(ngx_conf_t *cf, void **loc_conf);
+static ngx_int_t ngx_http_hls_check_route(ngx_http_hls_loc_conf_t *hlcf);
 static void *ngx_http_hls_check_option(ngx_conf_t *cf, void **loc_conf,
     const char *module, const char *directive);
 
@@ -429,6 +430,10 @@ ngx_http_hls_check_location(ngx_conf_t *cf, void **loc_conf)
         return NGX_ERROR;
     }
 
+    if (hlcf->route && ngx_http_hls_check_route(hlcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     /* whatever is cached has to come from somewhere */
 
     if (!hlcf->own || rlcf->route == NULL || clcf->handler
@@ -456,6 +461,36 @@ ngx_http_hls_check_location(ngx_conf_t *cf, void **loc_conf)
                   "beside them in location \"%V\"", &clcf->name);
 
     return NGX_ERROR;
+}
+
+
+/* viewers of its streams are counted in that zone */
+
+static ngx_int_t
+ngx_http_hls_check_route(ngx_http_hls_loc_conf_t *hlcf)
+{
+    ngx_uint_t          i;
+    ngx_array_t        *routes;
+    ngx_rtmp_route_t  **route;
+
+    routes = &hlcf->zone->routes;
+    route = routes->elts;
+
+    for (i = 0; i < routes->nelts; i++) {
+
+        if (route[i] == hlcf->route) {
+            return NGX_OK;
+        }
+    }
+
+    route = ngx_array_push(routes);
+    if (route == NULL) {
+        return NGX_ERROR;
+    }
+
+    *route = hlcf->route;
+
+    return NGX_OK;
 }
 
 

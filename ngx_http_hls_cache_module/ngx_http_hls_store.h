@@ -359,6 +359,10 @@ uint32_t ngx_http_hls_store_stream(ngx_http_hls_store_t *store,
 void ngx_http_hls_store_viewer(ngx_http_hls_store_t *store, uint32_t stream,
     uint64_t viewer, ngx_msec_t window);
 
+/* those of the stream of that name */
+ngx_uint_t ngx_http_hls_store_viewers(ngx_http_hls_store_t *store,
+    ngx_str_t *name);
+
 
 /*
  * Walks: *cursor is 0 at first; NGX_OK: stat is filled, NGX_DONE: no more.

@@ -217,6 +217,31 @@ ngx_http_hls_store_viewer(ngx_http_hls_store_t *store, uint32_t stream,
 }
 
 
+ngx_uint_t
+ngx_http_hls_store_viewers(ngx_http_hls_store_t *store, ngx_str_t *name)
+{
+    u_char               regs[NGX_HTTP_HLS_VIEWER_SIZE];
+    uint32_t             i;
+    uint64_t             hash[2];
+    ngx_uint_t           viewers;
+    ngx_http_hls_shm_t  *sh;
+
+    sh = store->sh;
+
+    ngx_http_hls_store_hash(sh->seed, name->data, name->len, hash);
+
+    ngx_http_hls_store_lock(store);
+
+    i = ngx_http_hls_store_find(sh, hash, NGX_HTTP_HLS_CELL_STREAM);
+
+    viewers = i ? ngx_http_hls_store_stream_regs(store, i, regs) : 0;
+
+    ngx_http_hls_store_unlock(store);
+
+    return viewers ? ngx_http_hls_store_estimate(regs) : 0;
+}
+
+
 static ngx_int_t
 ngx_http_hls_store_viewer_locked(ngx_http_hls_store_t *store, uint32_t i,
     ngx_msec_t step, uint64_t hash)

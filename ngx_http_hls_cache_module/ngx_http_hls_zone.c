@@ -150,6 +150,12 @@ ngx_http_hls_zone_get(ngx_conf_t *cf, ngx_str_t *name)
         ngx_queue_init(&zone->buckets[i]);
     }
 
+    if (ngx_array_init(&zone->routes, cf->pool, 1, sizeof(ngx_rtmp_route_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     ngx_queue_init(&zone->watches);
     ngx_queue_init(&zone->senders);
     ngx_queue_init(&zone->refreshes);

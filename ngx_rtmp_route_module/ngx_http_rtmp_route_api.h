@@ -59,6 +59,9 @@ typedef struct {
     ngx_uint_t                     nsections;
     ngx_http_rtmp_route_api_section_t
                     *sections[NGX_HTTP_RTMP_ROUTE_API_MAX_SECTIONS];
+    ngx_uint_t                     nviewers;
+    ngx_http_rtmp_route_api_viewers_pt
+                     viewers[NGX_HTTP_RTMP_ROUTE_API_MAX_SECTIONS];
 } ngx_http_rtmp_route_api_main_conf_t;
 
 
@@ -169,6 +172,8 @@ ngx_http_rtmp_route_api_section_t *ngx_http_rtmp_route_api_section_find(
     ngx_http_rtmp_route_api_main_conf_t *amcf, ngx_str_t *name);
 ngx_int_t ngx_http_rtmp_route_api_section(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_uint_t ngx_http_rtmp_route_api_viewers(ngx_http_request_t *r,
+    ngx_rtmp_route_t *route, ngx_str_t *key);
 
 
 /* ngx_http_rtmp_route_api_get.c and _list.c */
@@ -212,7 +217,7 @@ extern ngx_http_rtmp_route_api_field_t
 void ngx_http_rtmp_route_api_server(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_server_stat_t *stat, uint64_t fields);
 void ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
-    ngx_rtmp_route_stream_stat_t *stat, uint64_t fields);
+    ngx_rtmp_route_stream_stat_t *stat, ngx_http_rtmp_route_api_ctx_t *ctx);
 void ngx_http_rtmp_route_api_session(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_session_stat_t *stat, uint64_t fields, ngx_uint_t hide);
 

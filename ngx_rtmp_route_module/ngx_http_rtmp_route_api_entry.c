@@ -407,7 +407,7 @@ ngx_http_rtmp_route_api_server_value(ngx_rtmp_route_json_t *json,
 
 void
 ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
-    ngx_rtmp_route_stream_stat_t *stat, uint64_t fields)
+    ngx_rtmp_route_stream_stat_t *stat, ngx_http_rtmp_route_api_ctx_t *ctx)
 {
     ngx_uint_t                        i;
     ngx_http_rtmp_route_api_field_t  *field;
@@ -418,7 +418,7 @@ ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
 
     for ( /* void */ ; field->name.len; field++) {
 
-        if (!(fields & ((uint64_t) 1 << field->number))
+        if (!(ctx->fields & ((uint64_t) 1 << field->number))
             || (field->number == stream_conflicts && stat->nconflicts == 0))
         {
             continue;
@@ -447,10 +447,10 @@ ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
             break;
 
         case stream_viewers:
-
-            /* nobody counts viewers of HLS yet */
-
-            ngx_rtmp_route_json_number(json, 0);
+            ngx_rtmp_route_json_number(json,
+                       ngx_http_rtmp_route_api_viewers(ctx->request,
+                                                       ctx->route,
+                                                       &stat->key));
             break;
 
         case stream_age:

@@ -401,7 +401,7 @@ ngx_http_rtmp_route_api_send_stream(ngx_http_request_t *r,
 
     ngx_rtmp_route_json_init(&json, r->pool, 512);
 
-    ngx_http_rtmp_route_api_stream(&json, &stat, ctx->fields);
+    ngx_http_rtmp_route_api_stream(&json, &stat, ctx);
 
     return ngx_http_rtmp_route_api_send(r, status, &json);
 }

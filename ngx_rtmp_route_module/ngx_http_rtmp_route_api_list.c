@@ -291,8 +291,7 @@ ngx_http_rtmp_route_api_list_next(ngx_http_rtmp_route_api_ctx_t *ctx)
         if (ret == NGX_OK && !ctx->peek) {
             ngx_http_rtmp_route_api_stream_name(&ctx->json, &stat.stream.key,
                                                 ctx->hide, 0);
-            ngx_http_rtmp_route_api_stream(&ctx->json, &stat.stream,
-                                           ctx->fields);
+            ngx_http_rtmp_route_api_stream(&ctx->json, &stat.stream, ctx);
         }
 
         return ret;

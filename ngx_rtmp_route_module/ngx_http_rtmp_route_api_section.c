@@ -46,6 +46,36 @@ ngx_http_rtmp_route_api_section_add(ngx_conf_t *cf,
 }
 
 
+ngx_int_t
+ngx_http_rtmp_route_api_viewers_add(ngx_conf_t *cf,
+    ngx_http_rtmp_route_api_viewers_pt viewers)
+{
+    ngx_uint_t                            i;
+    ngx_http_rtmp_route_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_rtmp_route_api_module);
+
+    for (i = 0; i < amcf->nviewers; i++) {
+
+        if (amcf->viewers[i] == viewers) {
+            return NGX_OK;
+        }
+    }
+
+    if (i == NGX_HTTP_RTMP_ROUTE_API_MAX_SECTIONS) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "cannot add viewers to rtmp_route_api, there are too "
+                      "many that count them");
+        return NGX_ERROR;
+    }
+
+    amcf->viewers[amcf->nviewers++] = viewers;
+
+    return NGX_OK;
+}
+
+
 ngx_http_rtmp_route_api_section_t *
 ngx_http_rtmp_route_api_section_find(
     ngx_http_rtmp_route_api_main_conf_t *amcf, ngx_str_t *name)
@@ -103,6 +133,25 @@ ngx_http_rtmp_route_api_section(ngx_http_request_t *r,
     }
 
     return ngx_http_rtmp_route_api_section_call(r, ctx, NULL);
+}
+
+
+ngx_uint_t
+ngx_http_rtmp_route_api_viewers(ngx_http_request_t *r,
+    ngx_rtmp_route_t *route, ngx_str_t *key)
+{
+    ngx_uint_t                            i, n;
+    ngx_http_rtmp_route_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_get_module_main_conf(r, ngx_http_rtmp_route_api_module);
+
+    n = 0;
+
+    for (i = 0; i < amcf->nviewers; i++) {
+        n += amcf->viewers[i](route, key);
+    }
+
+    return n;
 }
 
 

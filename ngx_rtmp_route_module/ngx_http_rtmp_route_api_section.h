@@ -46,6 +46,14 @@ typedef struct {
 } ngx_http_rtmp_route_api_section_t;
 
 
+/*
+ * Who else counts those who watch a stream of a route, named as in its table;
+ * called from the event loop for each stream of a list: must not block.
+ */
+typedef ngx_uint_t (*ngx_http_rtmp_route_api_viewers_pt)(
+    ngx_rtmp_route_t *route, ngx_str_t *key);
+
+
 /* ?after= and ?limit= */
 
 typedef struct {
@@ -60,6 +68,10 @@ typedef struct {
  */
 ngx_int_t ngx_http_rtmp_route_api_section_add(ngx_conf_t *cf,
     ngx_http_rtmp_route_api_section_t *section);
+
+/* the same for a count of viewers; what all of them return is added up */
+ngx_int_t ngx_http_rtmp_route_api_viewers_add(ngx_conf_t *cf,
+    ngx_http_rtmp_route_api_viewers_pt viewers);
 
 /* sends what was written and nothing else; a failed writer is a 500 */
 ngx_int_t ngx_http_rtmp_route_api_send(ngx_http_request_t *r,

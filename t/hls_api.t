@@ -23,7 +23,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(50);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(55);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -136,6 +136,25 @@ $c = api('/api/1/caches/hls/streams/');
 cmp_ok($c->{'live/cam1'}{viewers}, '>', 270, 'three hundred viewers');
 cmp_ok($c->{'live/cam1'}{viewers}, '<', 330, 'and no more');
 
+# the route has them, too, of its own streams
+
+put('/api/1/routes/live/streams/route/cam3', '{"server":"127.0.0.1"}');
+put('/api/1/routes/live/streams/live/cam1', '{"server":"127.0.0.1"}');
+is(api('/api/1/routes/live/streams/live/cam1')->{viewers}, 0,
+    'viewers of another cache');
+
+hls_gets(map { { uri => '/route/cam3/index.m3u8',
+    headers => ["User-Agent: viewer $_"] } } 1 .. 40);
+
+$r = api('/api/1/caches/other/streams/')->{'route/cam3'}{viewers};
+cmp_ok($r, '>', 30, 'viewers of a route');
+is(api('/api/1/routes/live/streams/route/cam3')->{viewers}, $r,
+    'the route knows them');
+$c = api('/api/1/routes/live/streams/');
+is($c->{'route/cam3'}{viewers}, $r, 'in its list');
+is(api('/api/1/routes/live/streams/?fields=viewers')->{'route/cam3'}{viewers},
+    $r, 'in a field alone');
+
 # pages
 
 $c = api('/api/1/caches/hls/streams/?limit=1');
@@ -206,6 +225,14 @@ is(api('/api/1/caches/hls/')->{objects}, 0, 'nothing left');
 is(api('/api/1/caches/other/')->{objects}, 3, 'in the other');
 
 ###############################################################################
+
+sub put {
+    my ($uri, $body) = @_;
+    my $len = length($body);
+
+    hls_get('', raw => "PUT $uri HTTP/1.1\r\nHost: localhost\r\n"
+        . "Connection: close\r\nContent-Length: $len\r\n\r\n$body");
+}
 
 sub api {
     my ($uri) = @_;
