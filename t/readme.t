@@ -30,8 +30,8 @@ my $readme = do { local (@ARGV, $/) = '../README.md'; <> };
 my ($conf) = $readme =~ /## A complete nginx\.conf.*?```nginx\n(.*?)```/s
     or die "no configuration in README.md\n";
 
-my $file = do { local (@ARGV, $/) = '../conf/nginx.conf'; <> };
-is($file =~ s/^\n#.*\n\n//r, $conf, 'conf/nginx.conf');
+my $file = do { local (@ARGV, $/) = '../docker/nginx.conf'; <> };
+is($file =~ s/^\n#.*\n\n//r, $conf, 'docker/nginx.conf');
 
 # the modules under test, ports, and an address that is here
 
