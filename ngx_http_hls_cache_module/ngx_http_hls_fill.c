@@ -14,12 +14,18 @@
 
 #define NGX_HTTP_HLS_FILL_BUFFERED  0x08
 
+/* of the body of a redirect */
+
+#define NGX_HTTP_HLS_FILL_SKIP      65536
+
 
 static ngx_int_t ngx_http_hls_fill_build(ngx_http_hls_fill_t *fill);
 static void ngx_http_hls_fill_event_handler(ngx_event_t *ev);
 static void ngx_http_hls_fill_timer_handler(ngx_event_t *ev);
 static void ngx_http_hls_fill_done(ngx_http_hls_lone_t *lone);
 static void ngx_http_hls_fill_end(ngx_http_hls_fill_t *fill);
+static ngx_int_t ngx_http_hls_fill_skip(ngx_http_hls_fill_t *fill,
+    ngx_chain_t *in);
 static ngx_int_t ngx_http_hls_fill_buf(ngx_http_hls_fill_t *fill,
     ngx_buf_t *b);
 static ngx_int_t ngx_http_hls_fill_fail(ngx_http_hls_fill_t *fill);
@@ -296,6 +302,56 @@ ngx_http_hls_fill_end(ngx_http_hls_fill_t *fill)
 }
 
 
+/* what has come so far was a redirect */
+
+ngx_uint_t
+ngx_http_hls_fill_next(ngx_http_hls_lone_t *lone)
+{
+    ngx_http_request_t   *pr;
+    ngx_http_hls_fill_t  *fill;
+
+    fill = lone->data;
+
+    if (fill == NULL || lone->ghost || fill->failed || fill->next.len == 0) {
+        return 0;
+    }
+
+    pr = fill->parent;
+
+    /* the path is the server's, whatever the location makes of its own */
+
+    pr->valid_location = 0;
+
+    if (ngx_http_hls_fill_request_line(pr, &fill->next, &fill->next_args)
+        != NGX_OK)
+    {
+        goto failed;
+    }
+
+    ngx_str_null(&fill->next);
+
+    fill->status = 0;
+    fill->length = -1;
+    fill->received = 0;
+    fill->header_seen = 0;
+    fill->last_seen = 0;
+
+    if (ngx_http_hls_lone_post(lone, NGX_HTTP_SUBREQUEST_CLONE
+                                     |NGX_HTTP_SUBREQUEST_WAITED)
+        == NGX_OK)
+    {
+        return 1;
+    }
+
+failed:
+
+    fill->failed = 1;
+    fill->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    return 0;
+}
+
+
 /* an error page comes through the filter like any answer */
 
 void
@@ -375,6 +431,10 @@ ngx_http_hls_fill_body(ngx_http_hls_fill_t *fill, ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (fill->next.len) {
+        return ngx_http_hls_fill_skip(fill, in);
+    }
+
     /* links are the caller's, buffers stay what they are until consumed */
 
     if (in && (fill->out || fill->paused)) {
@@ -413,6 +473,30 @@ ngx_http_hls_fill_body(ngx_http_hls_fill_t *fill, ngx_http_request_t *r,
     }
 
     r->buffered &= ~NGX_HTTP_HLS_FILL_BUFFERED;
+
+    return NGX_OK;
+}
+
+
+/* a page that says where to go */
+
+static ngx_int_t
+ngx_http_hls_fill_skip(ngx_http_hls_fill_t *fill, ngx_chain_t *in)
+{
+    for ( /* void */ ; in; in = in->next) {
+
+        if (in->buf->in_file) {
+            in->buf->file_pos = in->buf->file_last;
+        }
+
+        fill->received += in->buf->last - in->buf->pos;
+        in->buf->pos = in->buf->last;
+    }
+
+    if (fill->received > NGX_HTTP_HLS_FILL_SKIP) {
+        fill->status = NGX_HTTP_BAD_GATEWAY;
+        return ngx_http_hls_fill_fail(fill);
+    }
 
     return NGX_OK;
 }

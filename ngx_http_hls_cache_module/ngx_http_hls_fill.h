@@ -61,6 +61,11 @@ struct ngx_http_hls_fill_s {
     ngx_str_t                 host;       /* Host to ask with */
     ngx_array_t              *pass;       /* of ngx_str_t: lower-case names */
                                           /* of viewer headers to go on */
+    ngx_str_t                 next;       /* set by header(): the path to */
+                                          /* ask the same server for next, */
+                                          /* in place of what has come; */
+                                          /* header() follows once more */
+    ngx_str_t                 next_args;
 
     /* ---- */
 
@@ -71,6 +76,7 @@ struct ngx_http_hls_fill_s {
                                           /* the first error, 0: neither */
     off_t                     length;     /* of the body, -1: not announced */
     off_t                     received;
+    ngx_uint_t                redirects;
 
     ngx_http_request_t       *viewer;     /* until it is started */
     ngx_http_hls_lone_t      *lone;

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_http_rtmp_route.h"
 #include "ngx_http_hls_lone.h"
 
 
@@ -220,17 +221,30 @@ ngx_http_hls_lone_parent(ngx_http_hls_lone_t *lone, ngx_http_conf_ctx_t *ctx)
 void
 ngx_http_hls_lone_run(ngx_http_hls_lone_t *lone, ngx_uint_t flags)
 {
-    ngx_connection_t            *c;
+    ngx_connection_t  *c;
+
+    c = lone->connection;
+
+    if (ngx_http_hls_lone_post(lone, flags) != NGX_OK) {
+        ngx_http_hls_lone_close(lone);
+        return;
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+ngx_int_t
+ngx_http_hls_lone_post(ngx_http_hls_lone_t *lone, ngx_uint_t flags)
+{
     ngx_http_request_t          *pr, *sr;
     ngx_http_post_subrequest_t  *ps;
 
-    c = lone->connection;
     pr = lone->parent;
 
     ps = ngx_palloc(pr->pool, sizeof(ngx_http_post_subrequest_t));
     if (ps == NULL) {
-        ngx_http_hls_lone_close(lone);
-        return;
+        return NGX_ERROR;
     }
 
     ps->handler = ngx_http_hls_lone_post_handler;
@@ -239,8 +253,13 @@ ngx_http_hls_lone_run(ngx_http_hls_lone_t *lone, ngx_uint_t flags)
     if (ngx_http_subrequest(pr, &pr->uri, &pr->args, &sr, ps, flags)
         != NGX_OK)
     {
-        ngx_http_hls_lone_close(lone);
-        return;
+        return NGX_ERROR;
+    }
+
+    if (lone->request
+        && ngx_http_rtmp_route_again(sr, lone->request) == NGX_ERROR)
+    {
+        return NGX_ERROR;
     }
 
     lone->request = sr;
@@ -254,7 +273,7 @@ ngx_http_hls_lone_run(ngx_http_hls_lone_t *lone, ngx_uint_t flags)
         ngx_http_hls_lone_waiting--;
     }
 
-    ngx_http_run_posted_requests(c);
+    return NGX_OK;
 }
 
 
@@ -424,6 +443,10 @@ ngx_http_hls_lone_finish(ngx_http_request_t *pr)
     lone = ngx_http_hls_lone_of(pr);
 
     if (lone->request == NULL || !lone->request->done) {
+        return;
+    }
+
+    if (ngx_http_hls_fill_next(lone)) {
         return;
     }
 

@@ -66,6 +66,9 @@ ngx_http_hls_lone_t *ngx_http_hls_lone_create(ngx_listening_t *ls,
 void ngx_http_hls_lone_run(ngx_http_hls_lone_t *lone, ngx_uint_t flags);
 void ngx_http_hls_lone_close(ngx_http_hls_lone_t *lone);
 
+/* posts it only; one after the other asks the same server of a route */
+ngx_int_t ngx_http_hls_lone_post(ngx_http_hls_lone_t *lone, ngx_uint_t flags);
+
 /* one that was never run; its owner hears nothing */
 void ngx_http_hls_lone_free(ngx_http_hls_lone_t *lone);
 
@@ -110,6 +113,8 @@ ngx_int_t ngx_http_hls_fill_header(ngx_http_hls_fill_t *fill,
     ngx_http_request_t *r);
 ngx_int_t ngx_http_hls_fill_body(ngx_http_hls_fill_t *fill,
     ngx_http_request_t *r, ngx_chain_t *in);
+/* whether the parent is to run another subrequest, which is made */
+ngx_uint_t ngx_http_hls_fill_next(ngx_http_hls_lone_t *lone);
 void ngx_http_hls_fill_status(ngx_http_hls_lone_t *lone, ngx_int_t rc);
 ngx_uint_t ngx_http_hls_fill_is_paused(ngx_http_hls_lone_t *lone);
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_hls_object.h"
+#include "ngx_http_hls_tier.h"
 
 
 /* an error page that is read to its end, so that the connection is kept */
@@ -367,7 +368,20 @@ ngx_http_hls_object_header(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr)
 
     if (obj->status != NGX_HTTP_OK) {
 
-        if (obj->status < NGX_HTTP_BAD_REQUEST) {
+        if (ngx_http_hls_tier_redirect(fill, sr,
+                                       obj->kind == NGX_HTTP_HLS_KEY)
+            == NGX_OK)
+        {
+            return NGX_OK;
+        }
+
+        if (obj->status < NGX_HTTP_BAD_REQUEST && obj->conf->route) {
+
+            /* viewers do not go to servers of a route */
+
+            ngx_http_hls_object_failed(obj, NGX_HTTP_BAD_GATEWAY);
+
+        } else if (obj->status < NGX_HTTP_BAD_REQUEST) {
             ngx_http_hls_object_pass(obj, NGX_HTTP_HLS_REDIRECT);
 
         } else {

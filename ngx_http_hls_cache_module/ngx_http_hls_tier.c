@@ -1,0 +1,268 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_http_rtmp_route.h"
+#include "ngx_hls_uri.h"
+#include "ngx_http_hls_tier.h"
+
+
+#define NGX_HTTP_HLS_TIER_REDIRECTS  3
+
+
+static ngx_table_elt_t *ngx_http_hls_tier_header(ngx_list_t *headers,
+    const char *name);
+static ngx_uint_t ngx_http_hls_tier_same(ngx_http_request_t *sr,
+    ngx_hls_ref_t *ref);
+static ngx_uint_t ngx_http_hls_tier_host(ngx_http_upstream_t *u,
+    ngx_hls_ref_t *ref, in_port_t port);
+static ngx_uint_t ngx_http_hls_tier_is(ngx_str_t *name, ngx_str_t *host);
+
+
+ngx_int_t
+ngx_http_hls_tier_redirect(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr,
+    ngx_uint_t key)
+{
+    ngx_int_t         rc;
+    ngx_log_t        *log;
+    ngx_hls_ref_t     ref;
+    ngx_table_elt_t  *location;
+
+    switch (sr->headers_out.status) {
+
+    case NGX_HTTP_MOVED_PERMANENTLY:
+    case NGX_HTTP_MOVED_TEMPORARILY:
+    case NGX_HTTP_SEE_OTHER:
+    case NGX_HTTP_TEMPORARY_REDIRECT:
+    case NGX_HTTP_PERMANENT_REDIRECT:
+        break;
+
+    default:
+        return NGX_DECLINED;
+    }
+
+    log = sr->connection->log;
+
+    location = ngx_http_hls_tier_header(&sr->headers_out.headers, "location");
+
+    if (location == NULL) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "redirect without \"Location\"");
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_hls_uri_resolve(sr->pool, &sr->uri, &location->value, &ref);
+
+    if (rc == NGX_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "invalid redirect");
+        return NGX_DECLINED;
+    }
+
+    if (ref.absolute && !ngx_http_hls_tier_same(sr, &ref)) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "redirect to another server \"%V:%ui\"",
+                      &ref.host, (ngx_uint_t) ref.port);
+        return NGX_DECLINED;
+    }
+
+    /* who may have a key was asked for that path only */
+
+    if (!key && ngx_hls_uri_kind(&ref.path) == NGX_HLS_KIND_KEY) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "redirect to a key");
+        return NGX_DECLINED;
+    }
+
+    if (fill->redirects == NGX_HTTP_HLS_TIER_REDIRECTS) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "too many redirects");
+        return NGX_DECLINED;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, log, 0,
+                   "hls fill redirect: \"%V\" \"%V\"", &ref.path, &ref.args);
+
+    fill->redirects++;
+    fill->next = ref.path;
+    fill->next_args = ref.args;
+
+    return NGX_OK;
+}
+
+
+/* the name is in lower case */
+
+static ngx_table_elt_t *
+ngx_http_hls_tier_header(ngx_list_t *headers, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+
+    part = &headers->part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash != 0
+            && h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+        {
+            return &h[i];
+        }
+    }
+}
+
+
+/*
+ * Whether that is the server which has answered: by its address, its name in
+ * the route, or the name that it was called by.
+ */
+
+static ngx_uint_t
+ngx_http_hls_tier_same(ngx_http_request_t *sr, ngx_hls_ref_t *ref)
+{
+    u_char                      buf[NGX_SOCKADDR_STRLEN];
+    ngx_str_t                   addr;
+    in_port_t                   port;
+    ngx_uint_t                  https;
+    ngx_http_upstream_t        *u;
+    ngx_http_rtmp_route_ctx_t  *ctx;
+
+    u = sr->upstream;
+
+    if (u == NULL || u->peer.sockaddr == NULL) {
+        return 0;
+    }
+
+#if (NGX_HTTP_SSL)
+    https = u->ssl;
+#else
+    https = 0;
+#endif
+
+    if (https != ref->https) {
+        return 0;
+    }
+
+    port = ngx_inet_get_port(u->peer.sockaddr);
+
+    if (ref->port == port) {
+
+        addr.data = buf;
+        addr.len = ngx_sock_ntop(u->peer.sockaddr, u->peer.socklen, buf,
+                                 NGX_SOCKADDR_STRLEN, 0);
+
+        /* without the brackets of IPv6 */
+
+        if (addr.len > 2 && buf[0] == '[') {
+            addr.data++;
+            addr.len -= 2;
+        }
+
+        if (ngx_http_hls_tier_is(&addr, &ref->host)) {
+            return 1;
+        }
+
+        ctx = ngx_http_rtmp_route_answered_by(sr, NULL);
+
+        if (ctx && ngx_http_hls_tier_is(&ctx->host, &ref->host)) {
+            return 1;
+        }
+    }
+
+    return ngx_http_hls_tier_host(u, ref, port);
+}
+
+
+/* the Host that was sent, whoever has set it */
+
+static ngx_uint_t
+ngx_http_hls_tier_host(ngx_http_upstream_t *u, ngx_hls_ref_t *ref,
+    in_port_t port)
+{
+    u_char     *p, *last, *end, *colon;
+    ngx_int_t   n;
+    ngx_buf_t  *b;
+    ngx_str_t   host;
+
+    if (u->request_bufs == NULL) {
+        return 0;
+    }
+
+    b = u->request_bufs->buf;
+
+    if (!ngx_buf_in_memory(b)) {
+        return 0;
+    }
+
+    end = b->last;
+
+    p = ngx_strlcasestrn(b->start, end, (u_char *) "\r\nHost: ", 8 - 1);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    p += 8;
+
+    last = ngx_strlchr(p, end, '\r');
+
+    if (last == NULL) {
+        return 0;
+    }
+
+    host.data = p;
+    host.len = last - p;
+
+    n = ref->https ? 443 : 80;
+
+    for (colon = last; colon > p; colon--) {
+
+        if (colon[-1] == ']' || colon[-1] == ':') {
+            break;
+        }
+    }
+
+    if (colon > p && colon[-1] == ':') {
+        n = ngx_atoi(colon, last - colon);
+        host.len = colon - 1 - p;
+    }
+
+    if (host.len > 2 && host.data[0] == '[') {
+        host.data++;
+        host.len -= 2;
+    }
+
+    return (ref->port == port || ref->port == n)
+           && ngx_http_hls_tier_is(&host, &ref->host);
+}
+
+
+/* host is in lower case */
+
+static ngx_uint_t
+ngx_http_hls_tier_is(ngx_str_t *name, ngx_str_t *host)
+{
+    return name->len == host->len
+           && ngx_strncasecmp(name->data, host->data, name->len) == 0;
+}
