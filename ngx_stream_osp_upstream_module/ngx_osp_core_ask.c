@@ -19,6 +19,9 @@
 #define NGX_OSP_CORE_WAYS      8
 #define NGX_OSP_CORE_SERVICES  2
 
+/* no moment is farther away; clocks of two processes may differ a little */
+#define NGX_OSP_CORE_FAR       60000
+
 /* those that no process of ours has */
 #define NGX_OSP_CORE_NO_SLOT   0xffffffff
 
@@ -304,9 +307,7 @@ ngx_osp_core_ask_place(ngx_osp_core_asks_sh_t *sh, ngx_uint_t kind,
         q = &sh->questions[i];
 
         if (q->state
-            && (q->deadline <= now
-                || q->deadline - now > NGX_OSP_CORE_ASK_TIME
-                                       + NGX_OSP_CORE_ASK_GRACE))
+            && (q->deadline <= now || q->deadline - now > NGX_OSP_CORE_FAR))
         {
             q->state = 0;
             ngx_osp_core_point();
@@ -326,7 +327,10 @@ ngx_osp_core_ask_place(ngx_osp_core_asks_sh_t *sh, ngx_uint_t kind,
         same += (ngx_osp_core_service(q->state - 1) == service);
     }
 
-    if (down && (same || health->until > now)) {
+    if (down
+        && (same || (health->until > now
+                     && health->until - now <= NGX_OSP_CORE_FAR)))
+    {
         return NGX_BUSY;
     }
 
@@ -371,10 +375,8 @@ ngx_osp_core_ask_rate(ngx_osp_core_asks_sh_t *sh)
 
     now = ngx_current_msec;
 
-    /* a second is enough for all of it to have passed, also by mistake */
-
-    passed = ngx_min(now - sh->last, 1000 * NGX_OSP_CORE_BURST);
-    passed *= NGX_OSP_CORE_RATE;
+    passed = (now > sh->last) ? now - sh->last : 0;
+    passed = ngx_min(passed, 1000 * NGX_OSP_CORE_BURST) * NGX_OSP_CORE_RATE;
 
     excess = sh->excess;
     excess = (excess > passed) ? excess - passed : 0;
@@ -384,7 +386,7 @@ ngx_osp_core_ask_rate(ngx_osp_core_asks_sh_t *sh)
     }
 
     sh->excess = (uint32_t) excess + 1000;
-    sh->last = now;
+    sh->last = ngx_max(now, sh->last);
 
     return 1;
 }
@@ -411,8 +413,7 @@ ngx_osp_core_ask_valid(ngx_osp_core_answer_t *a)
 
     now = ngx_current_msec;
 
-    return a->state && a->until > now
-           && a->until - now <= NGX_OSP_CORE_YES_TIME;
+    return a->state && a->until > now && a->until - now <= NGX_OSP_CORE_FAR;
 }
 
 
