@@ -85,7 +85,9 @@ ngx_http_hls_handler(ngx_http_request_t *r)
     if (!ctx->passing) {
         rc = ngx_http_hls_look(r, ctx);
 
-        if (!ctx->passing) {
+        /* who has been answered may be gone, and the context as well */
+
+        if (rc != NGX_DECLINED || !ctx->passing) {
             return rc;
         }
     }
