@@ -50,8 +50,11 @@ typedef struct {
     ngx_uint_t                       naddrs;
     ngx_rtmp_route_endpoint_t       *addrs;     /* literal or resolved */
     unsigned                         literal:1;
+    unsigned                         refused:1; /* by the table */
+    unsigned                         failed:1;  /* could not be resolved */
     ngx_event_t                      event;     /* resolves, worker 0 */
     ngx_connection_t                 dumb;
+    ngx_resolver_ctx_t              *resolving;
     ngx_rtmp_route_t                *route;
 } ngx_rtmp_route_server_t;
 
@@ -78,6 +81,8 @@ struct ngx_rtmp_route_s {
     ngx_resolver_t                  *resolver;
     ngx_msec_t                       resolver_timeout;
     ngx_array_t                      servers;   /* ngx_rtmp_route_server_t */
+    ngx_queue_t                      named;     /* by control, worker 0 */
+
     ngx_rtmp_route_state_t          *state;     /* NULL: no state file */
 
     ngx_rtmp_route_acl_t             acl;       /* this process' copy */
@@ -139,13 +144,27 @@ char *ngx_rtmp_route_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_rtmp_route_wake_handler(ngx_event_t *ev);
 
 
-/* ngx_rtmp_route_resolve.c: keeps the table's copy of static servers true */
+/* ngx_rtmp_route_resolve.c: keeps the table's copy of servers true */
+
+#define NGX_RTMP_ROUTE_MAX_ADDRS  64            /* of a name */
 
 /* applies the configured servers in init_module: nothing can fail after it */
 void ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route);
 
 /* in the first worker: resolves names now and again, on cancelable timers */
 void ngx_rtmp_route_servers_resolve(ngx_rtmp_route_t *route);
+
+/* the same for one server, and the end of it */
+void ngx_rtmp_route_server_start(ngx_rtmp_route_server_t *server);
+void ngx_rtmp_route_server_stop(ngx_rtmp_route_server_t *server);
+
+/* makes the table hold exactly these addresses for a server */
+void ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
+
+/* the addresses that the table has of it; room for MAX_ADDRS is needed */
+ngx_uint_t ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs);
 
 
 #endif /* _NGX_RTMP_ROUTE_CONF_H_INCLUDED_ */

@@ -8,6 +8,37 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_addr.h"
+
+
+/* of an id that leaves room for "#" and an address */
+#define NGX_RTMP_ROUTE_NAMED_LEN                                              \
+    (NGX_RTMP_ROUTE_ID_LEN - NGX_INET6_ADDRSTRLEN - 1)
+
+
+/* a server of the control plane, in the first worker */
+
+typedef struct {
+    ngx_rtmp_route_server_t     server;
+    ngx_queue_t                 queue;
+    ngx_rtmp_route_endpoint_t   addr;       /* if it is one */
+    u_char                      name[NGX_RTMP_ROUTE_HOST_LEN];
+    unsigned                    listed:1;
+    unsigned                    started:1;
+} ngx_rtmp_route_named_t;
+
+
+static ngx_rtmp_route_named_t *ngx_rtmp_route_control_find(
+    ngx_rtmp_route_t *route, ngx_str_t *name);
+static ngx_rtmp_route_named_t *ngx_rtmp_route_control_new(
+    ngx_rtmp_route_t *route, ngx_str_t *name);
+static void ngx_rtmp_route_control_set(ngx_rtmp_route_named_t *named,
+    ngx_rtmp_route_control_server_t *server);
+static void ngx_rtmp_route_control_sync(ngx_rtmp_route_named_t *named);
+static ngx_uint_t ngx_rtmp_route_control_held(ngx_rtmp_route_named_t *named,
+    ngx_rtmp_route_endpoint_t *addrs);
+static void ngx_rtmp_route_control_free(ngx_rtmp_route_named_t *named);
+static void ngx_rtmp_route_control_clean(ngx_rtmp_route_t *route);
 
 
 ngx_int_t
@@ -32,43 +63,297 @@ ngx_rtmp_route_wake(ngx_rtmp_route_t *route)
 
 
 ngx_int_t
-ngx_rtmp_route_control_server_id(ngx_rtmp_route_t *route, ngx_str_t *name,
-    ngx_str_t *id)
+ngx_rtmp_route_control_servers(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_control_server_t *servers, ngx_uint_t n)
 {
-    uint32_t                       cursor;
-    ngx_int_t                      rc;
+    ngx_uint_t                        i;
+    ngx_queue_t                      *q, *next;
+    ngx_rtmp_route_named_t           *named;
+    ngx_rtmp_route_control_server_t  *server;
+
+    /* after a reload it is the successor's */
+
+    if (!ngx_rtmp_route_table_current(&route->table)) {
+        return NGX_OK;
+    }
+
+    for (q = ngx_queue_head(&route->named);
+         q != ngx_queue_sentinel(&route->named);
+         q = ngx_queue_next(q))
+    {
+        named = ngx_queue_data(q, ngx_rtmp_route_named_t, queue);
+        named->listed = 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        server = &servers[i];
+
+        named = ngx_rtmp_route_control_find(route, &server->name);
+
+        if (named == NULL) {
+            named = ngx_rtmp_route_control_new(route, &server->name);
+        }
+
+        if (named == NULL) {
+            goto failed;
+        }
+
+        /* the first of several with the same name */
+
+        if (!named->listed) {
+            named->listed = 1;
+            ngx_rtmp_route_control_set(named, server);
+        }
+    }
+
+    for (q = ngx_queue_head(&route->named);
+         q != ngx_queue_sentinel(&route->named);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        named = ngx_queue_data(q, ngx_rtmp_route_named_t, queue);
+
+        if (!named->listed) {
+            ngx_rtmp_route_control_free(named);
+        }
+    }
+
+    ngx_rtmp_route_control_clean(route);
+
+    for (q = ngx_queue_head(&route->named);
+         q != ngx_queue_sentinel(&route->named);
+         q = ngx_queue_next(q))
+    {
+        named = ngx_queue_data(q, ngx_rtmp_route_named_t, queue);
+
+        ngx_rtmp_route_control_sync(named);
+    }
+
+    return NGX_OK;
+
+failed:
+
+    /* what was new is in nobody's way */
+
+    for (q = ngx_queue_head(&route->named);
+         q != ngx_queue_sentinel(&route->named);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        named = ngx_queue_data(q, ngx_rtmp_route_named_t, queue);
+
+        if (!named->started) {
+            ngx_rtmp_route_control_free(named);
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+static ngx_rtmp_route_named_t *
+ngx_rtmp_route_control_find(ngx_rtmp_route_t *route, ngx_str_t *name)
+{
+    ngx_queue_t             *q;
+    ngx_rtmp_route_named_t  *named;
+
+    for (q = ngx_queue_head(&route->named);
+         q != ngx_queue_sentinel(&route->named);
+         q = ngx_queue_next(q))
+    {
+        named = ngx_queue_data(q, ngx_rtmp_route_named_t, queue);
+
+        if (named->server.name.len == name->len
+            && ngx_memcmp(named->name, name->data, name->len) == 0)
+        {
+            return named;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_rtmp_route_named_t *
+ngx_rtmp_route_control_new(ngx_rtmp_route_t *route, ngx_str_t *name)
+{
+    u_char                          *p;
+    ngx_rtmp_route_named_t          *named;
+    ngx_rtmp_route_server_t         *server;
+    ngx_rtmp_route_server_info_t    *info;
+    ngx_rtmp_route_server_params_t  *params;
+
+    named = ngx_calloc(sizeof(ngx_rtmp_route_named_t), ngx_cycle->log);
+    if (named == NULL) {
+        return NULL;
+    }
+
+    server = &named->server;
+    info = &server->info;
+    params = &server->params;
+
+    server->route = route;
+    server->name.len = ngx_min(name->len, NGX_RTMP_ROUTE_HOST_LEN);
+    server->name.data = named->name;
+    ngx_memcpy(named->name, name->data, server->name.len);
+
+    info->source = NGX_RTMP_ROUTE_SRC_CORE;
+    info->host_len = (u_char) server->name.len;
+    ngx_memcpy(info->host, named->name, server->name.len);
+
+    /* leaves room for "#" and an address */
+
+    p = ngx_cpymem(info->id, named->name,
+                   ngx_min(server->name.len, NGX_RTMP_ROUTE_NAMED_LEN));
+
+    if (server->name.len > NGX_RTMP_ROUTE_NAMED_LEN) {
+        p = ngx_sprintf(p - 9, "~%08xD",
+                        ngx_crc32_long(named->name, server->name.len));
+    }
+
+    info->id_len = (u_char) (p - info->id);
+    info->origin_len = info->id_len;
+    ngx_memcpy(info->origin, info->id, info->id_len);
+
+    params->weight = 1;
+    params->max_fails = 1;
+    params->fail_timeout = 10000;
+
+    if (ngx_rtmp_route_addr_parse(&server->name, &named->addr) == NGX_OK) {
+        server->addrs = &named->addr;
+        server->naddrs = 1;
+        server->literal = 1;
+    }
+
+    ngx_queue_insert_tail(&route->named, &named->queue);
+
+    return named;
+}
+
+
+static void
+ngx_rtmp_route_control_set(ngx_rtmp_route_named_t *named,
+    ngx_rtmp_route_control_server_t *server)
+{
     ngx_uint_t                     i;
+    ngx_rtmp_route_server_info_t  *info;
+
+    info = &named->server.info;
+
+    for (i = 0; i < NGX_RTMP_ROUTE_NPROTO; i++) {
+        info->nendpoints[i] = (server->ports[i] != 0);
+        info->endpoints[i][0].port = server->ports[i];
+    }
+
+    named->server.params.down = server->down;
+}
+
+
+static void
+ngx_rtmp_route_control_sync(ngx_rtmp_route_named_t *named)
+{
+    ngx_uint_t                  n;
+    ngx_rtmp_route_server_t    *server;
+    ngx_rtmp_route_endpoint_t   addrs[NGX_RTMP_ROUTE_MAX_ADDRS];
+
+    server = &named->server;
+
+    if (server->literal) {
+        ngx_rtmp_route_server_sync(server, server->addrs, 1);
+
+    } else {
+
+        /* those that were found before, perhaps by another process */
+
+        n = ngx_rtmp_route_server_known(server, addrs);
+
+        if (n == 0) {
+            n = ngx_rtmp_route_control_held(named, addrs);
+        }
+
+        ngx_rtmp_route_server_sync(server, addrs, n);
+    }
+
+    if (!named->started) {
+        named->started = 1;
+        ngx_rtmp_route_server_start(server);
+    }
+}
+
+
+/* an address that another server had, which may be gone by now */
+
+static ngx_uint_t
+ngx_rtmp_route_control_held(ngx_rtmp_route_named_t *named,
+    ngx_rtmp_route_endpoint_t *addrs)
+{
+    ngx_str_t                      id;
     ngx_rtmp_route_server_stat_t   stat;
 
-    rc = NGX_DECLINED;
+    id.len = named->server.info.id_len;
+    id.data = named->server.info.id;
+
+    if (ngx_rtmp_route_server_get(&named->server.route->table, &id, &stat)
+        != NGX_OK
+        || stat.info.source != NGX_RTMP_ROUTE_SRC_CORE
+        || stat.info.registrar.family == 0)
+    {
+        return 0;
+    }
+
+    addrs[0] = stat.info.registrar;
+
+    return 1;
+}
+
+
+static void
+ngx_rtmp_route_control_free(ngx_rtmp_route_named_t *named)
+{
+    ngx_rtmp_route_server_stop(&named->server);
+
+    ngx_queue_remove(&named->queue);
+
+    ngx_free(named);
+}
+
+
+/* servers of the control plane that it names no longer */
+
+static void
+ngx_rtmp_route_control_clean(ngx_rtmp_route_t *route)
+{
+    uint32_t                       cursor;
+    ngx_str_t                      id, name;
+    ngx_rtmp_route_server_stat_t   stat;
+
     cursor = 0;
 
     while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
            == NGX_OK)
     {
+        name.len = stat.info.host_len;
+        name.data = stat.info.host;
+
         if (stat.info.source != NGX_RTMP_ROUTE_SRC_CORE
-            || stat.info.origin_len != name->len
-            || ngx_memcmp(stat.info.origin, name->data, name->len) != 0)
+            || ngx_rtmp_route_control_find(route, &name))
         {
             continue;
         }
 
-        id->len = stat.info.id_len;
-        ngx_memcpy(id->data, stat.info.id, stat.info.id_len);
+        id.len = stat.info.id_len;
+        id.data = stat.info.id;
 
-        rc = NGX_OK;
-
-        for (i = 0; i < NGX_RTMP_ROUTE_NPROTO; i++) {
-
-            if (stat.info.nendpoints[i]
-                && stat.info.endpoints[i][0].family)
-            {
-                return NGX_OK;
-            }
-        }
+        (void) ngx_rtmp_route_server_delete(&route->table, &id);
     }
+}
 
-    return rc;
+
+ngx_int_t
+ngx_rtmp_route_control_server_id(ngx_rtmp_route_t *route, ngx_str_t *name,
+    ngx_str_t *id)
+{
+    return ngx_rtmp_route_server_named(&route->table, name, id);
 }
 
 

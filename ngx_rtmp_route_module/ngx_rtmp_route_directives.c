@@ -253,4 +253,12 @@ ngx_rtmp_route_defaults_last(ngx_rtmp_route_t *route, ngx_log_t *log)
                       "\"register\", only the API can add servers in %s:%ui",
                       &route->name, route->file, route->line);
     }
+
+    if (route->control && route->resolver == NULL) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "rtmp_route \"%V\" has \"%V\", but no \"resolver\": "
+                      "servers that have names will not be found in %s:%ui",
+                      &route->name, &route->control->name, route->file,
+                      route->line);
+    }
 }

@@ -367,6 +367,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
     route->acl.table = &route->table;
 
     ngx_queue_init(&route->waits);
+    ngx_queue_init(&route->named);
 
     if (ngx_array_init(&route->servers, cf->pool, 4,
                        sizeof(ngx_rtmp_route_server_t))

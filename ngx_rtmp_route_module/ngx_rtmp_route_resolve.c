@@ -5,10 +5,10 @@
 
 
 /*
- * Static servers in the table.  A literal address is one server; a name is as
- * many as it has addresses: with one its id is the name, with several each is
- * "name#address".  A name without an address yet has an entry that is never
- * picked, so that the API shows it.
+ * Static servers in the table, and those of a control plane.  A literal
+ * address is one server; a name is as many as it has addresses: with one its
+ * id is the name, with several each is "name#address".  A name without an
+ * address yet has an entry that is never picked, so that the API shows it.
  */
 
 
@@ -19,12 +19,11 @@
 #include "ngx_rtmp_route_addr.h"
 
 
-#define NGX_RTMP_ROUTE_MAX_ADDRS  64
 #define NGX_RTMP_ROUTE_RETRY      5000
 
 
-static void ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
-    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
+static void ngx_rtmp_route_server_refused(ngx_rtmp_route_server_t *server,
+    ngx_int_t rc);
 static void ngx_rtmp_route_server_keep(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
 static ngx_uint_t ngx_rtmp_route_server_wanted(ngx_rtmp_route_server_t *server,
@@ -36,8 +35,6 @@ static ngx_int_t ngx_rtmp_route_server_walk_own(
 static void ngx_rtmp_route_server_info(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addr, ngx_uint_t single,
     ngx_rtmp_route_server_info_t *info);
-static ngx_uint_t ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
-    ngx_rtmp_route_endpoint_t *addrs);
 static ngx_uint_t ngx_rtmp_route_server_configured(ngx_rtmp_route_t *route,
     ngx_rtmp_route_server_info_t *info);
 static void ngx_rtmp_route_resolve_handler(ngx_event_t *ev);
@@ -78,8 +75,14 @@ ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route)
     while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
            == NGX_OK)
     {
-        if (stat.info.source != NGX_RTMP_ROUTE_SRC_CONFIG
-            || ngx_rtmp_route_server_configured(route, &stat.info))
+        if (stat.info.source == NGX_RTMP_ROUTE_SRC_CORE) {
+
+            if (route->control) {
+                continue;
+            }
+
+        } else if (stat.info.source != NGX_RTMP_ROUTE_SRC_CONFIG
+                   || ngx_rtmp_route_server_configured(route, &stat.info))
         {
             continue;
         }
@@ -89,24 +92,30 @@ ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route)
 
         (void) ngx_rtmp_route_server_delete(&route->table, &id);
     }
+
+    if (route->control == NULL) {
+        ngx_rtmp_route_core_clear(&route->table);
+    }
 }
 
 
 /* makes the table hold exactly these addresses for a server */
 
-static void
+void
 ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n)
 {
     uint32_t                       cursor;
     ngx_str_t                      id;
-    ngx_int_t                      rc;
-    ngx_uint_t                     i;
+    ngx_int_t                      rc, refused;
+    ngx_uint_t                     i, taken;
     ngx_rtmp_route_t              *route;
     ngx_rtmp_route_server_info_t   info;
     ngx_rtmp_route_server_stat_t   stat;
 
     route = server->route;
+    refused = NGX_OK;
+    taken = 0;
 
     ngx_rtmp_route_server_keep(server, addrs, n);
 
@@ -125,16 +134,33 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
             return;
         }
 
-        if (rc != NGX_OK && rc != NGX_DONE) {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          rc == NGX_BUSY
-                              ? "cannot add server \"%V\" to route \"%V\", "
-                                "zone is full"
-                              : "cannot add server \"%V\" to route \"%V\", "
-                                "its id is taken",
-                          &server->name, &route->name);
+        if (rc == NGX_BUSY) {
+            refused = rc;
+
+        } else if (rc == NGX_DECLINED) {
+            taken++;
         }
     }
+
+    if (server->info.source != NGX_RTMP_ROUTE_SRC_CORE) {
+
+        if (taken && refused == NGX_OK) {
+            refused = NGX_DECLINED;
+        }
+
+    } else if (taken && taken == n && !server->literal) {
+
+        /* others have its addresses; by the name they are still found */
+
+        ngx_rtmp_route_server_info(server, NULL, 1, &info);
+        info.registrar = addrs[0];
+
+        (void) ngx_rtmp_route_server_set(&route->table, &info, &server->params,
+                                         NULL);
+        n = 0;
+    }
+
+    ngx_rtmp_route_server_refused(server, refused);
 
     cursor = 0;
 
@@ -149,6 +175,28 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 
         (void) ngx_rtmp_route_server_delete(&route->table, &id);
     }
+}
+
+
+/* servers of a control plane are set again and again, that is said once */
+
+static void
+ngx_rtmp_route_server_refused(ngx_rtmp_route_server_t *server, ngx_int_t rc)
+{
+    if (rc != NGX_OK
+        && (server->info.source != NGX_RTMP_ROUTE_SRC_CORE
+            || !server->refused))
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      rc == NGX_BUSY
+                          ? "cannot add server \"%V\" to route \"%V\", "
+                            "zone is full"
+                          : "cannot add server \"%V\" to route \"%V\", "
+                            "its id is taken",
+                      &server->name, &server->route->name);
+    }
+
+    server->refused = (rc != NGX_OK);
 }
 
 
@@ -229,7 +277,7 @@ ngx_rtmp_route_server_wanted(ngx_rtmp_route_server_t *server,
 }
 
 
-/* those in the table that stand for a configured one */
+/* those in the table that stand for this one */
 
 static ngx_int_t
 ngx_rtmp_route_server_walk_own(ngx_rtmp_route_server_t *server,
@@ -238,7 +286,7 @@ ngx_rtmp_route_server_walk_own(ngx_rtmp_route_server_t *server,
     while (ngx_rtmp_route_server_walk(&server->route->table, cursor, stat)
            == NGX_OK)
     {
-        if (stat->info.source == NGX_RTMP_ROUTE_SRC_CONFIG
+        if (stat->info.source == server->info.source
             && stat->info.origin_len == server->info.origin_len
             && ngx_memcmp(stat->info.origin, server->info.origin,
                           stat->info.origin_len)
@@ -287,7 +335,9 @@ ngx_rtmp_route_server_info(ngx_rtmp_route_server_t *server,
 }
 
 
-static ngx_uint_t
+/* the addresses that the table has of it, room for MAX_ADDRS is needed */
+
+ngx_uint_t
 ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs)
 {
@@ -341,32 +391,49 @@ void
 ngx_rtmp_route_servers_resolve(ngx_rtmp_route_t *route)
 {
     ngx_uint_t                i;
-    ngx_event_t              *ev;
     ngx_rtmp_route_server_t  *servers;
-
-    if (route->resolver == NULL) {
-        return;
-    }
 
     servers = route->servers.elts;
 
     for (i = 0; i < route->servers.nelts; i++) {
+        ngx_rtmp_route_server_start(&servers[i]);
+    }
+}
 
-        if (servers[i].literal) {
-            continue;
-        }
 
-        ev = &servers[i].event;
+void
+ngx_rtmp_route_server_start(ngx_rtmp_route_server_t *server)
+{
+    ngx_event_t  *ev;
 
-        ev->handler = ngx_rtmp_route_resolve_handler;
-        ev->data = &servers[i].dumb;
-        ev->log = ngx_cycle->log;
-        ev->cancelable = 1;
+    if (server->route->resolver == NULL || server->literal) {
+        return;
+    }
 
-        servers[i].dumb.fd = (ngx_socket_t) -1;
-        servers[i].dumb.data = &servers[i];
+    ev = &server->event;
 
-        ngx_add_timer(ev, 1);
+    ev->handler = ngx_rtmp_route_resolve_handler;
+    ev->data = &server->dumb;
+    ev->log = ngx_cycle->log;
+    ev->cancelable = 1;
+
+    server->dumb.fd = (ngx_socket_t) -1;
+    server->dumb.data = server;
+
+    ngx_add_timer(ev, 1);
+}
+
+
+void
+ngx_rtmp_route_server_stop(ngx_rtmp_route_server_t *server)
+{
+    if (server->event.timer_set) {
+        ngx_del_timer(&server->event);
+    }
+
+    if (server->resolving) {
+        ngx_resolve_name_done(server->resolving);
+        server->resolving = NULL;
     }
 }
 
@@ -404,7 +471,10 @@ ngx_rtmp_route_resolve_handler(ngx_event_t *ev)
     ctx->timeout = server->route->resolver_timeout;
     ctx->cancelable = 1;
 
+    server->resolving = ctx;
+
     if (ngx_resolve_name(ctx) != NGX_OK) {
+        server->resolving = NULL;
         ngx_add_timer(ev, NGX_RTMP_ROUTE_RETRY);
     }
 }
@@ -424,10 +494,17 @@ ngx_rtmp_route_resolved_handler(ngx_resolver_ctx_t *ctx)
 
         /* old addresses stay in use, as nobody says that they are wrong */
 
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "server \"%V\" of route \"%V\" could not be resolved "
-                      "(%i: %s)", &server->name, &server->route->name,
-                      ctx->state, ngx_resolver_strerror(ctx->state));
+        if (server->info.source != NGX_RTMP_ROUTE_SRC_CORE
+            || !server->failed)
+        {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "server \"%V\" of route \"%V\" could not be "
+                          "resolved (%i: %s)", &server->name,
+                          &server->route->name, ctx->state,
+                          ngx_resolver_strerror(ctx->state));
+        }
+
+        server->failed = 1;
 
         timer = NGX_RTMP_ROUTE_RETRY;
         goto done;
@@ -448,11 +525,14 @@ ngx_rtmp_route_resolved_handler(ngx_resolver_ctx_t *ctx)
         ngx_rtmp_route_server_sync(server, addrs, n);
     }
 
+    server->failed = 0;
+
     timer = ctx->valid > ngx_time() ? (ctx->valid - ngx_time() + 1) * 1000
                                     : 1000;
 
 done:
 
+    server->resolving = NULL;
     ngx_resolve_name_done(ctx);
 
     if (!ngx_exiting) {

@@ -412,6 +412,13 @@ ngx_rtmp_route_table_configure(ngx_rtmp_route_table_t *table)
 }
 
 
+ngx_uint_t
+ngx_rtmp_route_table_current(ngx_rtmp_route_table_t *table)
+{
+    return table->config == table->sh->config;
+}
+
+
 void
 ngx_rtmp_route_table_sweep(ngx_rtmp_route_table_t *table)
 {

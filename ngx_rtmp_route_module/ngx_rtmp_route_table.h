@@ -273,6 +273,9 @@ ngx_int_t ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
  */
 void ngx_rtmp_route_table_configure(ngx_rtmp_route_table_t *table);
 
+/* whether there is no newer configuration than that of this process */
+ngx_uint_t ngx_rtmp_route_table_current(ngx_rtmp_route_table_t *table);
+
 /*
  * Bounded housekeeping, to be called each second by each worker: undoes the
  * records of slots whose process is gone, forgets streams that were unused
@@ -298,15 +301,26 @@ ngx_int_t ngx_rtmp_route_table_check(ngx_rtmp_route_table_t *table);
  * service or pid is a restart: its streams are picked anew, its fails
  * forgotten.  NGX_DECLINED: the entry (or the address) belongs to somebody
  * else (other registrar address and other token, and not down), or the id is
- * that of a configured or API server.  NGX_ABORT: a configured server, and
- * there is a newer configuration.  With params NULL those of the server
- * are kept; otherwise what was set at run time (server_update) is kept where
- * params say the same as the last ones given here; with SRC_API params are
- * taken as they are.  ref may be NULL.
+ * that of a configured or API server.  One of a control plane (SRC_CORE) gives
+ * way to any other with its id or an rtmp address of it, now and later on.
+ * NGX_ABORT: a configured server or one of a control plane, and there is a
+ * newer configuration.  With params NULL those of the server are kept;
+ * otherwise what was set at run time (server_update) is kept where params say
+ * the same as the last ones given here; with SRC_API params are taken as they
+ * are.  ref may be NULL.
  */
 ngx_int_t ngx_rtmp_route_server_set(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_server_info_t *info,
     ngx_rtmp_route_server_params_t *params, ngx_rtmp_route_ref_t *ref);
+
+/*
+ * The id of the server that stands for one which a control plane calls name,
+ * in lower case: its own, if possible with an address, or another that has
+ * that name or rtmp address.  id->data has room for NGX_RTMP_ROUTE_ID_LEN.
+ * NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_rtmp_route_server_named(ngx_rtmp_route_table_t *table,
+    ngx_str_t *name, ngx_str_t *id);
 
 /* adds only: NGX_OK; NGX_DONE: there is one with this id; NGX_BUSY: no room */
 ngx_int_t ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
@@ -314,7 +328,8 @@ ngx_int_t ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_server_params_t *params);
 
 /*
- * Gives a configured server another id; all that is known of it stays.
+ * Gives a configured server, or one of a control plane, another id; all that
+ * is known of it stays.
  * NGX_OK; NGX_DECLINED: there is none, or one with the new id; NGX_ABORT:
  * there is a newer configuration.
  */
@@ -366,7 +381,9 @@ ngx_int_t ngx_rtmp_route_stream_set(ngx_rtmp_route_table_t *table,
 
 /*
  * What a control plane says of streams (FROM_CORE).  A list of all that are
- * live: begin, which gives it a number, set with that number for each, then
+ * live: begin, which gives it a number (0: there is a newer configuration, and
+ * the list is not wanted), set with that number for each, which is NGX_ABORT,
+ * too, once another list has begun, then
  * end again and again with *cursor at 0 first, while it returns NGX_AGAIN:
  * each call takes a bounded step, and what the list has not named is
  * forgotten.  An answer about one stream: set with a ttl in ms, which leaves
@@ -378,6 +395,9 @@ ngx_int_t ngx_rtmp_route_core_set(ngx_rtmp_route_table_t *table,
     ngx_str_t *key, ngx_str_t *server, uint32_t list, ngx_msec_t ttl);
 ngx_int_t ngx_rtmp_route_core_end(ngx_rtmp_route_table_t *table,
     uint32_t list, uint32_t *cursor);
+
+/* forgets all that a control plane has said; not in small steps */
+void ngx_rtmp_route_core_clear(ngx_rtmp_route_table_t *table);
 
 /* the control plane says that there is no such stream */
 void ngx_rtmp_route_core_forget(ngx_rtmp_route_table_t *table,

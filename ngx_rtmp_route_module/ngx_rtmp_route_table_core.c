@@ -16,6 +16,8 @@
 #include "ngx_rtmp_route_table_int.h"
 
 
+static ngx_int_t ngx_rtmp_route_core_step(ngx_rtmp_route_table_t *table,
+    uint32_t list, uint32_t *cursor, ngx_uint_t checked);
 static void ngx_rtmp_route_core_drop(ngx_rtmp_route_shm_t *sh, uint32_t i);
 
 
@@ -29,7 +31,14 @@ ngx_rtmp_route_core_begin(ngx_rtmp_route_table_t *table)
 
     ngx_rtmp_route_table_lock(table);
 
-    list = ++sh->core;
+    if (table->config == sh->config) {
+        list = sh->core + 1;
+        list = list ? list : 1;
+        sh->core = list;
+
+    } else {
+        list = 0;
+    }
 
     ngx_rtmp_route_table_unlock(table);
 
@@ -49,6 +58,11 @@ ngx_rtmp_route_core_set(ngx_rtmp_route_table_t *table, ngx_str_t *key,
     sh = table->sh;
 
     ngx_rtmp_route_table_lock(table);
+
+    if (ttl == 0 && sh->core != list) {
+        rc = NGX_ABORT;
+        goto done;
+    }
 
     i = ngx_rtmp_route_stream_find(sh, key);
 
@@ -141,6 +155,28 @@ ngx_int_t
 ngx_rtmp_route_core_end(ngx_rtmp_route_table_t *table, uint32_t list,
     uint32_t *cursor)
 {
+    return ngx_rtmp_route_core_step(table, list, cursor, 0);
+}
+
+
+void
+ngx_rtmp_route_core_clear(ngx_rtmp_route_table_t *table)
+{
+    uint32_t  list, cursor;
+
+    list = ngx_rtmp_route_core_begin(table);
+    cursor = 0;
+
+    while (ngx_rtmp_route_core_step(table, list, &cursor, 1) == NGX_AGAIN) {
+        /* void */
+    }
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_core_step(ngx_rtmp_route_table_t *table, uint32_t list,
+    uint32_t *cursor, ngx_uint_t checked)
+{
     uint32_t                       i, last;
     ngx_int_t                      rc;
     ngx_rtmp_route_shm_t          *sh;
@@ -170,10 +206,10 @@ ngx_rtmp_route_core_end(ngx_rtmp_route_table_t *table, uint32_t list,
         st = ngx_rtmp_route_stream(sh, ++i);
 
         if (st->type == NGX_RTMP_ROUTE_CELL_STREAM
-            && !(st->flags & (NGX_RTMP_ROUTE_STREAM_ORPHAN
-                              |NGX_RTMP_ROUTE_STREAM_CHECKED))
+            && !(st->flags & NGX_RTMP_ROUTE_STREAM_ORPHAN)
             && ngx_rtmp_route_stream_from(st) == NGX_RTMP_ROUTE_FROM_CORE
-            && st->core != list)
+            && ((st->flags & NGX_RTMP_ROUTE_STREAM_CHECKED)
+                ? checked : (st->core != list)))
         {
             ngx_rtmp_route_core_drop(sh, i);
         }

@@ -426,6 +426,8 @@ ngx_int_t ngx_rtmp_route_server_allow(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     ngx_rtmp_route_server_info_t *info);
 ngx_int_t ngx_rtmp_route_server_displace(ngx_rtmp_route_table_t *table,
     ngx_int_t self, ngx_rtmp_route_server_info_t *info);
+ngx_int_t ngx_rtmp_route_server_unique(ngx_rtmp_route_shm_t *sh,
+    ngx_int_t self, ngx_rtmp_route_server_info_t *info);
 ngx_uint_t ngx_rtmp_route_server_same_rtmp(ngx_rtmp_route_server_info_t *a,
     ngx_rtmp_route_server_info_t *b);
 uint64_t ngx_rtmp_route_server_addrs(ngx_rtmp_route_server_info_t *info);

@@ -4,12 +4,13 @@
  */
 
 
-/* Which servers a registration may replace, by id and by address. */
+/* Which servers may replace which others, by id and by address. */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_rtmp_route_table_int.h"
+#include "ngx_rtmp_route_addr.h"
 
 
 static ngx_uint_t ngx_rtmp_route_server_owner(ngx_rtmp_route_shm_t *sh,
@@ -31,8 +32,9 @@ ngx_rtmp_route_server_allow(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
 
     if (info->source == NGX_RTMP_ROUTE_SRC_REGISTER) {
 
-        if (hot->source == NGX_RTMP_ROUTE_SRC_REGISTER
-            && ngx_rtmp_route_server_owner(sh, i, info))
+        if (hot->source == NGX_RTMP_ROUTE_SRC_CORE
+            || (hot->source == NGX_RTMP_ROUTE_SRC_REGISTER
+                && ngx_rtmp_route_server_owner(sh, i, info)))
         {
             return NGX_OK;
         }
@@ -139,6 +141,185 @@ ngx_rtmp_route_server_displace(ngx_rtmp_route_table_t *table, ngx_int_t self,
     }
 
     return NGX_OK;
+}
+
+
+/* one of a control plane gives way to any other that has its address */
+
+ngx_int_t
+ngx_rtmp_route_server_unique(ngx_rtmp_route_shm_t *sh, ngx_int_t self,
+    ngx_rtmp_route_server_info_t *info)
+{
+    uint64_t                       addrs;
+    ngx_int_t                      i;
+    ngx_uint_t                     pass, found;
+    ngx_rtmp_route_hot_t          *hot;
+    ngx_rtmp_route_cold_t         *cold;
+    ngx_rtmp_route_server_info_t  *old;
+
+    if (info->nendpoints[NGX_RTMP_ROUTE_RTMP] == 0
+        || info->endpoints[NGX_RTMP_ROUTE_RTMP][0].family == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (self != NGX_ERROR) {
+        hot = ngx_rtmp_route_hot(sh, self);
+        old = &ngx_rtmp_route_cold(sh, self)->info[hot->active];
+
+        if (old->source == info->source
+            && old->nendpoints[NGX_RTMP_ROUTE_RTMP]
+               == info->nendpoints[NGX_RTMP_ROUTE_RTMP]
+            && ngx_memcmp(old->endpoints[NGX_RTMP_ROUTE_RTMP],
+                          info->endpoints[NGX_RTMP_ROUTE_RTMP],
+                          sizeof(info->endpoints[NGX_RTMP_ROUTE_RTMP]))
+               == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    addrs = ngx_rtmp_route_server_addrs(info);
+    found = 0;
+
+    for (pass = 0; pass < 1 + found; pass++) {
+
+        for (i = 0; i < (ngx_int_t) sh->server_top; i++) {
+            hot = ngx_rtmp_route_hot(sh, i);
+            cold = ngx_rtmp_route_cold(sh, i);
+
+            if (i == self
+                || !hot->valid
+                || (info->source != NGX_RTMP_ROUTE_SRC_CORE
+                    && hot->source != NGX_RTMP_ROUTE_SRC_CORE)
+                || !(cold->addrs & addrs)
+                || !ngx_rtmp_route_server_same_rtmp(&cold->info[hot->active],
+                                                    info))
+            {
+                continue;
+            }
+
+            if (pass) {
+                ngx_rtmp_route_server_drop(sh, i);
+                continue;
+            }
+
+            if (info->source == NGX_RTMP_ROUTE_SRC_CORE
+                && !ngx_rtmp_route_server_expired(hot))
+            {
+                return NGX_DECLINED;
+            }
+
+            found = 1;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_server_named(ngx_rtmp_route_table_t *table, ngx_str_t *name,
+    ngx_str_t *id)
+{
+    ngx_int_t                      i, own, other;
+    ngx_uint_t                     k;
+    ngx_rtmp_route_hot_t          *hot;
+    ngx_rtmp_route_shm_t          *sh;
+    ngx_rtmp_route_endpoint_t      addr;
+    ngx_rtmp_route_server_info_t  *info;
+
+    sh = table->sh;
+    own = NGX_ERROR;
+    other = NGX_ERROR;
+
+    if (ngx_rtmp_route_addr_parse(name, &addr) != NGX_OK) {
+        addr.family = 0;
+    }
+
+    ngx_rtmp_route_table_lock(table);
+
+    /* most of them have one address */
+
+    i = ngx_rtmp_route_server_find(sh, name->data, name->len);
+
+    if (i != NGX_ERROR && ngx_rtmp_route_hot(sh, i)->resolved) {
+        own = i;
+        goto found;
+    }
+
+again:
+
+    for (i = 0; i < (ngx_int_t) sh->server_top; i++) {
+        hot = ngx_rtmp_route_hot(sh, i);
+
+        if (!hot->valid || (hot->flags & NGX_RTMP_ROUTE_SERVER_FORCED)) {
+            continue;
+        }
+
+        info = &ngx_rtmp_route_cold(sh, i)->info[hot->active];
+
+        if (info->host_len == name->len
+            && ngx_strncasecmp(info->host, name->data, name->len) == 0)
+        {
+            if (hot->source != NGX_RTMP_ROUTE_SRC_CORE) {
+                other = i;
+
+            } else if (hot->resolved) {
+                own = i;
+                break;
+
+            } else if (own == NGX_ERROR) {
+                own = i;
+            }
+        }
+
+        if (other != NGX_ERROR || addr.family == 0) {
+            continue;
+        }
+
+        for (k = 0; k < info->nendpoints[NGX_RTMP_ROUTE_RTMP]; k++) {
+
+            if (ngx_rtmp_route_addr_equal(&addr,
+                                  &info->endpoints[NGX_RTMP_ROUTE_RTMP][k]))
+            {
+                other = i;
+            }
+        }
+    }
+
+    /* a name whose address another one has */
+
+    if (own != NGX_ERROR && other == NGX_ERROR && addr.family == 0
+        && !ngx_rtmp_route_hot(sh, own)->resolved)
+    {
+        hot = ngx_rtmp_route_hot(sh, own);
+        addr = ngx_rtmp_route_cold(sh, own)->info[hot->active].registrar;
+
+        if (addr.family) {
+            goto again;
+        }
+    }
+
+    if (other != NGX_ERROR
+        && (own == NGX_ERROR || !ngx_rtmp_route_hot(sh, own)->resolved))
+    {
+        own = other;
+    }
+
+found:
+
+    if (own != NGX_ERROR) {
+        hot = ngx_rtmp_route_hot(sh, own);
+        info = &ngx_rtmp_route_cold(sh, own)->info[hot->active];
+
+        id->len = info->id_len;
+        ngx_memcpy(id->data, info->id, info->id_len);
+    }
+
+    ngx_rtmp_route_table_unlock(table);
+
+    return (own == NGX_ERROR) ? NGX_DECLINED : NGX_OK;
 }
 
 

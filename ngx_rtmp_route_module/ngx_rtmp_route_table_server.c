@@ -296,7 +296,8 @@ ngx_rtmp_route_server_set_locked(ngx_rtmp_route_table_t *table,
 
     sh = table->sh;
 
-    if (info->source == NGX_RTMP_ROUTE_SRC_CONFIG
+    if ((info->source == NGX_RTMP_ROUTE_SRC_CONFIG
+         || info->source == NGX_RTMP_ROUTE_SRC_CORE)
         && table->config != sh->config)
     {
         return NGX_ABORT;
@@ -313,6 +314,15 @@ ngx_rtmp_route_server_set_locked(ngx_rtmp_route_table_t *table,
     if (info->source == NGX_RTMP_ROUTE_SRC_REGISTER
         && ngx_rtmp_route_server_displace(table, i, info) != NGX_OK)
     {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_rtmp_route_server_unique(sh, i, info) != NGX_OK) {
+
+        if (i != NGX_ERROR) {
+            ngx_rtmp_route_server_drop(sh, i);
+        }
+
         return NGX_DECLINED;
     }
 
@@ -721,8 +731,10 @@ ngx_rtmp_route_server_rename(ngx_rtmp_route_table_t *table, ngx_str_t *id,
         rc = NGX_ABORT;
 
     } else if (i == NGX_ERROR
-               || ngx_rtmp_route_hot(sh, i)->source
-                  != NGX_RTMP_ROUTE_SRC_CONFIG
+               || (ngx_rtmp_route_hot(sh, i)->source
+                   != NGX_RTMP_ROUTE_SRC_CONFIG
+                   && ngx_rtmp_route_hot(sh, i)->source
+                      != NGX_RTMP_ROUTE_SRC_CORE)
                || ngx_rtmp_route_server_find(sh, name->data, name->len)
                   != NGX_ERROR)
     {
