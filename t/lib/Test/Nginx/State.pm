@@ -14,7 +14,9 @@ use Test::Nginx::Route;
 use Time::HiRes qw/ sleep /;
 
 
-our @EXPORT = qw/ register read_state wait_state kill_all all_gone /;
+our @EXPORT = qw/
+    register read_state wait_state logged kill_all all_gone upgrade
+/;
 
 
 # a heartbeat as SRS sends it; the answer with its head
@@ -52,6 +54,38 @@ sub wait_state {
     }
 
     return 0;
+}
+
+# until the log says so
+
+sub logged {
+    my ($t, $re) = @_;
+
+    for (1 .. 100) {
+        return 1 if $t->read_file('error.log') =~ $re;
+        sleep(0.05);
+    }
+
+    return 0;
+}
+
+# a new master beside the old one; its pid
+
+sub upgrade {
+    my ($t, $old) = @_;
+    my $d = $t->testdir();
+
+    kill('USR2', $old);
+
+    for (1 .. 200) {
+        my $pid = -e "$d/nginx.pid.oldbin" && -e "$d/nginx.pid"
+            ? $t->pid_file() : undef;
+
+        return $pid if $pid && $pid != $old;
+        sleep(0.05);
+    }
+
+    return undef;
 }
 
 # kill -9 of the master and of all workers
