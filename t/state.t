@@ -301,7 +301,7 @@ is(join(' ', keys %{api('GET', 'other/streams/') || {}}), '',
 
 $t->stop();
 
-$text =~ s/server    10\.1\.1\.2;/server    10.1.1.2; server 10.2.0.1 max_conns=3;/;
+$text =~ s/(server    10\.1\.1\.2;)/$1 server 10.2.0.1 max_conns=3;/;
 $text =~ s/state     other.json;//;
 
 $t->write_file_expand('nginx.conf', $text);

@@ -57,7 +57,7 @@ http {
         location /api/ {
             rtmp_route_api  write=on;
         }
-
+    }
 }
 
 EOC

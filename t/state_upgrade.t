@@ -102,7 +102,7 @@ ok(wait_state($file, sub { /pinned/ && /live\/cam1.*"live":true/ }),
 my $new = upgrade($t, $old);
 
 ok($new, 'new master');
-ok(logged($t, qr/state file ".*" of route "live" is written by a newer process/),
+ok(logged($t, qr/file ".*" of route "live" is written by a newer process/),
     'new one has the say');
 
 # each of the next requests may come to either of them
