@@ -313,7 +313,7 @@ ok(hls_wait(sub { ports('defaults') eq ':80'
 # what is refused
 
 for my $case (@refused) {
-    like(check($case->[0]), qr/\Q$case->[1]\E/, "$case->[0]");
+    like(check($t, $case->[0]), qr/\Q$case->[1]\E/, "$case->[0]");
 }
 
 ###############################################################################
@@ -336,7 +336,7 @@ sub ports {
 }
 
 sub check {
-    my ($args) = @_;
+    my ($t, $args) = @_;
 
     $t->write_file_expand('refused.conf', <<EOF);
 

@@ -92,7 +92,7 @@ $t->run();
 
 my ($r, @r, @uris, %seen);
 
-is(memory(), 1, 'in the beginning');
+is(memory($t), 1, 'in the beginning');
 
 # ten times the zone, of known and of unknown length
 
@@ -103,7 +103,7 @@ for my $kind (qw/ known chunked /) {
         0 .. 9;
 
     is(scalar(grep { right($_, 400000) } @r), 200, "$kind: right");
-    is(memory(), 1, "$kind: memory");
+    is(memory($t), 1, "$kind: memory");
 
     # what was asked for last is there: of many at once some have no room,
     # and the order of use is kept by the second
@@ -123,7 +123,7 @@ for my $kind (qw/ known chunked /) {
     1 .. 250) } 1 .. 8;
 
 is(scalar(grep { right($_, 100) } @r), 2000, 'small: right');
-is(memory(), 1, 'small: memory');
+is(memory($t), 1, 'small: memory');
 
 # just below, at, and above the largest; larger than the zone
 
@@ -134,7 +134,7 @@ for my $size (2097151, 2097152, 2097153, 9000000) {
     }
 }
 
-is(memory(), 1, 'large: memory');
+is(memory($t), 1, 'large: memory');
 
 # ranges of what is too large are ranges of it, whoever cuts them
 
@@ -150,7 +150,7 @@ ok($r->{status} == 206 && $r->{body} eq part('/known/9000000/1.ts', 10, 10)
     1 .. 50);
 
 is(scalar(grep { right($_, 1000000) } @r), 60, 'slow readers: right');
-is(memory(), 1, 'slow readers: memory');
+is(memory($t), 1, 'slow readers: memory');
 
 # more readers than there is room for objects
 
@@ -158,7 +158,7 @@ is(memory(), 1, 'slow readers: memory');
     timeout => 20 } } 1 .. 16);
 
 is(scalar(grep { right($_, 1500000) } @r), 16, 'no room: right');
-is(memory(), 1, 'no room: memory');
+is(memory($t), 1, 'no room: memory');
 
 # and over TLS, where they are read from memory
 
@@ -185,7 +185,7 @@ is($r->{headers}{'x-status'}, 'HIT', 'live: kept');
 @r = hls_gets(map { { uri => '/known/2000000/' . $_ . '.ts', stop => 1000,
     reset => $_ % 2 } } 1 .. 50);
 ok(hls_wait(sub { !grep { !$_->{end} } $o->requests() }), 'nothing under way');
-is(memory(), 1, 'aborted: memory');
+is(memory($t), 1, 'aborted: memory');
 
 @r = hls_gets(map { { uri => "/known/400000/end$_.ts" } } 1 .. 10);
 is(scalar(grep { right($_, 400000) } @r), 10, 'in the end');
@@ -199,6 +199,7 @@ is($o->count(), 0, 'all of them kept');
 # Within the zone, and workers have no copies of it.
 
 sub memory {
+    my ($t) = @_;
     my $m = hls_memory($t);
 
     return 1 if $m->{window} <= ZONE && $m->{own} < 32 * 1048576;

@@ -106,7 +106,7 @@ for my $v (@viewers) {
     is(http_content($r), 'abcdef', 'body over reload');
 }
 
-like(ended('/slow/left'), qr!status:200 complete:1 size:6 viewer:gone!,
+like(ended($t, '/slow/left'), qr!status:200 complete:1 size:6 viewer:gone!,
     'complete over reload, viewer left');
 
 is(active(), 1, 'nothing is left');
@@ -134,7 +134,7 @@ like(http_end($v) || '', qr!^$!, 'viewer closed');
 for my $uri (qw! /endless /endless/left /buffered/endless /pause/endless
     /file/large !)
 {
-    like(ended($uri), qr!status:200 complete:0!, "ended, $uri");
+    like(ended($t, $uri), qr!status:200 complete:0!, "ended, $uri");
 }
 
 is(gone(5), 5, 'upstreams closed');
@@ -159,7 +159,7 @@ my ($pid) = reverse($t->read_file('error.log')
 kill('TERM', $pid);
 
 for my $uri (qw! /endless/term /buffered/endless/term /pause/endless/term !) {
-    like(ended($uri), qr!status:200 complete:0!, "at once, $uri");
+    like(ended($t, $uri), qr!status:200 complete:0!, "at once, $uri");
 }
 
 is(gone(3), 3, 'at once, upstreams closed');
@@ -196,7 +196,7 @@ wait_asked(1);
 
 kill('TERM', $t->read_file('nginx.pid'));
 
-like(ended('/endless/stop'), qr!status:200 complete:0!, 'stop');
+like(ended($t, '/endless/stop'), qr!status:200 complete:0!, 'stop');
 
 ###############################################################################
 
@@ -237,7 +237,7 @@ sub gone {
 }
 
 sub ended {
-    my ($uri) = @_;
+    my ($t, $uri) = @_;
 
     for (1 .. 150) {
         my ($line) = log_lines($t, $uri);

@@ -366,6 +366,7 @@ $t->write_file('large', join('', map { "$_\n" } 1 .. 200000));
 
 my $large = $t->read_file('large');
 
+my $dir = $t->testdir();
 my $origin = httpd($t, port(8081), \&origin);
 port(8089);
 
@@ -551,9 +552,9 @@ sub origin {
         if m!^/accel/named!;
 
     if (m!/count!) {
-        my $n = -s $t->testdir() . '/count' || 0;
+        my $n = -s "$dir/count" || 0;
 
-        open(my $fh, '>>', $t->testdir() . '/count') or return;
+        open(my $fh, '>>', "$dir/count") or return;
         print $fh 'x';
         close($fh);
 
@@ -570,7 +571,7 @@ sub origin {
             sleep(0.01);
         }
 
-        $t->write_file('gone', '1');
+        open(my $fh, '>', "$dir/gone") or return;
         return ();
     }
 

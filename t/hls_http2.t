@@ -105,48 +105,48 @@ for my $name (sort keys %how) {
 
     my $n = $name eq 'h2c' ? 1 : 10;
 
-    @r = curl($name, ("/slow-$name.ts") x $n);
+    @r = curl($t, $name, ("/slow-$name.ts") x $n);
     is(scalar(grep { $_->{body} eq $all } @r), $n, "$name: coming");
     is($o->count("/slow-$name.ts"), 1, "$name: one request");
 
-    @r = curl($name, "/chunked-slow-$name.ts");
+    @r = curl($t, $name, "/chunked-slow-$name.ts");
     is(scalar(grep { $_->{body} eq $all } @r), 1, "$name: no length");
 
-    ($r) = curl($name, "/slow-$name.ts");
+    ($r) = curl($t, $name, "/slow-$name.ts");
     is("$r->{status} " . ($r->{body} eq $all), '200 1', "$name: there");
     is($r->{headers}{'x-status'}, 'HIT', "$name: hit");
     is($r->{headers}{'content-length'}, $size, "$name: length");
 
     $etag = $r->{headers}{etag};
 
-    ($r) = curl($name, '-r', '1000000-1999999', "/slow-$name.ts");
+    ($r) = curl($t, $name, '-r', '1000000-1999999', "/slow-$name.ts");
     is($r->{status}, 206, "$name: range");
     ok($r->{body} eq substr($all, 1000000, 1000000), "$name: its bytes");
 
-    ($r) = curl($name, '-H', "If-None-Match: $etag", "/slow-$name.ts");
+    ($r) = curl($t, $name, '-H', "If-None-Match: $etag", "/slow-$name.ts");
     is("$r->{status} " . length($r->{body}), '304 0', "$name: not modified");
 
-    ($r) = curl($name, '-I', "/slow-$name.ts");
+    ($r) = curl($t, $name, '-I', "/slow-$name.ts");
     is("$r->{status} $r->{headers}{'content-length'}", "200 $size",
         "$name: HEAD");
 
-    ($r) = curl($name, "/none-$name.ts");
+    ($r) = curl($t, $name, "/none-$name.ts");
     is($r->{status}, 404, "$name: not found");
 
-    ($r) = curl($name, '--compressed', "/$name.m3u8");
+    ($r) = curl($t, $name, '--compressed', "/$name.m3u8");
     is($r->{headers}{'content-encoding'}, 'gzip', "$name: gzip");
     like($r->{body}, qr/\n50\.ts\n\z/, "$name: playlist");
 
     # what is cut does not look as if it were whole
 
-    ($r) = curl($name, "/cut-$name.ts");
+    ($r) = curl($t, $name, "/cut-$name.ts");
     isnt($r->{rc}, 0, "$name: cut");
 }
 
 # one of them has asked first, and another one goes on
 
 @r = hls_gets({ uri => '/slow.ts' }, { uri => '/slow.ts', after => 0.05 });
-($r) = curl('h2', '/slow.ts');
+($r) = curl($t, 'h2', '/slow.ts');
 
 is($r->{body} eq $all && $r->{headers}{'x-status'}, 'HIT', 'of each other');
 
@@ -155,7 +155,7 @@ is($r->{body} eq $all && $r->{headers}{'x-status'}, 'HIT', 'of each other');
 # Several requests use one connection.
 
 sub curl {
-    my ($name, @args) = @_;
+    my ($t, $name, @args) = @_;
     my ($url, $version) = @{$how{$name}};
     my (@options, @out, @r, $n, $rc);
 

@@ -104,7 +104,7 @@ is($o->count('/vod/600000/1.ts'), 1, 'one fetch');
 
 $r = hls_get('/vod/600000/1.ts');
 is($r->{headers}{'x-status'}, 'HIT', 'from memory');
-is(files(), 1, 'on disk');
+is(files($t), 1, 'on disk');
 
 # a range of what is on neither
 
@@ -165,6 +165,7 @@ sub from {
 }
 
 sub files {
+    my ($t) = @_;
     my @files = glob($t->testdir() . '/disk/*/*/*');
 
     return scalar(@files);

@@ -53,7 +53,7 @@ my ($r, @r, @old, $fds);
 is(hls_get('/a.ts')->{headers}{'x-status'}, 'MISS', 'miss');
 is(hls_get('/a.ts')->{headers}{'x-status'}, 'HIT', 'hit');
 
-$fds = windows();
+$fds = windows($t);
 is($fds, 1, 'one window');
 
 # what is there stays, and so does who is on the way
@@ -71,10 +71,10 @@ is($o->count('/late1.ts'), 1, 'old and new ones share what is late');
 is($r[4]{headers}{'x-status'}, 'HIT', 'hit after reload');
 is($o->count('/a.ts'), 1, 'one request');
 ok(hls_wait(sub { !grep { kill(0, $_) } @old }), 'old ones leave');
-is(windows(), 1, 'still one window');
+is(windows($t), 1, 'still one window');
 
 renew($t) for 1 .. 5;
-is(windows(), 1, 'one window after many reloads');
+is(windows($t), 1, 'one window after many reloads');
 is(hls_get('/a.ts')->{headers}{'x-status'}, 'HIT', 'hit after many reloads');
 
 # a configuration that fails changes nothing
@@ -87,7 +87,7 @@ for my $wrong ('hls_cache absent;', 'hls_cache_zone more 8m; bogus;',
 }
 
 is(hls_get('/a.ts')->{headers}{'x-status'}, 'HIT', 'hit after failures');
-is(windows(), 1, 'one window after failures');
+is(windows($t), 1, 'one window after failures');
 
 # another test of the configuration beside it
 
@@ -99,7 +99,7 @@ system("$Test::Nginx::NGINX -p $dir/ -c $dir/nginx.conf -t -e $dir/test.log "
     . '2>/dev/null') == 0 or die 'nginx -t';
 
 is(hls_get('/a.ts')->{headers}{'x-status'}, 'HIT', 'hit after a test');
-is(windows(), 1, 'one window after a test');
+is(windows($t), 1, 'one window after a test');
 
 # another size is an empty cache, and the old one ends with its last reader
 
@@ -115,14 +115,14 @@ is(scalar(grep { $_->{complete} && $_->{body} eq $all } @r), 2,
 is($r[1]{headers}{'x-status'}, 'MISS', 'another size is empty');
 is(hls_get('/a.ts')->{headers}{'x-status'}, 'HIT', 'and is filled');
 ok(hls_wait(sub { !grep { kill(0, $_) } @old }), 'old ones leave');
-is(windows(), 1, 'one window of another size');
+is(windows($t), 1, 'one window of another size');
 
 # no cache at all, and one again
 
 configure($t, '');
 renew($t);
 is(hls_get('/a.ts')->{headers}{'x-status'}, undef, 'no cache');
-is(windows(), 0, 'no window');
+is(windows($t), 0, 'no window');
 
 configure($t, '16m');
 renew($t);
@@ -214,6 +214,7 @@ sub renew {
 # how many windows the master has open
 
 sub windows {
+    my ($t) = @_;
     my $pid = $t->read_file('nginx.pid') + 0;
 
     return scalar(grep { (readlink($_) || '') =~ /memfd/ }

@@ -97,7 +97,7 @@ my @frames = file_frames($t, $file);
 
 file_packets($t, $file);
 
-my $hashes = hashes('packets');
+my $hashes = hashes($t, 'packets');
 
 is(scalar(@frames), 100, 'source');
 
@@ -165,8 +165,8 @@ for my $name (sort keys %publishers) {
 
         is($program{$name}->wait(), 0, "$name: publisher");
 
-        wait_until(sub { hashes("watch-$name") eq $hashes });
-        is(hashes("watch-$name"), $hashes, "$name: packets");
+        wait_until(sub { hashes($t, "watch-$name") eq $hashes });
+        is(hashes($t, "watch-$name"), $hashes, "$name: packets");
 
         $watch{$name}->stop('KILL');
     }
@@ -221,7 +221,7 @@ sub played {
 }
 
 sub hashes {
-    my ($name) = @_;
+    my ($t, $name) = @_;
     my $dir = $t->testdir();
 
     return join(', ', map {

@@ -105,7 +105,7 @@ for my $n (2, 4) {
         $t->reload();
     }
 
-    ok(wait_until(sub { worker_pids() == $n }), "$n workers");
+    ok(wait_until(sub { worker_pids($t) == $n }), "$n workers");
 
     test_reload($t, $n);
     test_kill($t, $n);
@@ -127,9 +127,10 @@ sub test_reload {
         ok($player{$name}->has_packets(), "$n: $name is played");
         next if $name eq "new$n";
 
-        @before = worker_pids();
+        @before = worker_pids($t);
         $t->reload();
-        ok(wait_until(sub { new_workers(@before) == $n }), "$n: new workers");
+        ok(wait_until(sub { new_workers($t, @before) == $n }),
+            "$n: new workers");
 
         # old ones accept connections for a moment yet
 
@@ -153,7 +154,7 @@ sub test_reload {
         $player{$name}->stop('KILL');
     }
 
-    ok(wait_until(sub { worker_pids() == $n }), "$n: old workers ended");
+    ok(wait_until(sub { worker_pids($t) == $n }), "$n: old workers ended");
     is(counters(), '0 conns, 0 publishers, 0 players, 0 sessions',
         "$n: nothing counted");
 }
@@ -203,7 +204,7 @@ sub test_kill {
 
     # a worker in place of the dead one; the name is free again
 
-    ok(wait_until(sub { worker_pids() == $n }), "$n: another worker");
+    ok(wait_until(sub { worker_pids($t) == $n }), "$n: another worker");
 
     is(publish($t, "again-$n", $file, "$proxy/$dead")->wait(), 0,
         "$n: published again");
@@ -222,15 +223,16 @@ sub workers {
 }
 
 sub worker_pids {
+    my ($t) = @_;
     my ($master) = $t->read_file('nginx.pid') =~ /(\d+)/;
 
     return split(' ', `cat /proc/$master/task/$master/children`);
 }
 
 sub new_workers {
-    my (@before) = @_;
+    my ($t, @before) = @_;
 
-    return grep { !is_one_of($_, @before) } worker_pids();
+    return grep { !is_one_of($_, @before) } worker_pids($t);
 }
 
 sub is_exiting {

@@ -317,7 +317,7 @@ is(length http_content($r), 1048576, 'as large as may be');
 $r = get('/limit?1048576&chunked');
 is(length http_content($r), 1048576, 'chunks as large as may be');
 
-my $rss = rss();
+my $rss = rss($t);
 
 $r = get('/pieces?200000000');
 like(header($r, 'X-Pieces'), qr!/200000000$!, 'large body in pieces');
@@ -419,11 +419,11 @@ $r = get('/stale/close');
 is(status($r), 200, 'closed while idle');
 is(header($r, 'X-Why'), '', 'new connection');
 
-my $fds = fds();
+my $fds = fds($t);
 
 $r = get('/many');
 is(status($r), 200, 'many');
-cmp_ok(fds() - $fds, '<=', 3, 'few of the connections are kept');
+cmp_ok(fds($t) - $fds, '<=', 3, 'few of the connections are kept');
 is(scalar $origin->requests(qr!/many!), 20, 'many requests');
 
 # cancelled
@@ -442,18 +442,18 @@ close($s);
 
 get('/length') for 1 .. 50;
 
-$fds = fds();
-$rss = rss();
+$fds = fds($t);
+$rss = rss($t);
 $c = $origin->wait(qr!/length!)->{c};
 
 get('/length') for 1 .. 1000;
 
-cmp_ok(abs(fds() - $fds), '<=', 1, 'no open files are left');
+cmp_ok(abs(fds($t) - $fds), '<=', 1, 'no open files are left');
 
 SKIP: {
     skip 'memory is kept by a sanitizer', 1 if $ENV{ASAN_OPTIONS};
 
-    cmp_ok(rss() - $rss, '<', 500, 'no memory is left');
+    cmp_ok(rss($t) - $rss, '<', 500, 'no memory is left');
 }
 
 cmp_ok(scalar($origin->wait(qr!/length!, 1050)->{n}), '>', 1,
@@ -548,6 +548,7 @@ EOC
 }
 
 sub worker {
+    my ($t) = @_;
     my $master = $t->read_file('nginx.pid');
     chomp $master;
 
@@ -557,13 +558,16 @@ sub worker {
 }
 
 sub rss {
-    my ($rss) = slurp('/proc/' . worker() . '/status') =~ /VmRSS:\s+(\d+)/;
+    my ($t) = @_;
+    my ($rss) = slurp('/proc/' . worker($t) . '/status') =~ /VmRSS:\s+(\d+)/;
 
     return $rss;
 }
 
 sub fds {
-    return scalar(() = glob('/proc/' . worker() . '/fd/*'));
+    my ($t) = @_;
+
+    return scalar(() = glob('/proc/' . worker($t) . '/fd/*'));
 }
 
 sub origin {

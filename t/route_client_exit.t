@@ -118,12 +118,12 @@ $t->run();
 is(http_content(http_get('/')), 'hello', 'before');
 is(http_content(http_get('/ssl')), 'tls', 'over TLS before');
 
-my $old = worker();
+my $old = worker($t);
 my $s = start('/slow/1');
 
 $origin->wait(qr!/slow/1!);
 $t->reload();
-ok(changed($old), 'new worker');
+ok(changed($t, $old), 'new worker');
 
 is(http_content(http_get('/')), 'hello', 'new worker asks');
 is(http_content(http_get('/ssl')), 'tls', 'over TLS');
@@ -133,7 +133,7 @@ ok(gone($old), 'and leaves');
 # but not for what nobody waits for, wherever it is; connections that were
 # kept are closed
 
-$old = worker();
+$old = worker($t);
 
 http_get("/leave$_") for '/hang', '/resolve', '/connect';
 
@@ -155,11 +155,11 @@ http_get("/leave$_") for '/hang', '/resolve', '/connect';
 
 $origin->wait(qr!/leave/hang!, 2);
 
-$old = worker();
+$old = worker($t);
 kill('TERM', $old);
 
 ok(gone($old), 'quick exit');
-ok(changed($old), 'another worker');
+ok(changed($t, $old), 'another worker');
 is(http_content(http_get('/')), 'hello', 'that asks, too');
 
 http_get('/leave/hang');
@@ -190,6 +190,7 @@ sub rest {
 }
 
 sub worker {
+    my ($t) = @_;
     my $master = $t->read_file('nginx.pid');
     chomp $master;
 
@@ -199,10 +200,10 @@ sub worker {
 }
 
 sub changed {
-    my ($old) = @_;
+    my ($t, $old) = @_;
 
     for (1 .. 250) {
-        my $worker = worker();
+        my $worker = worker($t);
         return 1 if defined $worker && $worker != $old;
         sleep(0.02);
     }

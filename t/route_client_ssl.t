@@ -302,18 +302,18 @@ is(status(get('/many')), 200, 'many');
 get('/certificate') for 1 .. 20;
 get('/wrong') for 1 .. 50;
 
-my ($fds, $rss) = (fds(), rss());
+my ($fds, $rss) = (fds($t), rss($t));
 
 get('/certificate') for 1 .. 200;
 get('/wrong') for 1 .. 50;
 get('/self') for 1 .. 50;
 
-cmp_ok(abs(fds() - $fds), '<=', 1, 'no open files are left');
+cmp_ok(abs(fds($t) - $fds), '<=', 1, 'no open files are left');
 
 SKIP: {
     skip 'memory is kept by a sanitizer', 1 if $ENV{ASAN_OPTIONS};
 
-    cmp_ok(rss() - $rss, '<', 1000, 'no memory is left');
+    cmp_ok(rss($t) - $rss, '<', 1000, 'no memory is left');
 }
 
 
@@ -394,6 +394,7 @@ EOC
 }
 
 sub worker {
+    my ($t) = @_;
     my $master = $t->read_file('nginx.pid');
     chomp $master;
 
@@ -403,13 +404,16 @@ sub worker {
 }
 
 sub rss {
-    my ($rss) = slurp('/proc/' . worker() . '/status') =~ /VmRSS:\s+(\d+)/;
+    my ($t) = @_;
+    my ($rss) = slurp('/proc/' . worker($t) . '/status') =~ /VmRSS:\s+(\d+)/;
 
     return $rss;
 }
 
 sub fds {
-    return scalar(() = glob('/proc/' . worker() . '/fd/*'));
+    my ($t) = @_;
+
+    return scalar(() = glob('/proc/' . worker($t) . '/fd/*'));
 }
 
 # Accepts and says nothing, or hangs up.

@@ -78,19 +78,19 @@ EOF_CONF
 
 # refused
 
-refused('foo', qr/invalid parameter "foo"/);
-refused('route=', qr/invalid parameter "route="/);
-refused('route=live route=live', qr/invalid parameter "route=live"/);
-refused('route=nobody', qr/nobody/);
-refused('min_up=1', qr/"min_up" needs "route"/);
-refused('route=live min_up=0', qr/invalid parameter "min_up=0"/);
-refused('route=live min_up=x', qr/invalid parameter "min_up=x"/);
-refused('route=live min_up=1 min_up=2', qr/invalid number of arguments/);
-refused('; rtmp_route_ping', qr/"rtmp_route_ping" directive is duplicate/);
+refused($t, 'foo', qr/invalid parameter "foo"/);
+refused($t, 'route=', qr/invalid parameter "route="/);
+refused($t, 'route=live route=live', qr/invalid parameter "route=live"/);
+refused($t, 'route=nobody', qr/nobody/);
+refused($t, 'min_up=1', qr/"min_up" needs "route"/);
+refused($t, 'route=live min_up=0', qr/invalid parameter "min_up=0"/);
+refused($t, 'route=live min_up=x', qr/invalid parameter "min_up=x"/);
+refused($t, 'route=live min_up=1 min_up=2', qr/invalid number of arguments/);
+refused($t, '; rtmp_route_ping', qr/"rtmp_route_ping" directive is duplicate/);
 
 unlink($t->testdir() . '/error.log');
 
-configure('');
+configure($t, '');
 
 $t->run();
 
@@ -139,15 +139,15 @@ like(http_get('/route'), qr/ 200 /, 'up again');
 ###############################################################################
 
 sub configure {
-    my ($params) = @_;
+    my ($t, $params) = @_;
 
     $t->write_file_expand('nginx.conf', $conf =~ s/PARAMS/$params/r);
 }
 
 sub refused {
-    my ($params, $re) = @_;
+    my ($t, $params, $re) = @_;
 
-    configure($params);
+    configure($t, $params);
     like($t->dump_config(), $re, "refused: $params");
 }
 
