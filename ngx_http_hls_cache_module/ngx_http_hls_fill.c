@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_hls_lone.h"
+#include "ngx_http_hls_tier.h"
 
 
 /* a bit of r->buffered; the filter that has it does not see fills */
@@ -129,6 +130,10 @@ ngx_http_hls_fill_build(ngx_http_hls_fill_t *fill)
     }
 
     if (ngx_http_hls_fill_headers(pr, &fill->host, r, fill->pass) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (fill->tier && ngx_http_hls_tier_ask(pr) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -61,6 +61,7 @@ struct ngx_http_hls_fill_s {
     ngx_str_t                 host;       /* Host to ask with */
     ngx_array_t              *pass;       /* of ngx_str_t: lower-case names */
                                           /* of viewer headers to go on */
+    unsigned                  tier:1;     /* the origin may be a proxy */
     ngx_str_t                 next;       /* set by header(): the path to */
                                           /* ask the same server for next, */
                                           /* in place of what has come; */

@@ -7,7 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include "ngx_http_hls_cache.h"
+#include "ngx_http_hls_tier.h"
 
 
 /* a fill that fails and leaves nothing is begun again by its waiters */
@@ -572,7 +572,8 @@ ngx_http_hls_error(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     }
 
     if (ngx_http_hls_send_control(r, key ? "no-store" : "no-cache", 8)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_hls_tier_tell(r, ctx, 1) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -85,6 +85,7 @@ ngx_http_hls_object_fill(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
     fill->timeout = conf->fill_timeout;
     fill->host = obj->target.host;
     fill->pass = conf->pass_header;
+    fill->tier = (conf->route != NULL);
 
     obj->fill = fill;
 
@@ -365,6 +366,8 @@ ngx_http_hls_object_header(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr)
     }
 
     obj->status = sr->headers_out.status;
+
+    ngx_http_hls_tier_age(obj, sr);
 
     if (obj->status != NGX_HTTP_OK) {
 
@@ -780,7 +783,7 @@ ngx_http_hls_object_segment(ngx_http_hls_object_t *obj)
     now = ngx_current_msec;
 
     if (obj->valid) {
-        life = obj->valid;
+        life = ngx_http_hls_policy_rest(obj->valid, &obj->age);
 
     } else if (data->flags & NGX_HTTP_HLS_NOTED) {
         life = times.stale - now;
@@ -793,14 +796,14 @@ ngx_http_hls_object_segment(ngx_http_hls_object_t *obj)
         life = times.stale - now;
 
     } else {
-        life = NGX_HTTP_HLS_LIFE;
+        life = ngx_http_hls_policy_rest(NGX_HTTP_HLS_LIFE, &obj->age);
     }
 
     times.fresh = now + life;
     times.stale = times.fresh;
-    times.changed = now;
+    times.changed = now - obj->age.changed;
 
-    data->good = (uint32_t) now;
+    data->good = (uint32_t) (now - obj->age.fetched);
     data->usable = (uint32_t) times.stale;
     data->flags &= ~NGX_HTTP_HLS_FAILING;
 

@@ -68,6 +68,8 @@ struct ngx_http_hls_object_s {
     ngx_msec_t                  start;
     ngx_msec_t                  took;
     ngx_msec_t                  valid;     /* so long, 0: by the policy */
+    ngx_msec_t                  told;      /* the header has come */
+    ngx_http_hls_policy_age_t   age;       /* what it had then */
     ngx_uint_t                  status;
     ngx_md5_t                   md5;
 

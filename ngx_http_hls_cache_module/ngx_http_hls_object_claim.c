@@ -117,6 +117,10 @@ ngx_http_hls_object_failed(ngx_http_hls_object_t *obj, ngx_uint_t status)
     data->flags |= NGX_HTTP_HLS_FAILING;
     data->tries = 0;
 
+    if (failed.action == NGX_HTTP_HLS_FAILED_ERROR) {
+        failed.ttl = ngx_http_hls_policy_rest(failed.ttl, &obj->age);
+    }
+
     times.fresh = now + failed.ttl;
 
     if (failed.action == NGX_HTTP_HLS_FAILED_ERROR) {

@@ -19,6 +19,7 @@
 #include <ngx_http.h>
 #include <zlib.h>
 #include "ngx_http_hls_object.h"
+#include "ngx_http_hls_tier.h"
 
 
 static void ngx_http_hls_list_playlist(ngx_http_hls_object_t *obj);
@@ -450,6 +451,8 @@ ngx_http_hls_list_ttl(ngx_http_hls_object_t *obj,
     in->now = ngx_current_msec;
     in->valid = obj->valid;
 
+    ngx_http_hls_tier_list(obj, in);
+
     ngx_http_hls_policy_list(in, &list->ttl);
 
     list->times.fresh = list->ttl.next;
@@ -458,7 +461,7 @@ ngx_http_hls_list_ttl(ngx_http_hls_object_t *obj,
 
     data = ngx_http_hls_object_data(&list->times);
 
-    data->good = (uint32_t) in->now;
+    data->good = (uint32_t) (in->aged ? in->good : in->now);
     data->usable = (uint32_t) list->ttl.usable;
     data->target = (uint32_t) list->ttl.target;
     data->flags &= NGX_HTTP_HLS_LISTED|NGX_HTTP_HLS_SESSION

@@ -11,6 +11,8 @@
 #include "ngx_http_hls_policy.h"
 
 
+static void ngx_http_hls_policy_aged(ngx_http_hls_policy_list_t *in,
+    ngx_http_hls_policy_ttl_t *ttl);
 static ngx_msec_t ngx_http_hls_policy_clamp(ngx_msec_t value, ngx_msec_t min,
     ngx_msec_t max);
 static void ngx_http_hls_policy_control(ngx_http_hls_policy_headers_t *headers,
@@ -19,10 +21,110 @@ static ngx_uint_t ngx_http_hls_policy_is(ngx_str_t *text, const char *word);
 
 
 void
+ngx_http_hls_policy_age(ngx_str_t *value, ngx_http_hls_policy_age_t *age)
+{
+    u_char     *p, *last, *end;
+    ngx_int_t   n;
+    ngx_str_t   name;
+
+    ngx_memzero(age, sizeof(ngx_http_hls_policy_age_t));
+
+    p = value->data;
+    last = value->data + value->len;
+
+    while (p < last) {
+
+        while (p < last && (*p == ' ' || *p == ',')) {
+            p++;
+        }
+
+        name.data = p;
+
+        while (p < last && *p != '=' && *p != ',') {
+            p++;
+        }
+
+        name.len = p - name.data;
+
+        if (p == last || *p == ',') {
+            continue;
+        }
+
+        end = ngx_strlchr(++p, last, ',');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        n = ngx_atoi(p, end - p);
+        p = end;
+
+        if (n == NGX_ERROR) {
+            continue;
+        }
+
+        n = ngx_min(n, NGX_HTTP_HLS_AGE_MAX);
+
+        if (ngx_http_hls_policy_is(&name, "changed")) {
+            age->changed = n;
+            age->has_changed = 1;
+
+        } else if (ngx_http_hls_policy_is(&name, "fetched")) {
+            age->fetched = n;
+            age->has_fetched = 1;
+        }
+    }
+
+    /* it is not newer than the content, and without that it is nothing */
+
+    if (age->has_changed && age->changed < age->fetched) {
+        age->changed = age->fetched;
+    }
+
+    if (!age->has_fetched) {
+        age->has_changed = 0;
+    }
+}
+
+
+void
+ngx_http_hls_policy_seconds(ngx_str_t *value, ngx_http_hls_policy_age_t *age)
+{
+    ngx_int_t  n;
+
+    ngx_memzero(age, sizeof(ngx_http_hls_policy_age_t));
+
+    n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR) {
+        return;
+    }
+
+    age->fetched = (ngx_msec_t) ngx_min(n, NGX_HTTP_HLS_AGE_MAX / 1000) * 1000;
+    age->has_fetched = 1;
+}
+
+
+ngx_msec_t
+ngx_http_hls_policy_rest(ngx_msec_t ttl, ngx_http_hls_policy_age_t *age)
+{
+    if (!age->has_fetched || ttl <= NGX_HTTP_HLS_POLL_MIN) {
+        return ttl;
+    }
+
+    return ttl - ngx_min(age->fetched, ttl - NGX_HTTP_HLS_POLL_MIN);
+}
+
+
+void
 ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
     ngx_http_hls_policy_ttl_t *ttl)
 {
-    ngx_msec_t  half, next;
+    ngx_msec_t  now, half, next;
+
+    /* it is no newer here than where it was before */
+
+    now = in->aged ? in->good : in->now;
 
     ttl->predicted = 0;
 
@@ -39,10 +141,10 @@ ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
     ttl->target = ngx_http_hls_policy_clamp(ttl->target, NGX_HTTP_HLS_TTL_MIN,
                                             NGX_HTTP_HLS_ENDED);
 
-    ttl->usable = in->now + 3 * ttl->target;
+    ttl->usable = now + 3 * ttl->target;
 
     if (in->valid) {
-        ttl->next = in->now + in->valid;
+        ttl->next = now + in->valid;
         goto done;
     }
 
@@ -50,19 +152,19 @@ ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
 
         /* it is served for as long as that, whatever becomes of the origin */
 
-        ttl->next = in->now + (in->vod ? NGX_HTTP_HLS_ENDED
-                                       : NGX_HTTP_HLS_ENDED_LIVE);
-        ttl->usable = in->now + NGX_HTTP_HLS_ENDED;
+        ttl->next = now + (in->vod ? NGX_HTTP_HLS_ENDED
+                                   : NGX_HTTP_HLS_ENDED_LIVE);
+        ttl->usable = now + NGX_HTTP_HLS_ENDED;
         goto done;
     }
 
     if (in->master) {
-        ttl->next = in->now + NGX_HTTP_HLS_MASTER;
+        ttl->next = now + NGX_HTTP_HLS_MASTER;
         goto done;
     }
 
     if (in->update) {
-        ttl->next = in->now
+        ttl->next = now
                     + ngx_http_hls_policy_clamp(in->update,
                                                 NGX_HTTP_HLS_TTL_MIN,
                                                 NGX_HTTP_HLS_TTL_MAX);
@@ -72,7 +174,7 @@ ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
     half = ngx_http_hls_policy_clamp(ttl->target / 2, NGX_HTTP_HLS_TTL_MIN,
                                      NGX_HTTP_HLS_TTL_MAX);
 
-    ttl->next = in->now + half;
+    ttl->next = now + half;
 
     if (in->period == 0) {
         goto done;
@@ -80,7 +182,7 @@ ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
 
     next = in->changed + in->period;
 
-    if ((ngx_msec_int_t) (next - in->now) > 0) {
+    if ((ngx_msec_int_t) (next - now) > 0) {
 
         /* it is not worth asking just before the change */
 
@@ -91,23 +193,58 @@ ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
             ttl->predicted = 1;
         }
 
-    } else if (in->now - in->changed <= 3 * ttl->target) {
+    } else if (now - in->changed <= 3 * ttl->target) {
 
         /* it is overdue */
 
-        ttl->next = in->now + ngx_min(ngx_max(ttl->target / 8,
-                                              NGX_HTTP_HLS_POLL_MIN),
-                                      half);
+        ttl->next = now + ngx_min(ngx_max(ttl->target / 8,
+                                          NGX_HTTP_HLS_POLL_MIN),
+                                  half);
         ttl->predicted = 1;
     }
 
 done:
+
+    if (in->aged) {
+        ngx_http_hls_policy_aged(in, ttl);
+    }
 
     if ((ngx_msec_int_t) (ttl->usable - ttl->next) < 0) {
         ttl->usable = ttl->next + 3 * ttl->target;
     }
 
     ttl->kept = ttl->usable + NGX_HTTP_HLS_KEPT;
+}
+
+
+/*
+ * The proxy asks the origin at the same times: soon after is when it has
+ * something new.  What it has had for too long does not live longer here.
+ */
+
+static void
+ngx_http_hls_policy_aged(ngx_http_hls_policy_list_t *in,
+    ngx_http_hls_policy_ttl_t *ttl)
+{
+    ngx_msec_t      step;
+    ngx_msec_int_t  late;
+
+    ttl->next += NGX_HTTP_HLS_TIER_LATE;
+
+    late = (ngx_msec_int_t) (in->now + NGX_HTTP_HLS_TIER_MIN - ttl->next);
+
+    if (late > 0) {
+        step = ngx_max(ttl->target / 8, NGX_HTTP_HLS_POLL_MIN);
+        ttl->next += (late + step - 1) / step * step;
+    }
+
+    if ((ngx_msec_int_t) (ttl->usable - ttl->next) < 0) {
+        ttl->usable = ttl->next;
+    }
+
+    /* not ahead of that time either */
+
+    ttl->predicted = 1;
 }
 
 

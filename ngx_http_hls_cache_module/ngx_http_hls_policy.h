@@ -26,6 +26,9 @@
 #define NGX_HTTP_HLS_TTL_MIN       200
 #define NGX_HTTP_HLS_TTL_MAX       30000
 #define NGX_HTTP_HLS_POLL_MIN      100
+#define NGX_HTTP_HLS_TIER_MIN      25        /* at a proxy */
+#define NGX_HTTP_HLS_TIER_LATE     10        /* later than it asks itself */
+#define NGX_HTTP_HLS_AGE_MAX       86400000
 #define NGX_HTTP_HLS_ENDED         3600000   /* with ENDLIST */
 #define NGX_HTTP_HLS_ENDED_LIVE    10000     /* may begin again any time */
 #define NGX_HTTP_HLS_KEPT          600000    /* not served, for continuity */
@@ -99,10 +102,21 @@ typedef struct {
 } ngx_http_hls_data_t;
 
 
+/* what a proxy says of its answer, in ms */
+
+typedef struct {
+    ngx_msec_t     changed;      /* since the content has changed */
+    ngx_msec_t     fetched;      /* since it was the origin's */
+    unsigned       has_changed:1;
+    unsigned       has_fetched:1;
+} ngx_http_hls_policy_age_t;
+
+
 /* a playlist or manifest that came */
 
 typedef struct {
     ngx_msec_t     now;          /* the fill has ended */
+    ngx_msec_t     good;         /* with aged: it was the origin's */
     ngx_msec_t     changed;      /* what there is has begun to be seen */
     ngx_msec_t     target;       /* 0: not known */
     ngx_msec_t     period;       /* between changes: EXTINF, PART-TARGET */
@@ -111,6 +125,7 @@ typedef struct {
     unsigned       master:1;
     unsigned       endlist:1;
     unsigned       vod:1;
+    unsigned       aged:1;       /* a proxy has had it before */
 } ngx_http_hls_policy_list_t;
 
 
@@ -178,6 +193,20 @@ typedef struct {
     unsigned       encoded:1;    /* Content-Encoding */
 } ngx_http_hls_policy_headers_t;
 
+
+/*
+ * "changed=1350, fetched=120"; what makes no sense is left out, values are
+ * bounded by NGX_HTTP_HLS_AGE_MAX.
+ */
+void ngx_http_hls_policy_age(ngx_str_t *value, ngx_http_hls_policy_age_t *age);
+
+/* the same in seconds, from a cache of another kind: "12" */
+void ngx_http_hls_policy_seconds(ngx_str_t *value,
+    ngx_http_hls_policy_age_t *age);
+
+/* a ttl without what of it has passed already */
+ngx_msec_t ngx_http_hls_policy_rest(ngx_msec_t ttl,
+    ngx_http_hls_policy_age_t *age);
 
 /* when to ask for a playlist again */
 void ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,

@@ -7,7 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include "ngx_http_hls_cache.h"
+#include "ngx_http_hls_tier.h"
 
 
 /* less is sent from memory, together with the header */
@@ -262,6 +262,10 @@ ngx_http_hls_send_times(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
     } else {
         left = (ngx_msec_int_t) (found->times.fresh - ngx_current_msec);
         left = ngx_max(left, 0) / 1000;
+    }
+
+    if (ngx_http_hls_tier_tell(r, ctx, 0) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     switch (ctx->target.kind) {

@@ -8,7 +8,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_rtmp_route.h"
-#include "ngx_hls_uri.h"
 #include "ngx_http_hls_tier.h"
 
 
@@ -22,6 +21,9 @@ static ngx_uint_t ngx_http_hls_tier_same(ngx_http_request_t *sr,
 static ngx_uint_t ngx_http_hls_tier_host(ngx_http_upstream_t *u,
     ngx_hls_ref_t *ref, in_port_t port);
 static ngx_uint_t ngx_http_hls_tier_is(ngx_str_t *name, ngx_str_t *host);
+
+
+static ngx_str_t  ngx_http_hls_tier_name = ngx_string("X-HLS-Age");
 
 
 ngx_int_t
@@ -265,4 +267,136 @@ ngx_http_hls_tier_is(ngx_str_t *name, ngx_str_t *host)
 {
     return name->len == host->len
            && ngx_strncasecmp(name->data, host->data, name->len) == 0;
+}
+
+
+ngx_int_t
+ngx_http_hls_tier_ask(ngx_http_request_t *pr)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&pr->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key = ngx_http_hls_tier_name;
+    h->lowcase_key = (u_char *) "x-hls-age";
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+    ngx_str_set(&h->value, "ms");
+
+    return NGX_OK;
+}
+
+
+/* believed if it comes from a server of the route */
+
+void
+ngx_http_hls_tier_age(ngx_http_hls_object_t *obj, ngx_http_request_t *sr)
+{
+    ngx_list_t               *headers;
+    ngx_table_elt_t          *h;
+    ngx_http_hls_loc_conf_t  *conf;
+
+    conf = obj->conf;
+    headers = &sr->headers_out.headers;
+
+    obj->told = ngx_current_msec;
+
+    ngx_memzero(&obj->age, sizeof(ngx_http_hls_policy_age_t));
+
+    if (conf->route && ngx_http_rtmp_route_answered_by(sr, conf->route)) {
+
+        h = ngx_http_hls_tier_header(headers, "x-hls-age");
+
+        if (h) {
+            ngx_http_hls_policy_age(&h->value, &obj->age);
+        }
+    }
+
+    if (conf->honor_headers && !obj->age.has_fetched) {
+
+        h = ngx_http_hls_tier_header(headers, "age");
+
+        if (h) {
+            ngx_http_hls_policy_seconds(&h->value, &obj->age);
+        }
+    }
+}
+
+
+void
+ngx_http_hls_tier_list(ngx_http_hls_object_t *obj,
+    ngx_http_hls_policy_list_t *in)
+{
+    if (!obj->age.has_fetched) {
+        return;
+    }
+
+    in->aged = 1;
+    in->good = obj->told - obj->age.fetched;
+
+    if (obj->age.has_changed) {
+        in->changed = obj->told - obj->age.changed;
+    }
+}
+
+
+ngx_int_t
+ngx_http_hls_tier_tell(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
+    ngx_uint_t error)
+{
+    u_char                *p;
+    ngx_str_t              value;
+    ngx_msec_t             now;
+    ngx_msec_int_t         changed, fetched;
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_found_t  *found;
+
+    if (ngx_http_hls_tier_header(&r->headers_in.headers, "x-hls-age")
+        == NULL)
+    {
+        return NGX_OK;
+    }
+
+    found = &ctx->found;
+    data = (ngx_http_hls_data_t *) found->times.data;
+    now = ngx_current_msec;
+
+    changed = 0;
+    fetched = 0;
+
+    if (error) {
+
+        if (data->started == 0) {
+            return NGX_OK;
+        }
+
+        fetched = now - ngx_http_hls_policy_moment(now, data->started);
+
+    } else if (found->body.state == NGX_HTTP_HLS_BODY_DONE) {
+        changed = now - found->times.changed;
+        fetched = now - ngx_http_hls_policy_moment(now, data->good);
+    }
+
+    fetched = ngx_max(fetched, 0);
+    changed = ngx_max(changed, fetched);
+
+    value.data = ngx_pnalloc(r->pool, sizeof("changed=, fetched=")
+                                      + 2 * NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(value.data, "changed=%M, fetched=%M",
+                    (ngx_msec_t) changed, (ngx_msec_t) fetched);
+
+    value.len = p - value.data;
+
+    return ngx_http_hls_send_add(r, (char *) ngx_http_hls_tier_name.data,
+                                 ngx_http_hls_tier_name.len, value.data,
+                                 value.len)
+           ? NGX_OK : NGX_ERROR;
 }

@@ -17,8 +17,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include "ngx_http_hls_cache.h"
-#include "ngx_http_hls_policy.h"
+#include "ngx_http_hls_object.h"
 
 
 /*
@@ -28,6 +27,20 @@
  */
 ngx_int_t ngx_http_hls_tier_redirect(ngx_http_hls_fill_t *fill,
     ngx_http_request_t *sr, ngx_uint_t key);
+
+/* the parent of a fill wants to know how old the answer is: X-HLS-Age */
+ngx_int_t ngx_http_hls_tier_ask(ngx_http_request_t *pr);
+
+/* sets obj->age, by the header of an answer */
+void ngx_http_hls_tier_age(ngx_http_hls_object_t *obj, ngx_http_request_t *sr);
+
+/* the times of a playlist or manifest: those that it had at the proxy */
+void ngx_http_hls_tier_list(ngx_http_hls_object_t *obj,
+    ngx_http_hls_policy_list_t *in);
+
+/* tells a client that has asked for it how old the answer, or error, is */
+ngx_int_t ngx_http_hls_tier_tell(ngx_http_request_t *r,
+    ngx_http_hls_ctx_t *ctx, ngx_uint_t error);
 
 
 #endif /* _NGX_HTTP_HLS_TIER_H_INCLUDED_ */
