@@ -309,6 +309,11 @@ ngx_stream_osp_client_timeout(ngx_stream_osp_session_t *os)
     c = os->session->connection;
     setup = os->setup;
 
+    if (setup->phase == ngx_stream_osp_searching) {
+        ngx_stream_osp_search_timeout(os);
+        return;
+    }
+
     if (setup->phase == ngx_stream_osp_waiting) {
 
         if (setup->wait_set) {

@@ -30,6 +30,7 @@
     ((a) == (b) || ((a) != (a) && (b) != (b)))
 
 
+static ngx_uint_t ngx_stream_osp_filter_begin(ngx_osp_rtmp_item_t *item);
 static ngx_int_t ngx_stream_osp_filter_command(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg);
 static ngx_int_t ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
@@ -105,6 +106,7 @@ ngx_stream_osp_filter_init(ngx_stream_osp_session_t *os)
     f->ndirty = 0;
     f->held = 0;
 
+    setup->begun = 0;
     setup->accepted = 0;
     setup->nreplies = 0;
     setup->on_fc_publish.len = 0;
@@ -210,12 +212,17 @@ ngx_stream_osp_filter_replies(ngx_stream_osp_session_t *os, u_char **pos,
 
             /* media says that play was accepted, if nothing else does */
 
+            if (ngx_stream_osp_filter_begin(&item)) {
+                setup->begun = 1;
+            }
+
             if (setup->accepted
                 && os->name.op == NGX_RTMP_ROUTE_PLAY
                 && (item.type == NGX_OSP_RTMP_AUDIO
                     || item.type == NGX_OSP_RTMP_VIDEO
                     || item.type == NGX_OSP_RTMP_AGGREGATE))
             {
+                setup->begun = 1;
                 setup->done = 1;
             }
 
@@ -229,6 +236,25 @@ ngx_stream_osp_filter_replies(ngx_stream_osp_session_t *os, u_char **pos,
             return NGX_DONE;
         }
     }
+}
+
+
+/* some servers tell of stream 0 after connect */
+
+static ngx_uint_t
+ngx_stream_osp_filter_begin(ngx_osp_rtmp_item_t *item)
+{
+    uint32_t    value;
+    ngx_uint_t  event;
+
+    return item->type == NGX_OSP_RTMP_USER_CONTROL
+           && item->offset == 0
+           && ngx_osp_rtmp_user_control_parse(item->payload,
+                                              item->payload_len, &event,
+                                              &value)
+              == NGX_OK
+           && event == NGX_OSP_RTMP_STREAM_BEGIN
+           && value != 0;
 }
 
 
@@ -333,6 +359,12 @@ ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
         if (cmd->name == NGX_OSP_RTMP_ERROR
             && ngx_stream_osp_same_tid(cmd->tid, setup->stream_tid))
         {
+            if (setup->accepted
+                && ngx_stream_osp_search(os, &cmd->info) == NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
             setup->done = 1;
 
             os->status = NGX_STREAM_FORBIDDEN;
@@ -513,6 +545,13 @@ ngx_stream_osp_filter_status(ngx_stream_osp_session_t *os,
     if (error
         && cmd->info.redirect.len
         && ngx_stream_osp_redirect(os, &cmd->info.redirect) == NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (error
+        && ngx_stream_osp_search_missing(&cmd->info)
+        && ngx_stream_osp_search(os, &cmd->info) == NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -667,6 +667,10 @@ ngx_stream_osp_origin_input(ngx_stream_osp_session_t *os, u_char *pos,
         return NGX_DONE;
     }
 
+    if (setup->missing && os->reason == NGX_STREAM_OSP_NONE) {
+        ngx_stream_osp_search_done(os);
+    }
+
     ngx_stream_osp_relay_start(os);
 
     return NGX_DONE;
@@ -776,6 +780,10 @@ ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
         return;
     }
 
+    if (setup->accepted && ngx_stream_osp_search(os, NULL) == NGX_OK) {
+        return;
+    }
+
     ngx_log_error(NGX_LOG_INFO, pc->log, 0, "client refused by upstream");
 
     if (os->name.op == NGX_RTMP_ROUTE_PUBLISH) {
@@ -811,6 +819,10 @@ ngx_stream_osp_next(ngx_stream_osp_session_t *os)
     setup->step = 0;
     setup->tries++;
 
+    /* it may have had the stream */
+
+    setup->unclear = 1;
+
     if (conf->next_upstream
         && setup->query.ntried < NGX_RTMP_ROUTE_MAX_TRIED
         && (conf->next_upstream_tries == 0
@@ -819,6 +831,11 @@ ngx_stream_osp_next(ngx_stream_osp_session_t *os)
            == NGX_OK)
     {
         ngx_stream_osp_connect(os);
+        return;
+    }
+
+    if (setup->missing) {
+        ngx_stream_osp_search_failed(os);
         return;
     }
 

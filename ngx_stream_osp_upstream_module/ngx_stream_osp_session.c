@@ -488,6 +488,8 @@ ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os)
             ngx_rtmp_route_wait_cancel(&setup->wait);
         }
 
+        ngx_stream_osp_search_leave(os);
+
         if (setup->raw.start) {
             ngx_free(setup->raw.start);
         }

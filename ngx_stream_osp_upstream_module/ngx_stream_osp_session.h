@@ -81,6 +81,7 @@ typedef struct ngx_stream_osp_session_s  ngx_stream_osp_session_t;
 typedef struct ngx_stream_osp_setup_s    ngx_stream_osp_setup_t;
 typedef struct ngx_stream_osp_filter_s   ngx_stream_osp_filter_t;
 typedef struct ngx_stream_osp_scan_s     ngx_stream_osp_scan_t;
+typedef struct ngx_stream_osp_search_s   ngx_stream_osp_search_t;
 
 
 typedef struct {
@@ -253,7 +254,8 @@ typedef enum {
     ngx_stream_osp_waiting,                      /* for a server */
     ngx_stream_osp_connecting,
     ngx_stream_osp_origin_handshake,
-    ngx_stream_osp_replies                       /* of the origin */
+    ngx_stream_osp_replies,                      /* of the origin */
+    ngx_stream_osp_searching                     /* others do it */
 } ngx_stream_osp_phase_e;
 
 
@@ -301,6 +303,18 @@ struct ngx_stream_osp_setup_s {
     size_t                           sent;
     size_t                           send_end;
     ngx_osp_rtmp_message_t           on_fc_publish;
+
+    /* a search of a stream to be played */
+    ngx_uint_t                       missing;    /* so many had it not */
+    ngx_str_t                        refusal_code;   /* of the first one */
+    ngx_str_t                        refusal;
+    ngx_stream_osp_search_t         *search;     /* as leader, or waiting */
+    ngx_queue_t                      search_queue;
+    ngx_event_t                      search_event;
+
+    unsigned                         unclear:1;  /* another client may do */
+    unsigned                         nowhere:1;  /* others have found out */
+    unsigned                         begun:1;    /* StreamBegin, or media */
 
     unsigned                         connect:1;  /* the client has sent it */
     unsigned                         created:1;  /* our last on C3 says so */
@@ -407,6 +421,17 @@ void ngx_stream_osp_scan_free(ngx_stream_osp_session_t *os);
 
 ngx_int_t ngx_stream_osp_redirect(ngx_stream_osp_session_t *os,
     ngx_str_t *url);
+
+/* ngx_stream_osp_search.c */
+
+ngx_int_t ngx_stream_osp_search(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_info_t *info);
+ngx_uint_t ngx_stream_osp_search_missing(ngx_osp_rtmp_info_t *info);
+void ngx_stream_osp_search_timeout(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_search_done(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_search_failed(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_search_leave(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_search_exit(ngx_cycle_t *cycle);
 
 /* ngx_stream_osp_relay.c */
 

@@ -540,4 +540,5 @@ ngx_stream_osp_exit_process(ngx_cycle_t *cycle)
 {
     ngx_stream_osp_relay_exit(cycle);
     ngx_stream_osp_peers_exit(cycle);
+    ngx_stream_osp_search_exit(cycle);
 }
