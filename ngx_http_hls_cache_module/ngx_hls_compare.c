@@ -154,7 +154,6 @@ ngx_hls_compare_read_part(ngx_hls_edit_ctx_t *ctx)
         || state->generation != 0
         || list->strange
         || ctx->mapped
-        || list->playlist.skipped
         || list->playlist.sequence < state->next - state->count
         || list->playlist.sequence >= state->next
         || list->playlist.sequence + list->entries.nelts < state->next)

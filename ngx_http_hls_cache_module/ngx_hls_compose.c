@@ -457,7 +457,7 @@ ngx_hls_compose_iv(ngx_hls_compose_t *c)
 
     pl = &c->ctx->list.playlist;
 
-    sequence = pl->sequence + pl->skipped + c->index;
+    sequence = pl->sequence + c->index;
 
     rc = ngx_hls_compose_uri(c, &c->key, &c->key_uri, c->key.last);
 

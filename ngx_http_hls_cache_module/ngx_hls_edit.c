@@ -16,7 +16,6 @@
 
 static ngx_uint_t ngx_hls_edit_is_state(ngx_hls_state_t *state);
 static ngx_int_t ngx_hls_edit_master(ngx_hls_edit_ctx_t *ctx);
-static ngx_int_t ngx_hls_edit_delta(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_edit_media(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_edit_nothing(ngx_hls_edit_ctx_t *ctx);
 static ngx_int_t ngx_hls_edit_map_list(ngx_hls_edit_ctx_t *ctx);
@@ -62,6 +61,13 @@ ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state)
         return rc;
     }
 
+    if (ctx.list.playlist.skipped) {
+
+        /* what it leaves out is not what each viewer has */
+
+        return NGX_AGAIN;
+    }
+
     edit->playlist = ctx.list.playlist;
 
     session = edit->playlist.master ? edit->master_session : edit->session;
@@ -74,8 +80,7 @@ ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state)
         return ngx_hls_edit_master(&ctx);
     }
 
-    ctx.base = (int64_t) (edit->playlist.sequence + edit->playlist.skipped)
-               + state->offset;
+    ctx.base = (int64_t) edit->playlist.sequence + state->offset;
 
     rc = ngx_hls_compare_read(&ctx);
 
@@ -87,10 +92,6 @@ ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state)
 
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    if (edit->playlist.skipped) {
-        return ngx_hls_edit_delta(&ctx);
     }
 
     return ngx_hls_edit_media(&ctx);
@@ -196,85 +197,6 @@ ngx_hls_edit_master(ngx_hls_edit_ctx_t *ctx)
 
     edit->advanced = !(ctx->state->flags & NGX_HLS_STATE_MASTER)
                      || now->hash != ctx->state->hash;
-
-    return ngx_hls_edit_result(ctx);
-}
-
-
-/*
- * A delta is right if what it skips needs no change, that is, if no segment
- * of an older run is listed.  The state stays that of the whole playlist.
- */
-
-static ngx_int_t
-ngx_hls_edit_delta(ngx_hls_edit_ctx_t *ctx)
-{
-    int64_t              first;
-    uint64_t             next;
-    ngx_uint_t           i, durations;
-    ngx_hls_entry_t     *old;
-    ngx_hls_state_t     *state;
-    ngx_hls_playlist_t  *pl;
-
-    state = ctx->state;
-    pl = &ctx->list.playlist;
-
-    ctx->now = *state;
-
-    if (!ctx->edit->continuity
-        || (state->flags & (NGX_HLS_STATE_SET|NGX_HLS_STATE_MASTER))
-           != NGX_HLS_STATE_SET)
-    {
-        ngx_memzero(&ctx->now, sizeof(ngx_hls_state_t));
-
-        ctx->sequence = pl->sequence;
-        ctx->dsequence = pl->discontinuity;
-
-        goto done;
-    }
-
-    first = (int64_t) pl->sequence + state->offset;
-    next = pl->sequence + pl->skipped + pl->segments;
-
-    if (next < state->next || pl->sequence < state->next - state->count) {
-        return NGX_AGAIN;
-    }
-
-    if ((state->flags & NGX_HLS_STATE_JOINED)
-        && first <= (int64_t) state->next + state->offset - state->run)
-    {
-        return NGX_AGAIN;
-    }
-
-    if (ngx_hls_compare_overlap(ctx, &durations)) {
-        return NGX_AGAIN;
-    }
-
-    ngx_hls_edit_generations(ctx, NGX_HLS_EDIT_GOES_ON);
-
-    ctx->sequence = first;
-
-    /* discontinuities as they were counted when the first one was listed */
-
-    old = ctx->old.entries.elts;
-
-    if (first >= ctx->old_base
-        && first < ctx->old_base + (int64_t) ctx->old.entries.nelts)
-    {
-        i = first - ctx->old_base;
-
-        ctx->dsequence = ctx->old.playlist.discontinuity
-                         + (i ? old[i - 1].discontinuities : 0);
-
-    } else {
-        ctx->dsequence = ngx_max((int64_t) pl->discontinuity + state->doffset,
-                                 0);
-    }
-
-done:
-
-    ctx->edit->fresh = ngx_max(ctx->base, (int64_t) state->next
-                                          + state->offset);
 
     return ngx_hls_edit_result(ctx);
 }
@@ -822,9 +744,7 @@ ngx_hls_edit_result(ngx_hls_edit_ctx_t *ctx)
                                    edit->body.len)
                         != 0);
 
-    if (!pl->skipped) {
-        *ctx->state = ctx->now;
-    }
+    *ctx->state = ctx->now;
 
     if (ctx->master) {
         return NGX_OK;

@@ -104,8 +104,8 @@ typedef struct {
 
 /*
  * NGX_OK: body, the rest below the line and state are filled.  NGX_DECLINED:
- * origin is no playlist, state is as before.  NGX_AGAIN: a delta (EXT-X-SKIP)
- * that cannot be made right, ask without _HLS_skip.  NGX_ERROR: no memory.
+ * origin is no playlist, NGX_AGAIN: it is a delta (EXT-X-SKIP), which is not
+ * for all viewers: state is as before.  NGX_ERROR: no memory.
  */
 ngx_int_t ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state);
 

@@ -156,7 +156,6 @@ typedef struct {
     ngx_str_t                   directives;    /* "_HLS_msn=7&_HLS_part=1" */
     uint64_t                    msn;       /* if there are directives */
     ngx_uint_t                  generation;/* ?g= */
-    unsigned                    has_msn:1;
 } ngx_http_hls_target_t;
 
 

@@ -185,6 +185,13 @@ ngx_http_hls_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
+        if (ngx_strncmp(value[i].data, "_HLS_", 5) == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is of Low-Latency HLS, it cannot be "
+                               "in \"%V\"", &value[i], &cmd->name);
+            return NGX_CONF_ERROR;
+        }
+
         name = ngx_array_push(*a);
         if (name == NULL) {
             return NGX_CONF_ERROR;

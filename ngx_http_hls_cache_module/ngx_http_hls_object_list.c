@@ -169,6 +169,15 @@ ngx_http_hls_list_edit(ngx_http_hls_object_t *obj, ngx_http_hls_found_t *found)
         return;
     }
 
+    if (rc == NGX_AGAIN) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "the origin's answer is a part of a playlist that was "
+                      "not asked for");
+
+        ngx_http_hls_object_failed(obj, NGX_HTTP_BAD_GATEWAY);
+        return;
+    }
+
     if (rc != NGX_OK) {
         ngx_http_hls_object_failed(obj, 0);
         return;
@@ -292,12 +301,7 @@ ngx_http_hls_list_media(ngx_http_hls_object_t *obj, ngx_http_hls_times_t *old)
         data->flags |= NGX_HTTP_HLS_BLOCK_RELOAD;
     }
 
-    if (playlist->skip) {
-        data->flags |= NGX_HTTP_HLS_SKIP;
-    }
-
-    data->u.list.last = playlist->sequence + playlist->skipped
-                        + playlist->segments;
+    data->u.list.last = playlist->sequence + playlist->segments;
 
     if (data->u.list.last) {
         data->u.list.last--;

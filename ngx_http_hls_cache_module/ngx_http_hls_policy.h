@@ -49,7 +49,6 @@
 #define NGX_HTTP_HLS_LIST_END      0x0004    /* has ENDLIST */
 #define NGX_HTTP_HLS_MEDIA         0x0008    /* a media playlist or MPD */
 #define NGX_HTTP_HLS_BLOCK_RELOAD  0x0010    /* announced by SERVER-CONTROL */
-#define NGX_HTTP_HLS_SKIP          0x0020
 #define NGX_HTTP_HLS_FIXED         0x0040    /* hls_cache_valid decides */
 #define NGX_HTTP_HLS_NOTED         0x0080    /* u.note is set */
 #define NGX_HTTP_HLS_SESSION       0x0100    /* u.list.session is set */

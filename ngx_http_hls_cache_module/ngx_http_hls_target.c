@@ -443,7 +443,10 @@ ngx_http_hls_target_session(ngx_http_hls_loc_conf_t *conf, ngx_str_t *args,
 }
 
 
-/* directives of Low-Latency HLS, in one form whatever their order was */
+/*
+ * Directives of Low-Latency HLS, in one form whatever their order was; that
+ * for a part of a playlist is not heard
+ */
 
 static ngx_int_t
 ngx_http_hls_target_parse(ngx_pool_t *pool, ngx_http_hls_target_t *target,
@@ -452,11 +455,11 @@ ngx_http_hls_target_parse(ngx_pool_t *pool, ngx_http_hls_target_t *target,
     u_char                *p;
     ngx_hls_directives_t   d;
 
-    if (ngx_hls_args_directives(args, &d) != NGX_OK || !d.any) {
+    if (ngx_hls_args_directives(args, &d) != NGX_OK || !d.has_msn) {
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(pool, sizeof("_HLS_msn=&_HLS_part=&_HLS_skip=YES")
+    p = ngx_pnalloc(pool, sizeof("_HLS_msn=&_HLS_part=")
                           + NGX_INT64_LEN + NGX_INT_T_LEN);
     if (p == NULL) {
         return NGX_ERROR;
@@ -464,20 +467,12 @@ ngx_http_hls_target_parse(ngx_pool_t *pool, ngx_http_hls_target_t *target,
 
     target->directives.data = p;
 
-    if (d.has_msn) {
-        target->msn = d.msn;
-        target->has_msn = 1;
+    target->msn = d.msn;
 
-        p = ngx_sprintf(p, "_HLS_msn=%uL", d.msn);
-    }
+    p = ngx_sprintf(p, "_HLS_msn=%uL", d.msn);
 
     if (d.has_part) {
         p = ngx_sprintf(p, "&_HLS_part=%ui", d.part);
-    }
-
-    if (d.skip) {
-        p = ngx_sprintf(p, "%s_HLS_skip=%s", d.has_msn ? "&" : "",
-                        d.skip_v2 ? "v2" : "YES");
     }
 
     target->directives.len = p - target->directives.data;

@@ -59,6 +59,7 @@ my @refused = (
     ['', 'hls_cache_key a; hls_cache_key b;', 'is duplicate'],
     ['', 'hls_cache_args a=1;', 'invalid name "a=1"'],
     ['', 'hls_cache_args a off;', 'invalid name "off"'],
+    ['', 'hls_cache_args a _HLS_skip;', '"_HLS_skip" is of Low-Latency HLS'],
     ['', 'hls_cache_args a; hls_cache_args b;', 'is duplicate'],
     ['', 'hls_cache_session_args "";', 'invalid name ""'],
     ['', 'hls_cache_variants;', 'invalid number of arguments'],

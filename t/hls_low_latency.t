@@ -23,7 +23,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(29);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(32);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -81,13 +81,15 @@ is($p->{segments}[-1]{sequence}, 5, 'the newest');
 $pid = fork();
 
 if ($pid == 0) {
+    $o->wait(qr/_HLS_msn=6/);
     sleep(0.5);
     $o->advance('ll', 0.25);
     POSIX::_exit(0);
 }
 
 $start = time();
-@r = hls_gets(map { { uri => "$uri&_HLS_msn=6&_HLS_part=0" } } 1 .. 20);
+@r = hls_gets(map { { uri => "$uri&_HLS_msn=6&_HLS_part=0"
+    . ($_ % 2 ? '&_HLS_skip=YES' : '') } } 1 .. 20);
 waitpid($pid, 0);
 
 is(scalar(grep { $_->{status} == 200 } @r), 20, 'blocked');
@@ -114,6 +116,23 @@ is(scalar($o->requests(qr/HLS/)), 0, 'none of these');
 $r = hls_get("$uri&_HLS_skip=YES");
 is($r->{status}, 200, 'skip');
 unlike($r->{body}, qr/EXT-X-SKIP/, 'is not used');
+
+# nor is one that comes unasked: the last one is served on, or none
+
+$o->set('/delta/c.m3u8', { body => $r->{body} }, { body => "#EXTM3U\n"
+    . "#EXT-X-TARGETDURATION:1\n#EXT-X-VERSION:9\n"
+    . "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n"
+    . "#EXTINF:1,\n2.ts\n" });
+hls_get('/delta/c.m3u8');
+ok(hls_wait(sub {
+    ($s = status('/delta/c.m3u8')) eq '200 STALE'
+}, 5), 'a delta unasked') or diag $s;
+is(scalar(grep { $_->{body} =~ /SKIP:/ } map { hls_get('/delta/c.m3u8') }
+    1 .. 3), 0, 'is not for viewers');
+$o->set('/delta/d.m3u8', body => "#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
+    . "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n"
+    . "#EXTINF:1,\n2.ts\n");
+is(hls_get('/delta/d.m3u8')->{status}, 502, 'nothing but a delta');
 
 # a thousand who make up numbers
 
