@@ -105,7 +105,8 @@ struct ngx_http_hls_list_s {
 
     ngx_str_t                   body;
     ngx_str_t                   gzip;
-    size_t                      done;      /* of body, compressed */
+    size_t                      done;      /* of body, compressed and in */
+                                           /* the md5 */
     void                       *stream;    /* z_stream */
 
     ngx_str_t                   host;      /* the last one, see own() */

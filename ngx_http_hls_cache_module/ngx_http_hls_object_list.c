@@ -69,12 +69,9 @@ ngx_http_hls_list(ngx_http_hls_object_t *obj)
     list->body.data = obj->data_buf;
     list->body.len = obj->len;
 
-    if (obj->kind == NGX_HTTP_HLS_MANIFEST) {
-        ngx_http_hls_list_manifest(obj);
-
-    } else {
-        ngx_http_hls_list_playlist(obj);
-    }
+    ngx_http_hls_list_next(obj, (obj->kind == NGX_HTTP_HLS_MANIFEST)
+                                ? ngx_http_hls_list_manifest
+                                : ngx_http_hls_list_playlist);
 
     return;
 
@@ -720,6 +717,12 @@ ngx_http_hls_list_gzip(ngx_http_hls_object_t *obj)
     z->next_in = list->body.data + list->done;
     z->avail_in = n;
 
+    if (list->done == 0) {
+        ngx_md5_init(&obj->md5);
+    }
+
+    ngx_md5_update(&obj->md5, list->body.data + list->done, n);
+
     list->done += n;
 
     flush = (list->done == list->body.len) ? Z_FINISH : Z_NO_FLUSH;
@@ -844,7 +847,7 @@ ngx_http_hls_list_notes(ngx_http_hls_object_t *obj)
         return;
     }
 
-    ngx_http_hls_list_store(obj);
+    ngx_http_hls_list_next(obj, ngx_http_hls_list_store);
 }
 
 
@@ -886,8 +889,12 @@ ngx_http_hls_list_write(ngx_http_hls_object_t *obj)
     list = obj->list;
     store = &obj->zone->store;
 
-    ngx_md5_init(&obj->md5);
-    ngx_md5_update(&obj->md5, list->body.data, list->body.len);
+    if (list->done == 0) {
+        ngx_md5_init(&obj->md5);
+    }
+
+    ngx_md5_update(&obj->md5, list->body.data + list->done,
+                   list->body.len - list->done);
     ngx_md5_final(digest, &obj->md5);
 
     ngx_http_hls_object_etag(digest, "", etag, &obj->head.etag);
