@@ -471,6 +471,10 @@ ngx_http_hls_list_ttl(ngx_http_hls_object_t *obj,
     if (in->valid) {
         data->flags |= NGX_HTTP_HLS_FIXED;
     }
+
+    if (in->aged) {
+        data->flags |= NGX_HTTP_HLS_AGED;
+    }
 }
 
 

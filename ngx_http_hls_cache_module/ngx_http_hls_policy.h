@@ -55,6 +55,7 @@
 #define NGX_HTTP_HLS_VIEWER        0x0200    /* by a viewer: is not shown */
 #define NGX_HTTP_HLS_ASK_NONE      0x0400    /* the next fill: without it */
 #define NGX_HTTP_HLS_ASK_VIEWER    0x0800    /* with that of its viewer */
+#define NGX_HTTP_HLS_AGED          0x1000    /* the origin is a proxy */
 
 /* what to do with what was found */
 

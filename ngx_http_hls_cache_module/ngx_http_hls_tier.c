@@ -381,6 +381,14 @@ ngx_http_hls_tier_tell(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
         fetched = now - ngx_http_hls_policy_moment(now, data->good);
     }
 
+    if (data->flags & NGX_HTTP_HLS_AGED) {
+
+        /* this one is late, and a third one has to be later */
+
+        changed -= NGX_HTTP_HLS_TIER_LATE;
+        fetched -= NGX_HTTP_HLS_TIER_LATE;
+    }
+
     fetched = ngx_max(fetched, 0);
     changed = ngx_max(changed, fetched);
 

@@ -1,0 +1,211 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-osp authors
+
+# Tests for the HLS cache behind the HLS cache of another proxy: how old
+# playlists are at the end.  What was seen is told by TEST_NGINX_VERBOSE.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
+
+use Test::Nginx;
+use Test::Nginx::HLS;
+use Time::HiRes qw/ sleep time /;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(4)
+    ->write_file_expand('nginx.conf', <<'EOF_CONF');
+
+%%TEST_GLOBALS%%
+
+daemon off;
+worker_processes 2;
+
+events {
+}
+
+rtmp_route origin {
+    server 127.0.0.1 http=%%PORT_8081%%;
+}
+
+rtmp_route parent {
+    server 127.0.0.1 http=%%PORT_8082%%;
+}
+
+rtmp_route child {
+    server 127.0.0.1 http=%%PORT_8083%%;
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    hls_cache_zone one   8m;
+    hls_cache_zone two   8m;
+    hls_cache_zone three 8m;
+    hls_cache_zone deaf  8m;
+
+    upstream origin {
+        rtmp_route origin http;
+    }
+
+    upstream parent {
+        rtmp_route parent http;
+    }
+
+    upstream child {
+        rtmp_route child http;
+    }
+
+    server {
+        listen       127.0.0.1:8082;
+        server_name  parent;
+
+        location / {
+            hls_cache  one;
+            rtmp_route origin;
+            proxy_pass http://origin;
+        }
+
+        location /slow/ {
+            hls_cache       one;
+            hls_cache_valid playlist 3s;
+            rtmp_route      origin;
+            proxy_pass      http://origin;
+        }
+    }
+
+    server {
+        listen       127.0.0.1:8083;
+        server_name  child;
+
+        location / {
+            hls_cache  two;
+            rtmp_route parent;
+            proxy_pass http://parent;
+        }
+
+        location /slow/ {
+            hls_cache       two;
+            hls_cache_valid playlist 3s;
+            rtmp_route      parent;
+            proxy_pass      http://parent;
+        }
+    }
+
+    server {
+        listen       127.0.0.1:8084;
+        server_name  grandchild;
+
+        location / {
+            hls_cache  three;
+            rtmp_route child;
+            proxy_pass http://child;
+        }
+    }
+
+    # what is not asked is not told
+
+    server {
+        listen       127.0.0.1:8085;
+        server_name  deaf;
+
+        location / {
+            hls_cache  deaf;
+            rtmp_route parent;
+            proxy_pass http://parent;
+            proxy_set_header X-HLS-Age "";
+        }
+
+        location /slow/ {
+            hls_cache       deaf;
+            hls_cache_valid playlist 3s;
+            rtmp_route      parent;
+            proxy_pass      http://parent;
+            proxy_set_header X-HLS-Age "";
+        }
+    }
+}
+
+EOF_CONF
+
+my $o = hls_origin($t, port(8081));
+
+$t->run();
+
+###############################################################################
+
+# a new segment each second, for 12 seconds
+
+$o->live('cam1', auto => 1, duration => 1);
+$o->live('cam1', auto => 1, duration => 1, base => '/slow');
+
+my %ports = (origin => 8081, parent => 8082, child => 8083,
+    grandchild => 8084, deaf => 8085);
+my %clients = map { $_ => hls_client() } keys %ports;
+
+my (%since, %late);
+my $start = time();
+
+while (time() < $start + 12) {
+
+    for my $name ('origin', 'parent', 'child', 'grandchild', 'deaf') {
+        look($name, '/live');
+
+        # these ask when the answer of the first one is half as old as it gets
+
+        look($name, '/slow') if $name eq 'origin' || $name eq 'parent'
+            || ($name ne 'grandchild' && time() > $start + 1.5);
+    }
+
+    sleep(0.02);
+}
+
+for my $name (sort keys %late) {
+    my @late = sort { $a <=> $b } @{$late{$name}};
+
+    $late{$name} = $late[int(@late * 0.99)];
+
+    diag(sprintf('%-16s p50 %.3f p99 %.3f max %.3f, of %d', $name,
+        $late[@late / 2], $late{$name}, $late[-1], scalar(@late)))
+        if $ENV{TEST_NGINX_VERBOSE};
+}
+
+cmp_ok($late{'/live parent'}, '<', 1, 'proxy');
+cmp_ok($late{'/live child'}, '<', 1, 'proxy of a proxy');
+cmp_ok($late{'/live grandchild'}, '<', 1, 'and of that');
+
+# it is 4.5 if what is good for 3 seconds here is so there, too
+
+cmp_ok($late{'/slow child'}, '<', 4, 'times are not added up');
+
+###############################################################################
+
+# for how long there has been a newer one
+
+sub look {
+    my ($name, $base) = @_;
+    my ($r, $now, $last);
+
+    $r = hls_get("$base/cam1/index.m3u8", port => port($ports{$name}),
+        keep => $clients{$name});
+    $now = time();
+
+    ($last) = $r->{body} =~ /(\d+)\.ts\s*\z/ or return;
+
+    $since{$base}{$last} ||= $now if $name eq 'origin';
+
+    push @{$late{"$base $name"}},
+        $since{$base}{$last + 1} ? $now - $since{$base}{$last + 1} : 0;
+}
+
+###############################################################################
