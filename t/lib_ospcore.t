@@ -32,6 +32,7 @@ my $ssl = $t->has_feature('socket_ssl') && Test::Nginx::find_binary('openssl');
 $t->plan(86);
 
 my $core = osp_core($t, port(8081));
+my $node = '/node/127.0.0.1:1935';
 
 $core->server('127.0.0.1');
 $core->server('10.0.0.2', active => 0);
@@ -156,13 +157,13 @@ is(node('streamclose', 'key-plain')->{success}, 1, 'stream close');
 is(streams(), 'moved secret', 'stream not active');
 is(node('stage2', 'unknown')->{success}, 0, 'stage 2, unknown');
 
-like(post('/node/1935/auth-key', 'name=key-moved'), qr!^HTTP/1.1\ 302\ .*
+like(post("$node/auth-key", 'name=key-moved'), qr!^HTTP/1.1\ 302\ .*
     ^Location:\ rtmp://127\.0\.0\.1:1935/stream-data-adapt/moved\x0d!msx,
     'broadcast is sent on');
-like(post('/node/1935/auth-user', 'name=plain'), qr/ 200 /, 'accepted');
+like(post("$node/auth-user", 'name=plain'), qr/ 200 /, 'accepted');
 is(streams(), 'moved plain secret', 'accepted, active');
-like(post('/node/1935/deauth-user', 'name=key-plain'), qr/ 200 /, 'over');
-like(post('/node/1935/auth-key', 'name=none'), qr/ 500 /, 'refused');
+like(post("$node/deauth-user", 'name=key-plain'), qr/ 200 /, 'over');
+like(post("$node/auth-key", 'name=none'), qr/ 500 /, 'refused');
 
 $core->server('127.0.0.1', active => 0);
 like(node('stage1', 'key-plain')->{message}, qr/^Unauthorized RTMP Server/,

@@ -54,10 +54,11 @@ package Test::Nginx::OSPCore;
 #   stage1, stage2, streamclose, reccheck, recclose
 #                  POST        /apiv1/rtmp/...
 #   auth_key, auth_user, deauth_user
-#                  POST        /node/PORT/auth-key, ...: what the RTMP node does
-#                              for on_publish and on_publish_done; auth-key
-#                              calls stage1 and sends the broadcast on to
-#                              rtmp://127.0.0.1:PORT/stream-data/LOC (or
+#                  POST        /node/ADDRESS:PORT/auth-key, ...: what the RTMP
+#                              node of that address does for on_publish and
+#                              on_publish_done; auth-key calls stage1 and sends
+#                              the broadcast on to
+#                              rtmp://ADDRESS:PORT/stream-data/LOC (or
 #                              stream-data-adapt), auth-user calls stage2,
 #                              deauth-user streamclose
 #   other                      all else
@@ -494,8 +495,8 @@ sub endpoint {
     my ($path) = $uri =~ m!^(?:http://[^/]*)?([^?]*)!;
 
     return 'stream' if $path =~ m!^/apiv1/stream/\d+$!;
-    return $1 =~ tr/-/_/r if $path =~ m!^/node/\d+/(auth-key|auth-user)$!;
-    return 'deauth_user' if $path =~ m!^/node/\d+/deauth-user$!;
+    return $1 =~ tr/-/_/r
+        if $path =~ m!^/node/[\w.-]+:\d+/(auth-key|auth-user|deauth-user)$!;
     return $paths{$path} || 'other';
 }
 
@@ -759,7 +760,8 @@ sub caller_server {
     my ($r, $state) = @_;
     my ($from, @servers);
 
-    $from = $r->{headers}{'x-forwarded-for'};
+    ($from) = $r->{uri} =~ m!^/node/([\w.-]+):!;
+    $from = $r->{headers}{'x-forwarded-for'} unless defined $from;
     $from = $r->{socket}->peerhost() unless defined $from;
 
     @servers = grep { $_->{active} } @{$state->{servers}};
@@ -866,17 +868,16 @@ sub record {
 
 sub auth_key {
     my ($self, $r, $state) = @_;
-    my ($answer, $port, $app, $results);
+    my ($answer, $node, $app, $results);
 
     $answer = stage1($self, $r, $state);
     return page(500) if $answer->{status} != 200;
 
-    ($port) = $r->{uri} =~ m!^/node/(\d+)!;
+    ($node) = $r->{uri} =~ m!^/node/([^/]+)!;
     $results = $answer->{data}{results};
     $app = $results->{type} eq 'adaptive' ? 'stream-data-adapt' : 'stream-data';
 
-    return page(302,
-        "Location: rtmp://127.0.0.1:$port/$app/$results->{channelLoc}");
+    return page(302, "Location: rtmp://$node/$app/$results->{channelLoc}");
 }
 
 sub auth_user {
