@@ -51,6 +51,7 @@
 #define NGX_HTTP_RTMP_ROUTE_API_SECTION   0x1000
 #define NGX_HTTP_RTMP_ROUTE_API_ACCESS    0x2000
 #define NGX_HTTP_RTMP_ROUTE_API_RULE      0x4000
+#define NGX_HTTP_RTMP_ROUTE_API_REFRESH   0x8000
 
 
 typedef struct {
@@ -237,6 +238,8 @@ ngx_int_t ngx_http_rtmp_route_api_server_delete(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_api_stream_pin(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 ngx_int_t ngx_http_rtmp_route_api_stream_delete(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_refresh(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 
 

@@ -25,7 +25,8 @@ enum {
     route_servers,
     route_streams,
     route_sessions,
-    route_conns
+    route_conns,
+    route_core
 };
 
 
@@ -47,6 +48,7 @@ static ngx_http_rtmp_route_api_field_t  ngx_http_rtmp_route_api_fields_of[] = {
     { ngx_string("streams"), route_streams },
     { ngx_string("sessions"), route_sessions },
     { ngx_string("conns"), route_conns },
+    { ngx_string("core"), route_core },
     { ngx_null_string, 0 }
 };
 
@@ -226,7 +228,10 @@ ngx_http_rtmp_route_api_route(ngx_rtmp_route_json_t *json,
 
     for ( /* void */ ; field->name.len; field++) {
 
-        if (!(fields & ((uint64_t) 1 << field->number))) {
+        if (!(fields & ((uint64_t) 1 << field->number))
+            || (field->number == route_core
+                && (route->control == NULL || route->control->show == NULL)))
+        {
             continue;
         }
 
@@ -279,6 +284,10 @@ ngx_http_rtmp_route_api_route(ngx_rtmp_route_json_t *json,
 
         case route_conns:
             ngx_rtmp_route_json_number(json, stat.conns);
+            break;
+
+        case route_core:
+            route->control->show(route->control, json);
             break;
         }
     }

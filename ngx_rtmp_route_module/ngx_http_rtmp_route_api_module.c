@@ -102,6 +102,9 @@ static ngx_http_rtmp_route_api_op_t  ngx_http_rtmp_route_api_ops[] = {
     { NGX_HTTP_RTMP_ROUTE_API_STREAM, NGX_HTTP_DELETE, 1, 0, NULL,
       ngx_http_rtmp_route_api_stream_delete },
 
+    { NGX_HTTP_RTMP_ROUTE_API_REFRESH, NGX_HTTP_POST, 1, 0, NULL,
+      ngx_http_rtmp_route_api_refresh },
+
     { NGX_HTTP_RTMP_ROUTE_API_ACCESS, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
       NULL, ngx_http_rtmp_route_api_get_access },
 
@@ -414,6 +417,10 @@ ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
     } else if (ngx_http_rtmp_route_api_is(&part, "access")) {
         collection = NGX_HTTP_RTMP_ROUTE_API_ACCESS;
         entry = NGX_HTTP_RTMP_ROUTE_API_RULE;
+
+    } else if (ngx_http_rtmp_route_api_is(&part, "refresh")) {
+        collection = NGX_HTTP_RTMP_ROUTE_API_REFRESH;
+        entry = NGX_HTTP_RTMP_ROUTE_API_NONE;
 
     } else {
         return NGX_HTTP_RTMP_ROUTE_API_NONE;

@@ -4,7 +4,10 @@
  */
 
 
-/* Calls of the API that change the table: registrations, servers, pins. */
+/*
+ * Calls of the API that change the table: registrations, servers, pins, and
+ * the one that lets the control plane do so.
+ */
 
 
 #include <ngx_config.h>
@@ -535,6 +538,23 @@ ngx_http_rtmp_route_api_stream_delete(ngx_http_request_t *r,
         return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_FOUND,
                                              "StreamNotFound",
                                              "stream not found");
+    }
+
+    return ngx_http_rtmp_route_api_no_content(r);
+}
+
+
+/* it is done later, so that is no answer to wait for */
+
+ngx_int_t
+ngx_http_rtmp_route_api_refresh(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx)
+{
+    if (ngx_rtmp_route_refresh(ctx->route) != NGX_OK) {
+        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_CONFLICT,
+                                             "NoControlPlane",
+                                             "the route has no control plane "
+                                             "to ask");
     }
 
     return ngx_http_rtmp_route_api_no_content(r);

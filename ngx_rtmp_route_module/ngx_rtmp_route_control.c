@@ -357,6 +357,35 @@ ngx_rtmp_route_control_server_id(ngx_rtmp_route_t *route, ngx_str_t *name,
 }
 
 
+ngx_uint_t
+ngx_rtmp_route_control_count(ngx_rtmp_route_t *route)
+{
+    uint32_t                       cursor;
+    ngx_uint_t                     n;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    n = 0;
+    cursor = 0;
+
+    while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
+           == NGX_OK)
+    {
+        n += (stat.info.source == NGX_RTMP_ROUTE_SRC_CORE);
+    }
+
+    return n;
+}
+
+
+ngx_resolver_t *
+ngx_rtmp_route_control_resolver(ngx_rtmp_route_t *route, ngx_msec_t *timeout)
+{
+    *timeout = route->resolver_timeout;
+
+    return route->resolver;
+}
+
+
 uint32_t
 ngx_rtmp_route_control_begin(ngx_rtmp_route_t *route)
 {

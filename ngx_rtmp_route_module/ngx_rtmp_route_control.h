@@ -18,6 +18,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_rtmp_route.h"
+#include "ngx_rtmp_route_json.h"
 
 
 /*
@@ -58,6 +59,10 @@ struct ngx_rtmp_route_control_s {
 
     /* reads all anew, soon */
     void                   (*refresh)(ngx_rtmp_route_control_t *control);
+
+    /* writes an object for the API, without secrets; or NULL */
+    void                   (*show)(ngx_rtmp_route_control_t *control,
+                                   ngx_rtmp_route_json_t *json);
 };
 
 
@@ -109,6 +114,13 @@ ngx_int_t ngx_rtmp_route_control_servers(ngx_rtmp_route_t *route,
  */
 ngx_int_t ngx_rtmp_route_control_server_id(ngx_rtmp_route_t *route,
     ngx_str_t *name, ngx_str_t *id);
+
+/* how many there are in the table, all addresses of a name counted */
+ngx_uint_t ngx_rtmp_route_control_count(ngx_rtmp_route_t *route);
+
+/* once the configuration was read: the resolver of the route, or NULL */
+ngx_resolver_t *ngx_rtmp_route_control_resolver(ngx_rtmp_route_t *route,
+    ngx_msec_t *timeout);
 
 /*
  * Streams, as the functions without _control_ in ngx_rtmp_route_table.h.  The

@@ -44,6 +44,17 @@ typedef struct ngx_osp_core_asks_s  ngx_osp_core_asks_t;
 
 typedef struct {
     ngx_atomic_t                     refreshes;     /* asked for */
+
+    /* of the first worker, who needs no lock for these */
+    ngx_atomic_t                     poll_good;     /* as ngx_current_msec */
+    uint32_t                         poll_once;     /* poll_good is set */
+    uint32_t                         poll_done;     /* at least one */
+    uint32_t                         poll_failed;   /* a bit each, the last */
+    uint32_t                         poll_servers;
+    uint32_t                         poll_streams;
+    uint32_t                         poll_slot;     /* of who polls, and 1 */
+    uint32_t                         site_https;
+
     uint32_t                         site_len;      /* 0: unknown */
     u_char                           site[NGX_RTMP_ROUTE_HOST_LEN + 1];
 } ngx_osp_core_shared_t;
@@ -136,6 +147,14 @@ void ngx_osp_core_address_site(ngx_osp_core_t *core, ngx_str_t *text);
  * its size is core->size or the default; sets control.resolve and authorize.
  */
 char *ngx_osp_core_query_init(ngx_conf_t *cf, ngx_osp_core_t *core);
+
+
+/*
+ * ngx_osp_core_poll.c.  While the configuration is read: sets control.refresh
+ * and show; then in the first worker.
+ */
+char *ngx_osp_core_poll_init(ngx_conf_t *cf, ngx_osp_core_t *core);
+void ngx_osp_core_poll_start(ngx_osp_core_t *core);
 
 
 extern ngx_module_t  ngx_osp_core_module;

@@ -15,8 +15,10 @@
 
 static void *ngx_osp_core_create_conf(ngx_cycle_t *cycle);
 static char *ngx_osp_core_init_conf(ngx_cycle_t *cycle, void *conf);
+static ngx_int_t ngx_osp_core_init_process(ngx_cycle_t *cycle);
 static char *ngx_osp_core_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_int_t ngx_osp_core_params(ngx_conf_t *cf, ngx_osp_core_t *core);
 static char *ngx_osp_core_force_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_osp_core_client_directive(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -133,7 +135,7 @@ ngx_module_t  ngx_osp_core_module = {
     NGX_CORE_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_osp_core_init_process,             /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
@@ -156,9 +158,10 @@ ngx_osp_core_init_conf(ngx_cycle_t *cycle, void *conf)
 {
     ngx_array_t *list = conf;
 
-    ngx_uint_t        i;
-    ngx_conf_t        cf;
-    ngx_osp_core_t  **cores;
+    ngx_uint_t                     i;
+    ngx_conf_t                     cf;
+    ngx_osp_core_t               **cores;
+    ngx_rtmp_route_client_conf_t   own;
 
     ngx_memzero(&cf, sizeof(ngx_conf_t));
 
@@ -187,7 +190,12 @@ ngx_osp_core_init_conf(ngx_cycle_t *cycle, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_rtmp_route_client_init(&cf, cores[i]->client, cores[i]->conf)
+        own = *cores[i]->conf;
+
+        own.resolver = ngx_rtmp_route_control_resolver(cores[i]->route,
+                                                       &own.resolver_timeout);
+
+        if (ngx_rtmp_route_client_init(&cf, cores[i]->client, &own)
             != NGX_OK)
         {
             return NGX_CONF_ERROR;
@@ -195,6 +203,31 @@ ngx_osp_core_init_conf(ngx_cycle_t *cycle, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_osp_core_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t        i;
+    ngx_array_t      *list;
+    ngx_osp_core_t  **cores;
+
+    if ((ngx_process != NGX_PROCESS_WORKER
+         && ngx_process != NGX_PROCESS_SINGLE)
+        || ngx_worker != 0)
+    {
+        return NGX_OK;
+    }
+
+    list = (ngx_array_t *) ngx_get_conf(cycle->conf_ctx, ngx_osp_core_module);
+    cores = list->elts;
+
+    for (i = 0; i < list->nelts; i++) {
+        ngx_osp_core_poll_start(cores[i]);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -294,6 +327,44 @@ ngx_osp_core_set(ngx_conf_t *cf, ngx_rtmp_route_t *route,
         core->conf = conf;
     }
 
+    if (ngx_osp_core_params(cf, core) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    core->url = value[1];
+
+    core->client = ngx_rtmp_route_client_create(cf, &value[1]);
+    if (core->client == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(&core->control.name, "osp_core");
+    core->control.data = core;
+    core->control.key = ngx_osp_core_key;
+
+    if (ngx_rtmp_route_set_control(route, &core->control) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "route \"%V\" has another control plane",
+                           ngx_rtmp_route_name(route));
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_osp_core_query_init(cf, core) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_osp_core_poll_init(cf, core);
+}
+
+
+static ngx_int_t
+ngx_osp_core_params(ngx_conf_t *cf, ngx_osp_core_t *core)
+{
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
     for (i = 2; i < cf->args->nelts; i++) {
 
         if (value[i].len == 0) {
@@ -371,28 +442,10 @@ ngx_osp_core_set(ngx_conf_t *cf, ngx_rtmp_route_t *route,
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid parameter \"%V\"", &value[i]);
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    core->url = value[1];
-
-    core->client = ngx_rtmp_route_client_create(cf, &value[1]);
-    if (core->client == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_str_set(&core->control.name, "osp_core");
-    core->control.data = core;
-    core->control.key = ngx_osp_core_key;
-
-    if (ngx_rtmp_route_set_control(route, &core->control) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "route \"%V\" has another control plane",
-                           ngx_rtmp_route_name(route));
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_osp_core_query_init(cf, core);
+    return NGX_OK;
 }
 
 
