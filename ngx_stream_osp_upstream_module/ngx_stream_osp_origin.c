@@ -270,6 +270,12 @@ ngx_stream_osp_test_connect(ngx_connection_t *pc)
     int        err;
     socklen_t  len;
 
+    /* with epoll an error makes it readable, too; an origin speaks second */
+
+    if ((ngx_event_flags & NGX_USE_EPOLL_EVENT) && !pc->read->ready) {
+        return NGX_OK;
+    }
+
 #if (NGX_HAVE_KQUEUE)
 
     if (ngx_event_flags & NGX_USE_KQUEUE_EVENT)  {
@@ -311,7 +317,7 @@ ngx_stream_osp_connected(ngx_stream_osp_session_t *os)
     pc = os->origin;
     setup = os->setup;
 
-    if (ngx_stream_osp_socket(pc, os->conf->socket_keepalive) != NGX_OK) {
+    if (ngx_stream_osp_socket(pc) != NGX_OK) {
         ngx_stream_osp_next(os);
         return;
     }
@@ -395,7 +401,7 @@ ngx_stream_osp_origin_ready(ngx_stream_osp_session_t *os)
 
 #if (NGX_SSL)
 
-    if (pc->ssl && ngx_stream_osp_socket(pc, 0) != NGX_OK) {
+    if (pc->ssl && ngx_stream_osp_socket(pc) != NGX_OK) {
         ngx_stream_osp_next(os);
         return;
     }

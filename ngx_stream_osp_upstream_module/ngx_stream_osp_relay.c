@@ -28,6 +28,10 @@
 
 #define NGX_STREAM_OSP_SLOW_READ     65536
 
+/* when a session is one that lasts, ms: what is for these only is done then */
+
+#define NGX_STREAM_OSP_KEEP_TIME     1000
+
 
 static void ngx_stream_osp_relay_handlers(ngx_connection_t *c);
 static void ngx_stream_osp_relay_read(ngx_event_t *rev);
@@ -162,7 +166,8 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
     }
 
     os->activity = ngx_current_msec;
-    ngx_add_timer(c->read, os->conf->timeout);
+    ngx_add_timer(c->read, ngx_min(os->conf->timeout,
+                                   NGX_STREAM_OSP_KEEP_TIME));
 
     if (ngx_stream_osp_relay_pass(os, NGX_STREAM_OSP_DOWN) == NGX_OK
         && ngx_stream_osp_relay_held(os) == NGX_OK)
@@ -298,6 +303,13 @@ ngx_stream_osp_relay_timer(ngx_stream_osp_session_t *os)
     if (os->closing) {
         ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_OK);
         return;
+    }
+
+    if (!os->kept) {
+        os->kept = 1;
+
+        ngx_stream_osp_keepalive(c, 1);
+        ngx_stream_osp_keepalive(os->origin, os->conf->socket_keepalive);
     }
 
     idle = ngx_current_msec - os->activity;
@@ -772,6 +784,12 @@ ngx_stream_osp_relay_shut(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     }
 
 #endif
+
+    /* there is nothing to be said if both are closed next */
+
+    if (os->flow[!dir].shut) {
+        return;
+    }
 
     /* the other side may have closed its end at the same time */
 

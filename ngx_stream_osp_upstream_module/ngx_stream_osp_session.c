@@ -71,7 +71,7 @@ ngx_stream_osp_handler(ngx_stream_session_t *s)
         return;
     }
 
-    if (ngx_stream_osp_socket(c, 1) != NGX_OK) {
+    if (ngx_stream_osp_socket(c) != NGX_OK) {
         ngx_stream_osp_finalize(os, NGX_STREAM_OK,
                                 NGX_STREAM_OSP_CLIENT_CLOSED);
         return;
@@ -243,6 +243,7 @@ ngx_stream_osp_wait(ngx_stream_osp_session_t *os)
 
     if (setup->wait_start == 0) {
         setup->wait_start = ngx_current_msec;
+        ngx_stream_osp_keepalive(c, 1);
     }
 
     passed = ngx_current_msec - setup->wait_start;
@@ -339,14 +340,8 @@ done:
 
 
 ngx_int_t
-ngx_stream_osp_socket(ngx_connection_t *c, ngx_uint_t keepalive)
+ngx_stream_osp_socket(ngx_connection_t *c)
 {
-    int               value;
-    struct sockaddr  *sa;
-#if (NGX_LINUX)
-    int               seconds, interval;
-#endif
-
 #if (NGX_SSL)
 
     /* what was not written is copied, and written again from there */
@@ -359,14 +354,26 @@ ngx_stream_osp_socket(ngx_connection_t *c, ngx_uint_t keepalive)
 
 #endif
 
-    sa = c->sockaddr;
-
-    if (sa && sa->sa_family == AF_UNIX) {
+    if (c->sockaddr && c->sockaddr->sa_family == AF_UNIX) {
         return NGX_OK;
     }
 
-    if (ngx_tcp_nodelay(c) != NGX_OK) {
-        return NGX_ERROR;
+    return ngx_tcp_nodelay(c);
+}
+
+
+/* that a dead peer is found; not in the set-up, which has its own deadlines */
+
+void
+ngx_stream_osp_keepalive(ngx_connection_t *c, ngx_uint_t keepalive)
+{
+    int  value;
+#if (NGX_LINUX)
+    int  seconds, interval;
+#endif
+
+    if (c->sockaddr && c->sockaddr->sa_family == AF_UNIX) {
+        return;
     }
 
 #if (NGX_LINUX)
@@ -384,7 +391,7 @@ ngx_stream_osp_socket(ngx_connection_t *c, ngx_uint_t keepalive)
 #endif
 
     if (!keepalive) {
-        return NGX_OK;
+        return;
     }
 
     value = 1;
@@ -395,7 +402,7 @@ ngx_stream_osp_socket(ngx_connection_t *c, ngx_uint_t keepalive)
     {
         ngx_connection_error(c, ngx_socket_errno,
                              "setsockopt(SO_KEEPALIVE) failed");
-        return NGX_OK;
+        return;
     }
 
 #if (NGX_LINUX)
@@ -415,8 +422,6 @@ ngx_stream_osp_socket(ngx_connection_t *c, ngx_uint_t keepalive)
     }
 
 #endif
-
-    return NGX_OK;
 }
 
 

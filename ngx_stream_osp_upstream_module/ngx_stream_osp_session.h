@@ -234,6 +234,7 @@ struct ngx_stream_osp_session_s {
 
     unsigned                         ended:1;    /* the client said so */
     unsigned                         closing:1;
+    unsigned                         kept:1;     /* keepalive is on */
     unsigned                         reason:4;
     unsigned                         status:10;
 };
@@ -356,7 +357,8 @@ void ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
     ngx_uint_t reason);
 ngx_int_t ngx_stream_osp_watch(ngx_stream_osp_session_t *os);
-ngx_int_t ngx_stream_osp_socket(ngx_connection_t *c, ngx_uint_t keepalive);
+ngx_int_t ngx_stream_osp_socket(ngx_connection_t *c);
+void ngx_stream_osp_keepalive(ngx_connection_t *c, ngx_uint_t keepalive);
 ngx_int_t ngx_stream_osp_flush(ngx_stream_osp_session_t *os);
 
 ngx_int_t ngx_stream_osp_buf_reserve(ngx_stream_osp_buf_t *b, size_t size,
