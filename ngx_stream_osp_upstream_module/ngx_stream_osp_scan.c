@@ -667,8 +667,10 @@ ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
 
     rc = ngx_stream_osp_open_session(os, route, query, &rs, &peer);
 
-    if (rc == NGX_AGAIN) {
-        return NGX_DECLINED;
+    /* on a new connection it can wait until that is known */
+
+    if (rc == NGX_AGAIN || (rc == NGX_BUSY && query->unsure)) {
+        return NGX_ABORT;
     }
 
     if (rc != NGX_OK) {
