@@ -117,7 +117,8 @@ $core->channel($_, live => 1, private => 1, server => $two)
 $core->channel('stale', live => 1, private => 1, server => $two,
     first_server => $one);
 
-my $o1 = rtmp_origin($t, port(8090), play => 'not_found', file => $t->testdir() . '/one.log');
+my $o1 = rtmp_origin($t, port(8090), play => 'not_found',
+    file => $t->testdir() . '/one.log');
 my $o2 = rtmp_origin($t, port(8090), host => $two,
     file => $t->testdir() . '/two.log');
 
