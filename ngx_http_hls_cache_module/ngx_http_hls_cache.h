@@ -155,7 +155,8 @@ typedef struct {
     ngx_str_t                   session;   /* name of the session argument */
     ngx_str_t                   directives;    /* "_HLS_msn=7&_HLS_part=1" */
     uint64_t                    msn;       /* if there are directives */
-    ngx_uint_t                  generation;/* ?g= */
+    ngx_str_t                   generations;   /* "g=2&g=1" */
+    ngx_uint_t                  generation;/* the last of them */
 } ngx_http_hls_target_t;
 
 

@@ -442,6 +442,7 @@ ngx_http_hls_find_special(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
             /* another proxy's, or an argument of the origin's */
 
             target->generation = 0;
+            ngx_str_null(&target->generations);
         }
 
         if (target->kind != NGX_HTTP_HLS_OTHER) {

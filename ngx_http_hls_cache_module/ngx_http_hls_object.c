@@ -205,7 +205,7 @@ ngx_http_hls_object_target(ngx_http_hls_object_t *obj,
     ngx_http_hls_target_t *target)
 {
     ngx_uint_t  i;
-    ngx_str_t  *from[8], *to[8];
+    ngx_str_t  *from[9], *to[9];
 
     obj->target = *target;
 
@@ -225,8 +225,10 @@ ngx_http_hls_object_target(ngx_http_hls_object_t *obj,
     to[6] = &obj->target.session;
     from[7] = &target->directives;
     to[7] = &obj->target.directives;
+    from[8] = &target->generations;
+    to[8] = &obj->target.generations;
 
-    for (i = 0; i < 8; i++) {
+    for (i = 0; i < 9; i++) {
 
         if (from[i]->len == 0) {
             ngx_str_null(to[i]);

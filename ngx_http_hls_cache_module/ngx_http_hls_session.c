@@ -40,6 +40,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_hls_session_directives(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data, ngx_str_t *args);
+static ngx_int_t ngx_http_hls_session_generations(ngx_http_hls_object_t *obj,
+    ngx_str_t *args);
 static ngx_int_t ngx_http_hls_session_media(void *data, ngx_hls_uri_t *uri);
 static ngx_int_t ngx_http_hls_session_handler(void *data, ngx_hls_uri_t *uri);
 static ngx_uint_t ngx_http_hls_session_name(ngx_http_hls_object_t *obj);
@@ -161,6 +163,10 @@ ngx_http_hls_session_args(ngx_http_hls_object_t *obj, ngx_http_request_t *r,
 
     } else {
 
+        if (ngx_http_hls_session_generations(obj, args) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         if (ngx_http_hls_session_owner(obj, &owner, &generation) != NGX_OK) {
             return NGX_OK;
         }
@@ -262,6 +268,61 @@ ngx_http_hls_session_directives(ngx_http_hls_object_t *obj,
     value.len = ngx_sprintf(p, "%ui", d.part) - p;
 
     return ngx_hls_args_add(obj->pool, args, &name, &value, args);
+}
+
+
+/* those that the origin has written itself */
+
+static ngx_int_t
+ngx_http_hls_session_generations(ngx_http_hls_object_t *obj, ngx_str_t *args)
+{
+    u_char            *p;
+    ngx_str_t          all, value;
+    static ngx_str_t   name = ngx_string("g");
+
+    all = obj->target.generations;
+
+    if (all.len == 0
+        || !(obj->data.flags & NGX_HTTP_HLS_NOTED)
+        || ngx_hls_args_find(args, &name, &value) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (obj->data.u.note.generation) {
+
+        /* the last one is ours */
+
+        while (all.len && all.data[all.len - 1] != '&') {
+            all.len--;
+        }
+
+        if (all.len == 0) {
+            return NGX_OK;
+        }
+
+        all.len--;
+    }
+
+    p = ngx_pnalloc(obj->pool, args->len + 1 + all.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+
+    if (args->len) {
+        p = ngx_cpymem(p, args->data, args->len);
+        *p++ = '&';
+    }
+
+    p = ngx_cpymem(p, all.data, all.len);
+
+    value.len = p - value.data;
+
+    *args = value;
+
+    return NGX_OK;
 }
 
 

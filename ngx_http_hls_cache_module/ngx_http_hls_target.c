@@ -17,6 +17,11 @@
 /* digits of a generation */
 #define NGX_HTTP_HLS_GEN_LEN    9
 
+/* of one URI: a cache in front of others */
+#define NGX_HTTP_HLS_GENS       4
+#define NGX_HTTP_HLS_GENS_LEN   (NGX_HTTP_HLS_GENS                            \
+                                 * (sizeof("&g=") + NGX_HTTP_HLS_GEN_LEN))
+
 
 static ngx_int_t ngx_http_hls_target_keys(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *conf, ngx_http_hls_target_t *target,
@@ -29,7 +34,8 @@ static void ngx_http_hls_target_session(ngx_http_hls_loc_conf_t *conf,
     ngx_str_t *args, ngx_str_t *name);
 static ngx_int_t ngx_http_hls_target_parse(ngx_pool_t *pool,
     ngx_http_hls_target_t *target, ngx_str_t *args);
-static ngx_uint_t ngx_http_hls_target_number(ngx_str_t *args);
+static ngx_uint_t ngx_http_hls_target_number(ngx_str_t *args, u_char *buf,
+    ngx_str_t *all);
 static ngx_int_t ngx_http_hls_target_text(ngx_pool_t *pool,
     ngx_http_hls_loc_conf_t *conf, ngx_str_t *id, ngx_str_t *path,
     ngx_str_t *args, ngx_str_t *last, ngx_http_hls_key_t *key);
@@ -42,7 +48,8 @@ ngx_int_t
 ngx_http_hls_target(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
     ngx_http_hls_target_t *target)
 {
-    ngx_str_t  value;
+    u_char     buf[NGX_HTTP_HLS_GENS_LEN];
+    ngx_str_t  value, all;
 
     /* most requests are for playlists */
 
@@ -92,7 +99,18 @@ ngx_http_hls_target(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
         } else if (target->kind != NGX_HTTP_HLS_MANIFEST
                    && conf->continuity)
         {
-            target->generation = ngx_http_hls_target_number(&r->args);
+            target->generation = ngx_http_hls_target_number(&r->args, buf,
+                                                            &all);
+
+            if (target->generation) {
+
+                target->generations.len = all.len;
+                target->generations.data = ngx_pstrdup(r->pool, &all);
+
+                if (target->generations.data == NULL) {
+                    return NGX_ERROR;
+                }
+            }
         }
     }
 
@@ -115,13 +133,8 @@ ngx_int_t
 ngx_http_hls_target_generation(ngx_pool_t *pool, ngx_http_hls_loc_conf_t *conf,
     ngx_http_hls_target_t *target, ngx_http_hls_key_t *key)
 {
-    u_char     buf[sizeof("g=") + NGX_INT_T_LEN];
-    ngx_str_t  add;
-
-    add.data = buf;
-    add.len = ngx_sprintf(buf, "g=%ui", target->generation) - buf;
-
-    return ngx_http_hls_target_add(pool, conf, target, &add, key);
+    return ngx_http_hls_target_add(pool, conf, target, &target->generations,
+                                   key);
 }
 
 
@@ -139,9 +152,8 @@ ngx_http_hls_target_key(ngx_pool_t *pool, ngx_http_hls_loc_conf_t *conf,
     ngx_http_hls_target_t *target, ngx_str_t *path, ngx_str_t *args,
     ngx_http_hls_key_t *key, ngx_uint_t *kind)
 {
-    u_char      buf[sizeof("g=") + NGX_INT_T_LEN];
-    ngx_str_t   last, listed;
-    ngx_uint_t  generation;
+    u_char     buf[NGX_HTTP_HLS_GENS_LEN];
+    ngx_str_t  last, listed;
 
     *kind = ngx_hls_uri_kind(path);
 
@@ -163,12 +175,7 @@ ngx_http_hls_target_key(ngx_pool_t *pool, ngx_http_hls_loc_conf_t *conf,
 
         } else if (*kind != NGX_HTTP_HLS_MANIFEST && conf->continuity) {
 
-            generation = ngx_http_hls_target_number(args);
-
-            if (generation) {
-                last.data = buf;
-                last.len = ngx_sprintf(buf, "g=%ui", generation) - buf;
-            }
+            (void) ngx_http_hls_target_number(args, buf, &last);
         }
     }
 
@@ -482,36 +489,59 @@ ngx_http_hls_target_parse(ngx_pool_t *pool, ngx_http_hls_target_t *target,
 
 
 /*
- * g=N, the last one, for the origin may have an argument of that name; 0:
- * none, or not as it is written by us
+ * g=N, as it is written by us; 0: none.  The last one is ours, or that of the
+ * origin, if it is such a cache, and those before are the origin's.
  */
 
 static ngx_uint_t
-ngx_http_hls_target_number(ngx_str_t *args)
+ngx_http_hls_target_number(ngx_str_t *args, u_char *buf, ngx_str_t *all)
 {
-    ngx_int_t  n;
-    ngx_str_t  rest, name, value, whole;
+    u_char     *p;
+    ngx_int_t   n, last;
+    ngx_str_t   rest, name, value, whole;
+    ngx_uint_t  count;
+
+    ngx_str_null(all);
 
     rest = *args;
-    n = 0;
+    last = 0;
+    count = 0;
+    p = buf;
 
     while (ngx_hls_args_next(&rest, &name, &value, &whole) == NGX_OK) {
 
-        if (name.len != 1 || name.data[0] != 'g') {
+        if (name.len != 1 || name.data[0] != 'g'
+            || value.len == 0
+            || value.len > NGX_HTTP_HLS_GEN_LEN
+            || value.data[0] == '0')
+        {
             continue;
         }
 
-        n = 0;
+        n = ngx_atoi(value.data, value.len);
 
-        if (value.len
-            && value.len <= NGX_HTTP_HLS_GEN_LEN
-            && value.data[0] != '0')
-        {
-            n = ngx_atoi(value.data, value.len);
+        if (n == NGX_ERROR) {
+            continue;
         }
+
+        if (count++ == NGX_HTTP_HLS_GENS) {
+            return 0;
+        }
+
+        if (p > buf) {
+            *p++ = '&';
+        }
+
+        p = ngx_sprintf(p, "g=%i", n);
+        last = n;
     }
 
-    return (n == NGX_ERROR) ? 0 : n;
+    if (last) {
+        all->data = buf;
+        all->len = p - buf;
+    }
+
+    return last;
 }
 
 
