@@ -15,7 +15,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include "ngx_http_hls_cache.h"
+#include "ngx_http_hls_tier.h"
 
 
 #define NGX_HTTP_HLS_PRIVATE_BUF  16384
@@ -226,7 +226,16 @@ ngx_http_hls_private_own(ngx_http_hls_private_t *p, ngx_http_hls_fill_t *fill)
 static ngx_int_t
 ngx_http_hls_private_header(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr)
 {
-    return (sr->headers_out.status == NGX_HTTP_OK) ? NGX_OK : NGX_DECLINED;
+    ngx_http_hls_private_t  *p;
+
+    p = fill->data;
+
+    if (sr->headers_out.status == NGX_HTTP_OK) {
+        return NGX_OK;
+    }
+
+    return ngx_http_hls_tier_redirect(fill, sr, p->ctx->target.kind
+                                                == NGX_HTTP_HLS_KEY);
 }
 
 

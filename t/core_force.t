@@ -57,17 +57,20 @@ events {
 }
 
 rtmp_route live {
+    resolver   127.0.0.1;
     osp_core   http://127.0.0.1:%%PORT_8089%% interval=1h;
     osp_force  127.0.0.1 type=proxy port=%%PORT_8081%%;
     server     127.0.0.1 http=%%PORT_8083%%;
 }
 
 rtmp_route edge {
+    resolver   127.0.0.1;
     osp_core   http://127.0.0.1:%%PORT_8089%% interval=1h;
     osp_force  127.0.0.1 type=edge port=%%PORT_8082%%;
 }
 
 rtmp_route tls {
+    resolver   127.0.0.1;
     osp_core   http://127.0.0.1:%%PORT_8089%% interval=1h;
     osp_force  127.0.0.1 type=edge port=%%PORT_8084%% scheme=https;
 }
@@ -75,11 +78,13 @@ rtmp_route tls {
 # ports that are not said
 
 rtmp_route defaults {
+    resolver   127.0.0.1;
     osp_core   http://127.0.0.1:%%PORT_8089%% interval=1h;
     osp_force  127.0.0.1 type=%%TYPE%%;
 }
 
 rtmp_route defaults_tls {
+    resolver   127.0.0.1;
     osp_core   http://127.0.0.1:%%PORT_8089%% interval=1h;
     osp_force  127.0.0.1 type=%%TYPE%% scheme=https;
 }
@@ -343,6 +348,7 @@ sub check {
 %%TEST_GLOBALS%%
 
 rtmp_route live {
+    resolver   127.0.0.1;
     osp_core   http://127.0.0.1:8089;
     osp_force  $args;
 }

@@ -56,6 +56,8 @@ typedef struct {
 
 static void test_list(void);
 static void test_cadence(void);
+static void test_aged(void);
+static void test_age(void);
 static void test_life(void);
 static void test_fail(void);
 static void test_answer(void);
@@ -203,6 +205,8 @@ main(void)
 
     test_list();
     test_cadence();
+    test_aged();
+    test_age();
     test_life();
     test_fail();
     test_answer();
@@ -304,6 +308,162 @@ test_cadence(void)
 
     ok(n >= 60 && n <= 130, "%lu fills in 60 s", n);
     ok(worst < 700, "never older than %lu ms", worst);
+}
+
+
+/* what comes from a proxy is as old as it was there */
+
+static void
+test_aged(void)
+{
+    ngx_uint_t                   i;
+    ngx_msec_t                   good;
+    ngx_http_hls_policy_ttl_t    ttl, proxy;
+    ngx_http_hls_policy_list_t   in, its;
+
+    static struct {
+        ngx_msec_t  fetched;
+        ngx_msec_t  changed;
+        ngx_msec_t  valid;
+        ngx_msec_t  next;         /* after now */
+        ngx_msec_t  usable;
+    } aged[] = {
+
+        /* half the target duration, of which a part is over */
+
+        { 0, 0, 0, 510, 3000 },
+        { 200, 200, 0, 310, 2800 },
+        { 400, 400, 0, 110, 2600 },
+
+        /* the next change, as the proxy expects it */
+
+        { 300, 900, 0, 110, 2700 },
+
+        /* overdue: each eighth, when the proxy has asked again */
+
+        { 50, 1100, 0, 85, 2950 },
+        { 120, 1200, 0, 140, 2880 },
+        { 500, 1500, 0, 135, 2500 },
+
+        /* not good there any more: asked for, but no new life */
+
+        { 2900, 3500, 0, 135, 135 },
+        { 90000, 90000, 0, 135, 135 },
+
+        /* hls_cache_valid */
+
+        { 1500, 1500, 3000, 1510, 1510 }
+    };
+
+    for (i = 0; i < sizeof(aged) / sizeof(aged[0]); i++) {
+
+        ngx_memzero(&in, sizeof(ngx_http_hls_policy_list_t));
+
+        in.now = NOW;
+        in.aged = 1;
+        in.good = NOW - aged[i].fetched;
+        in.changed = NOW - aged[i].changed;
+        in.target = 1000;
+        in.period = 1000;
+        in.valid = aged[i].valid;
+
+        ngx_http_hls_policy_list(&in, &ttl);
+
+        is_uint(ttl.next, NOW + aged[i].next, "aged %lu: next",
+                (unsigned long) i);
+        is_uint(ttl.usable, NOW + aged[i].usable, "aged %lu: usable",
+                (unsigned long) i);
+        is_uint(ttl.predicted, 1, "aged %lu: not ahead", (unsigned long) i);
+    }
+
+    /* whenever it is asked for, soon after the proxy asks, never before */
+
+    ngx_memzero(&its, sizeof(ngx_http_hls_policy_list_t));
+
+    good = NOW;
+
+    for (i = 0; i < 50; i++) {
+
+        its.now = good;
+        its.changed = NOW - 300;
+        its.target = 1000;
+        its.period = 1000;
+
+        ngx_http_hls_policy_list(&its, &proxy);
+
+        in = its;
+        in.now = good + (proxy.next - good) * i / 100;
+        in.aged = 1;
+        in.good = good;
+
+        ngx_http_hls_policy_list(&in, &ttl);
+
+        is_uint(ttl.next, proxy.next + NGX_HTTP_HLS_TIER_LATE,
+                "after the proxy: %lu", (unsigned long) i);
+
+        if (good > NOW + 3000) {
+            break;
+        }
+
+        good = proxy.next;
+    }
+}
+
+
+static void
+test_age(void)
+{
+    ngx_uint_t                  i;
+    ngx_str_t                   value;
+    ngx_http_hls_policy_age_t   age;
+
+    static struct {
+        char        *value;
+        ngx_uint_t   known;       /* 1: fetched, 2: changed */
+        ngx_msec_t   fetched;
+        ngx_msec_t   changed;
+    } ages[] = {
+        { "changed=1350, fetched=120", 3, 120, 1350 },
+        { "fetched=120,changed=1350", 3, 120, 1350 },
+        { "Fetched=0", 1, 0, 0 },
+        { "changed=5", 0, 0, 5 },
+        { "changed=5, fetched=7", 3, 7, 7 },
+        { "changed=99999999999, fetched=86400001", 3, 86400000, 86400000 },
+        { "changed=99999999999999999999999, fetched=1", 1, 1, 0 },
+        { "changed=-1, fetched=-1", 0, 0, 0 },
+        { "fetched=1.5", 0, 0, 0 },
+        { "fetched=", 0, 0, 0 },
+        { "fetched", 0, 0, 0 },
+        { "fetched=12 ", 0, 0, 0 },
+        { "=,,=, =5", 0, 0, 0 },
+        { "other=5, fetched=3", 1, 3, 0 },
+        { "", 0, 0, 0 }
+    };
+
+    for (i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
+
+        value = unit_str(ages[i].value);
+
+        ngx_http_hls_policy_age(&value, &age);
+
+        is_uint(age.has_fetched | age.has_changed << 1, ages[i].known,
+                "known: %s", ages[i].value);
+        is_uint(age.fetched, ages[i].fetched, "fetched: %s", ages[i].value);
+        is_uint(age.changed, ages[i].changed, "changed: %s", ages[i].value);
+    }
+
+    value = unit_str("12");
+    ngx_http_hls_policy_seconds(&value, &age);
+    is_uint(age.fetched, 12000, "seconds");
+    is_uint(ngx_http_hls_policy_rest(60000, &age), 48000, "rest");
+    is_uint(ngx_http_hls_policy_rest(12000, &age), NGX_HTTP_HLS_POLL_MIN,
+            "nothing is left");
+    is_uint(ngx_http_hls_policy_rest(50, &age), 50, "of next to nothing");
+
+    value = unit_str("-3");
+    ngx_http_hls_policy_seconds(&value, &age);
+    is_uint(age.has_fetched, 0, "no seconds");
+    is_uint(ngx_http_hls_policy_rest(1000, &age), 1000, "all is left");
 }
 
 
