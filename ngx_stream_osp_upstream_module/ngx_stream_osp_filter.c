@@ -59,7 +59,10 @@ static void ngx_stream_osp_filter_clean(ngx_stream_osp_filter_t *f,
     uint32_t csid, ngx_uint_t same);
 
 
-/* for each connection to an origin */
+/*
+ * For each connection to an origin.  NGX_OK; NGX_ERROR; NGX_DECLINED: the
+ * client has got a part of a message from the one before.
+ */
 
 ngx_int_t
 ngx_stream_osp_filter_init(ngx_stream_osp_session_t *os)
@@ -97,6 +100,10 @@ ngx_stream_osp_filter_init(ngx_stream_osp_session_t *os)
 
     /* another connection: the client knows of none before */
 
+    if (!ngx_osp_rtmp_track_idle(setup->track)) {
+        return NGX_DECLINED;
+    }
+
     ngx_osp_rtmp_reader_reset(f->reader);
     ngx_osp_rtmp_asm_init(&setup->replies, setup->replies.start,
                           setup->replies.end, NGX_OSP_RTMP_COMMAND_TYPES);
@@ -130,8 +137,7 @@ ngx_stream_osp_filter_init(ngx_stream_osp_session_t *os)
         return NGX_OK;
     }
 
-    if (!ngx_osp_rtmp_track_idle(setup->track)
-        || ngx_stream_osp_client_out(os, &out, 64) != NGX_OK
+    if (ngx_stream_osp_client_out(os, &out, 64) != NGX_OK
         || ngx_osp_rtmp_write_set_chunk_size(&out, NGX_OSP_RTMP_CHUNK_SIZE)
            != NGX_OK)
     {
@@ -204,6 +210,10 @@ ngx_stream_osp_filter_replies(ngx_stream_osp_session_t *os, u_char **pos,
             {
                 return ngx_stream_osp_filter_invalid(os,
                                               "upstream sent invalid chunks");
+            }
+
+            if (item.csid == NGX_OSP_RTMP_CSID_COMMAND) {
+                setup->created = 0;
             }
 
             if (item.type == NGX_OSP_RTMP_SET_CHUNK_SIZE && item.last) {

@@ -408,7 +408,19 @@ ngx_stream_osp_origin_ready(ngx_stream_osp_session_t *os)
 
 #endif
 
-    if (ngx_stream_osp_filter_init(os) != NGX_OK) {
+    switch (ngx_stream_osp_filter_init(os)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        ngx_log_error(NGX_LOG_ERR, pc->log, 0,
+                      "an upstream closed connection within a message");
+        ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
+                                NGX_STREAM_OSP_PROTOCOL_ERROR);
+        return;
+
+    default: /* NGX_ERROR */
         ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
                                 NGX_STREAM_OSP_INTERNAL_ERROR);
         return;

@@ -155,6 +155,10 @@ ngx_stream_osp_redirect_parse(ngx_str_t *url, ngx_str_t *host,
 
     host->len = p - host->data;
 
+    if (host->len == 0) {
+        return NGX_ERROR;
+    }
+
     *port = NGX_STREAM_OSP_RTMP_PORT;
 
     if (p == last || *p == '/') {
