@@ -51,6 +51,15 @@ my @cases = (
         $c->shutdown();
     }), 'refused|origin_closed'],
 
+    # what it has begun can't be ended by anybody else
+
+    ['closes within metadata', answer('connect', sub {
+        my ($c, $o) = @_;
+        $c->write_raw(substr($c->message(type => 18, csid => 4, msid => 1,
+            payload => 'x' x 1000), 0, 300));
+        $c->shutdown();
+    }), 'protocol_error', qr/^$/],
+
     ['no header to refer to', answer('connect', sub {
         $_[0]->write_raw("\xc3" . 'x' x 128);
     }), 'connect_failed'],
@@ -226,14 +235,15 @@ my @open = map { rtmp_publish(port(8100 + $_), 'live', 'cam1', no_wait => 1) }
 my $end = time() + 6;
 
 for my $i (0 .. $#cases) {
-    my ($name, undef, $reason) = @{$cases[$i]};
+    my ($name, undef, $reason, $told) = @{$cases[$i]};
     my $c = $open[$i];
 
     $c->{timeout} = $end > time() ? $end - time() : 0.1;
     $c->status();
 
-    like($c->{code}, qr/^Net\w+\.(Publish|Connect|Call)\.(?!Start)/,
-        "$name: told");
+    $told ||= qr/^Net\w+\.(Publish|Connect|Call)\.(?!Start)/;
+
+    like($c->{code}, $told, "$name: told");
     ok($c->is_closed($end > time() ? $end - time() : 0.1), "$name: closed");
     $c->close();
 

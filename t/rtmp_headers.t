@@ -102,6 +102,24 @@ my %origins = (
             . command($c, 'on_Third', 80, csid => 65599, fmt => 1)
             . command($c, 'onFourth', 120, csid => 400, fmt => 1));
     },
+
+    # relative to an answer to createStream that is dropped, where something
+    # else was passed between it and ours, which looks the same
+
+    control => sub {
+        my ($c) = @_;
+        $c->write_raw(start($c, csid => 5) . join('', map {
+            $c->command($_->[0], 0, undef, amf_str('12345'), \{ csid => 3,
+                ts => $_->[1], fmt => 2 })
+        } ['onSecond', 40], ['on_Third', 100], ['onFourth', 200]));
+    },
+);
+
+my %early = (
+    control => sub {
+        my ($c) = @_;
+        $c->send_message(type => 5, csid => 3, payload => pack('N', 5000000));
+    },
 );
 
 my @names = sort keys %origins;
@@ -139,6 +157,9 @@ for my $i (0 .. $#names) {
     rtmp_origin($t, port(8200 + $i), before => sub {
         my ($c, $m) = @_;
 
+        $early{$names[$i]}->($c)
+            if $m->{name} eq 'createStream' && $early{$names[$i]};
+
         return 0 if $m->{name} ne 'publish';
 
         $origins{$names[$i]}->($c);
@@ -146,7 +167,7 @@ for my $i (0 .. $#names) {
     });
 }
 
-$t->plan(2 + 4 * 5)->run();
+$t->plan(2 + 5 * 5)->run();
 
 ###############################################################################
 
@@ -162,6 +183,7 @@ relayed('dropped', 140, 180, 220);
 relayed('extended', $big + 40, $big + 80, 2 * $big);
 relayed('interleaved', 40, 80, 80);
 relayed('numbers', 40, 80, 120);
+relayed('control', 40, 100, 200);
 
 ###############################################################################
 
