@@ -147,7 +147,7 @@ $t->run();
 # a new segment each second, for 12 seconds
 
 $o->live('cam1', auto => 1, duration => 1);
-$o->live('cam1', auto => 1, duration => 1, base => '/slow');
+$o->live('cam2', auto => 1, duration => 1, base => '/slow');
 
 my %ports = (origin => 8081, parent => 8082, child => 8083,
     grandchild => 8084, deaf => 8085);
@@ -159,11 +159,11 @@ my $start = time();
 while (time() < $start + 12) {
 
     for my $name ('origin', 'parent', 'child', 'grandchild', 'deaf') {
-        look($name, '/live');
+        look($name, '/live/cam1');
 
         # these ask when the answer of the first one is half as old as it gets
 
-        look($name, '/slow') if $name eq 'origin' || $name eq 'parent'
+        look($name, '/slow/cam2') if $name eq 'origin' || $name eq 'parent'
             || ($name ne 'grandchild' && time() > $start + 1.5);
     }
 
@@ -180,13 +180,13 @@ for my $name (sort keys %late) {
         if $ENV{TEST_NGINX_VERBOSE};
 }
 
-cmp_ok($late{'/live parent'}, '<', 1, 'proxy');
-cmp_ok($late{'/live child'}, '<', 1, 'proxy of a proxy');
-cmp_ok($late{'/live grandchild'}, '<', 1, 'and of that');
+cmp_ok($late{'/live/cam1 parent'}, '<', 1, 'proxy');
+cmp_ok($late{'/live/cam1 child'}, '<', 1, 'proxy of a proxy');
+cmp_ok($late{'/live/cam1 grandchild'}, '<', 1, 'and of that');
 
 # it is 4.5 if what is good for 3 seconds here is so there, too
 
-cmp_ok($late{'/slow child'}, '<', 4, 'times are not added up');
+cmp_ok($late{'/slow/cam2 child'}, '<', 4, 'times are not added up');
 
 ###############################################################################
 
@@ -196,7 +196,7 @@ sub look {
     my ($name, $base) = @_;
     my ($r, $now, $last);
 
-    $r = hls_get("$base/cam1/index.m3u8", port => port($ports{$name}),
+    $r = hls_get("$base/index.m3u8", port => port($ports{$name}),
         keep => $clients{$name});
     $now = time();
 
