@@ -14,6 +14,7 @@
 #   make fuzz               fuzzing, SECS=60 of each target
 #   make bench              measurements beside other relays
 #   make bench-hls          ... and beside other caches
+#   make bench-osp          ... and beside OSP's own proxy, OSP_SRC=/path
 #   make lint               style, warnings of two compilers, static analysis
 #   make docker-test        the image of docker/, needs root
 #   make install            modules into MODULES_PATH
@@ -27,7 +28,7 @@ TESTS ?=	t
 
 MODULES_PATH ?=	/usr/lib/nginx/modules
 
-export BUILD NGINX_SRC NGINX_RTMP_SRC STATIC
+export BUILD NGINX_SRC NGINX_RTMP_SRC OSP_SRC STATIC
 
 
 build:		setup-build
@@ -52,6 +53,9 @@ bench:		setup-bench build
 
 bench-hls:	setup-bench-hls build
 	@bench/hls $(BENCH)
+
+bench-osp:	setup-bench-osp build
+	@bench/osp $(BENCH)
 
 lint:		setup-lint
 	@tools/lint
@@ -78,7 +82,7 @@ clean:
 
 .DEFAULT_GOAL =	build
 
-.PHONY:		build test soak unit fuzz bench bench-hls lint run docker-test \
-		install setup clean
+.PHONY:		build test soak unit fuzz bench bench-hls bench-osp lint run \
+		docker-test install setup clean
 
 .NOTPARALLEL:
