@@ -34,7 +34,8 @@ typedef struct {
 } ngx_http_hls_auth_t;
 
 
-static ngx_uint_t ngx_http_hls_auth_is_key(ngx_str_t *uri);
+static ngx_int_t ngx_http_hls_auth_is_key(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_hls_auth_has_key(u_char *p, u_char *last);
 static ngx_http_hls_auth_t *ngx_http_hls_auth_get(ngx_http_request_t *r);
 static ngx_http_hls_auth_t *ngx_http_hls_auth_create(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *hlcf);
@@ -67,15 +68,56 @@ ngx_http_hls_auth_handler(ngx_http_request_t *r)
     hlcf = ngx_http_get_module_loc_conf(r, ngx_http_hls_cache_module);
 
     if (hlcf->auth == NGX_HTTP_HLS_AUTH_OFF
-        || (hlcf->zone == NULL && hlcf->route == NULL)
-        || !ngx_http_hls_auth_is_key(&r->uri))
+        || (hlcf->zone == NULL && hlcf->route == NULL))
     {
         return NGX_DECLINED;
+    }
+
+    rc = ngx_http_hls_auth_is_key(r);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_DECLINED
+                                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     rc = ngx_http_hls_auth(r, hlcf);
 
     return (rc == NGX_OK) ? NGX_DECLINED : rc;
+}
+
+
+/* "%" that is left may be decoded by a server that is given it as it is */
+
+static ngx_int_t
+ngx_http_hls_auth_is_key(ngx_http_request_t *r)
+{
+    u_char      *p, *last, *src, *dst;
+    ngx_uint_t   n;
+
+    p = r->uri.data;
+    last = p + r->uri.len;
+
+    for (n = 0; /* void */ ; n++) {
+
+        if (ngx_http_hls_auth_has_key(p, last)) {
+            return NGX_OK;
+        }
+
+        if (n == 3 || ngx_strlchr(p, last, '%') == NULL) {
+            return NGX_DECLINED;
+        }
+
+        src = p;
+
+        p = ngx_pnalloc(r->pool, last - src);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        dst = p;
+        ngx_unescape_uri(&dst, &src, last - src, 0);
+        last = dst;
+    }
 }
 
 
@@ -85,13 +127,9 @@ ngx_http_hls_auth_handler(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_http_hls_auth_is_key(ngx_str_t *uri)
+ngx_http_hls_auth_has_key(u_char *p, u_char *last)
 {
-    u_char  *p, *last;
-
-    last = uri->data + uri->len;
-
-    for (p = uri->data; last - p >= 4; p++) {
+    for ( /* void */ ; last - p >= 4; p++) {
 
         if (*p != '.' || ngx_strncasecmp(p, (u_char *) ".key", 4) != 0) {
             continue;

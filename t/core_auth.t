@@ -28,7 +28,7 @@ select STDOUT; $| = 1;
 my $t = Test::Nginx->new()->has(qw/http http_realip proxy
     rewrite/);
 
-$t->plan(111)->write_file_expand('nginx.conf', <<'EOF');
+$t->plan(116)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
@@ -103,6 +103,13 @@ http {
         location /redirected/ {
             error_page 404 = /keys/prot/1.key;
             return 404;
+        }
+
+        location /variable/ {
+            hls_cache  hls;
+            rtmp_route live;
+            rewrite    ^/variable(/.*)$ $1 break;
+            proxy_pass http://live$uri;
         }
 
         location /allow/ {
@@ -277,13 +284,16 @@ for my $uri (
     '/uncached/keys/prot/1.key', '/redirected/keys/prot/1.key',
     '/live/prot/1.key', '/edge/prot/1.key', '/keys-adapt/prot_480/1.key',
     '/keys/prot_480/1.key', '/keys/prot/sub/1.key', '/keys/1.key',
+    '/keys/prot/1%252ekey', '/keys/prot/1.%256bey', '/keys/prot/1%25252ekey',
+    '/variable/keys/prot/1%252ekey',
+    '/variable/keys/open%252f..%252fprot/1.key',
     '/stream/prot/1.key', '/other/prot/1.key', '/1.key', '/keys/prot/.key')
 {
     is(get($uri)->{status}, 403, $uri);
 }
 
-is(scalar(grep { $_->{form}{name} =~ /open/ } $core->requests('playbackauth')),
-    0, 'no other channel was asked about');
+is(scalar(grep { $_->{form}{name} =~ /^open2?$/ }
+    $core->requests('playbackauth')), 0, 'no other channel was asked about');
 
 # other ways
 
