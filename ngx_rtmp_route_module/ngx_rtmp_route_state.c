@@ -397,15 +397,13 @@ static void
 ngx_rtmp_route_state_look(ngx_rtmp_route_state_t *state)
 {
     uint64_t    file[3];
-    ngx_uint_t  exiting, newer;
+    ngx_uint_t  exiting, newer, later;
 
     exiting = ngx_exiting || ngx_quit || ngx_terminate;
 
     if (!exiting && ngx_worker != 0) {
         return;
     }
-
-    /* who has the say is asked once a second, or before anything is done */
 
     if (ngx_rtmp_route_state_stat(&state->name, file) != NGX_OK) {
         ngx_memzero(&state->head, sizeof(ngx_rtmp_route_state_head_t));
@@ -422,10 +420,15 @@ ngx_rtmp_route_state_look(ngx_rtmp_route_state_t *state)
 
     newer = ngx_rtmp_route_state_newer(state, &state->head);
 
-    if ((newer || state->follows)
-        && ngx_rtmp_route_state_follow(state, newer))
-    {
-        return;
+    /* ... or it has been there, which makes no difference but the last one */
+
+    later = state->head.born > ngx_rtmp_route_saved_born(&state->route->table)
+            && state->head.born != state->over;
+
+    if (newer || (later && !exiting)) {
+        if (ngx_rtmp_route_state_follow(state, newer)) {
+            return;
+        }
     }
 
     if (newer) {
@@ -466,6 +469,7 @@ ngx_rtmp_route_state_follow(ngx_rtmp_route_state_t *state, ngx_uint_t newer)
 
     if (newer && !state->follows) {
         state->follows = 1;
+        state->over = 0;
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "state file \"%V\" of route \"%V\" is written by a "
@@ -478,9 +482,7 @@ ngx_rtmp_route_state_follow(ngx_rtmp_route_state_t *state, ngx_uint_t newer)
         ngx_rtmp_route_saved_set(&state->route->table, &mark);
     }
 
-    if (state->head.version
-        && ngx_rtmp_route_saved_file(&state->route->table, state->file))
-    {
+    if (ngx_rtmp_route_saved_file(&state->route->table, state->file)) {
         ngx_rtmp_route_state_start_load(state, &state->name,
                                         NGX_RTMP_ROUTE_LOAD_OWNER);
         return 1;
@@ -488,6 +490,7 @@ ngx_rtmp_route_state_follow(ngx_rtmp_route_state_t *state, ngx_uint_t newer)
 
     if (!newer) {
         state->follows = 0;
+        state->over = state->head.born;
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "state file \"%V\" of route \"%V\" is written by this "

@@ -147,6 +147,7 @@ struct ngx_rtmp_route_state_s {
     ngx_fd_t                          fd;       /* that is loaded */
     ngx_rtmp_route_state_head_t       head;     /* of the file as it is */
     uint64_t                          file[3];  /* the file it was read from */
+    uint64_t                          over;     /* who had the say before */
     ngx_msec_t                        written;  /* the last time */
     ngx_uint_t                        ticks;
     unsigned                          failed:1;
@@ -220,6 +221,7 @@ struct ngx_rtmp_route_state_write_s {
     ngx_str_t                        *name;
     ngx_str_t                        *temp;
     ngx_fd_t                          fd;
+    ngx_fd_t                          last;     /* the file before this one */
     ngx_rtmp_route_json_t             json;
     ngx_rtmp_route_saved_mark_t       mark;
     ngx_rtmp_route_saved_stream_t     stream;

@@ -50,10 +50,14 @@ static ngx_int_t ngx_rtmp_route_state_flush(ngx_rtmp_route_state_write_t *w);
 static ngx_int_t ngx_rtmp_route_state_sync(ngx_rtmp_route_state_write_t *w,
     ngx_event_t *ev);
 static ngx_int_t ngx_rtmp_route_state_rename(ngx_rtmp_route_state_write_t *w);
+static ngx_int_t ngx_rtmp_route_state_close_last(
+    ngx_rtmp_route_state_write_t *w, ngx_event_t *ev);
 static ngx_int_t ngx_rtmp_route_state_write_failed(
     ngx_rtmp_route_state_write_t *w, const char *failed);
 
 #if (NGX_THREADS)
+static ngx_int_t ngx_rtmp_route_state_post(ngx_rtmp_route_state_write_t *w,
+    ngx_event_t *ev, ngx_fd_t fd, ngx_uint_t last);
 static void ngx_rtmp_route_state_thread(void *data, ngx_log_t *log);
 static void ngx_rtmp_route_state_thread_done(ngx_event_t *ev);
 #endif
@@ -66,7 +70,7 @@ enum {
     sw_streams,
     sw_sync,
     sw_synced,
-    sw_done
+    sw_renamed
 };
 
 
@@ -74,6 +78,7 @@ enum {
 
 typedef struct {
     ngx_fd_t                       fd;
+    ngx_uint_t                     last;
     ngx_err_t                      err;
     ngx_event_t                   *ev;
     ngx_rtmp_route_state_write_t  *w;
@@ -103,6 +108,7 @@ ngx_rtmp_route_state_write_start(ngx_rtmp_route_state_t *state,
     w->temp = old ? &state->old_temp : &state->temp;
     w->old = old ? 1 : 0;
     w->fd = NGX_INVALID_FILE;
+    w->last = NGX_INVALID_FILE;
     w->now = (uint64_t) tp->sec * 1000 + tp->msec;
 
     ngx_rtmp_route_json_init(&w->json, pool, NGX_RTMP_ROUTE_JSON_BUFFER);
@@ -193,14 +199,28 @@ ngx_rtmp_route_state_write_step(ngx_rtmp_route_state_write_t *w,
 
         return rc;
 
-    default: /* sw_synced */
+    case sw_synced:
 
         if (w->err) {
             ngx_set_errno(w->err);
             return ngx_rtmp_route_state_write_failed(w, "fsync()");
         }
 
-        return ngx_rtmp_route_state_rename(w);
+        rc = ngx_rtmp_route_state_rename(w);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        w->phase = sw_renamed;
+
+        /* the pages of the file that was there go with its last descriptor */
+
+        return ngx_rtmp_route_state_close_last(w, ev);
+
+    default: /* sw_renamed */
+
+        return NGX_OK;
     }
 
     if (w->json.failed) {
@@ -217,6 +237,11 @@ ngx_rtmp_route_state_write_step(ngx_rtmp_route_state_write_t *w,
 void
 ngx_rtmp_route_state_write_end(ngx_rtmp_route_state_write_t *w)
 {
+    if (w->last != NGX_INVALID_FILE) {
+        (void) ngx_close_file(w->last);
+        w->last = NGX_INVALID_FILE;
+    }
+
     if (w->fd == NGX_INVALID_FILE) {
         return;
     }
@@ -691,32 +716,8 @@ ngx_rtmp_route_state_sync(ngx_rtmp_route_state_write_t *w, ngx_event_t *ev)
 {
 #if (NGX_THREADS)
 
-    ngx_thread_pool_t              *tp;
-    ngx_thread_task_t              *task;
-    ngx_rtmp_route_state_thread_t  *ctx;
-
-    static ngx_str_t  name = ngx_string("default");
-
-    tp = ev ? ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle, &name) : NULL;
-
-    task = tp ? ngx_thread_task_alloc(w->pool,
-                                      sizeof(ngx_rtmp_route_state_thread_t))
-              : NULL;
-
-    if (task) {
-        ctx = task->ctx;
-
-        ctx->fd = w->fd;
-        ctx->ev = ev;
-        ctx->w = w;
-
-        task->handler = ngx_rtmp_route_state_thread;
-        task->event.handler = ngx_rtmp_route_state_thread_done;
-        task->event.data = ctx;
-
-        if (ngx_thread_task_post(tp, task) == NGX_OK) {
-            return NGX_DONE;
-        }
+    if (ngx_rtmp_route_state_post(w, ev, w->fd, 0) == NGX_OK) {
+        return NGX_DONE;
     }
 
 #endif
@@ -741,11 +742,42 @@ ngx_rtmp_route_state_rename(ngx_rtmp_route_state_write_t *w)
 
     ngx_rtmp_route_state_give(w->state, w->temp->data);
 
+    w->last = ngx_open_file(w->name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
+
     if (ngx_rename_file(w->temp->data, w->name->data) == NGX_FILE_ERROR) {
         return ngx_rtmp_route_state_write_failed(w, ngx_rename_file_n);
     }
 
     ngx_rtmp_route_saved_set(&w->state->route->table, &w->mark);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_state_close_last(ngx_rtmp_route_state_write_t *w,
+    ngx_event_t *ev)
+{
+    ngx_fd_t  fd;
+
+    fd = w->last;
+
+    if (fd == NGX_INVALID_FILE) {
+        return NGX_OK;
+    }
+
+    w->last = NGX_INVALID_FILE;
+
+#if (NGX_THREADS)
+
+    if (ngx_rtmp_route_state_post(w, ev, fd, 1) == NGX_OK) {
+        return NGX_DONE;
+    }
+
+#endif
+
+    (void) ngx_close_file(fd);
 
     return NGX_OK;
 }
@@ -770,12 +802,55 @@ ngx_rtmp_route_state_write_failed(ngx_rtmp_route_state_write_t *w,
 
 #if (NGX_THREADS)
 
+static ngx_int_t
+ngx_rtmp_route_state_post(ngx_rtmp_route_state_write_t *w, ngx_event_t *ev,
+    ngx_fd_t fd, ngx_uint_t last)
+{
+    ngx_thread_pool_t              *tp;
+    ngx_thread_task_t              *task;
+    ngx_rtmp_route_state_thread_t  *ctx;
+
+    static ngx_str_t  name = ngx_string("default");
+
+    tp = ev ? ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle, &name) : NULL;
+
+    if (tp == NULL) {
+        return NGX_DECLINED;
+    }
+
+    task = ngx_thread_task_alloc(w->pool,
+                                 sizeof(ngx_rtmp_route_state_thread_t));
+    if (task == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = task->ctx;
+
+    ctx->fd = fd;
+    ctx->last = last;
+    ctx->ev = ev;
+    ctx->w = w;
+
+    task->handler = ngx_rtmp_route_state_thread;
+    task->event.handler = ngx_rtmp_route_state_thread_done;
+    task->event.data = ctx;
+
+    return (ngx_thread_task_post(tp, task) == NGX_OK) ? NGX_OK : NGX_DECLINED;
+}
+
+
 static void
 ngx_rtmp_route_state_thread(void *data, ngx_log_t *log)
 {
     ngx_rtmp_route_state_thread_t *ctx = data;
 
-    ctx->err = (fsync(ctx->fd) == -1) ? ngx_errno : 0;
+    if (ctx->last) {
+        (void) ngx_close_file(ctx->fd);
+        ctx->err = 0;
+
+    } else {
+        ctx->err = (fsync(ctx->fd) == -1) ? ngx_errno : 0;
+    }
 }
 
 
