@@ -27,7 +27,7 @@ use Test::Nginx::State;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(60);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(64);
 
 my $conf = <<'EOC';
 
@@ -35,6 +35,7 @@ my $conf = <<'EOC';
 
 daemon off;
 worker_processes 2;
+%%THREADS%%
 
 events {
 }
@@ -87,6 +88,13 @@ stream {
 }
 
 EOC
+
+# the disk is waited for by a thread, if there are any
+
+my $threads = $t->configure_args() =~ /--with-threads/
+    ? 'thread_pool default threads=2;' : '';
+
+$conf =~ s/%%THREADS%%/$threads/;
 
 $t->write_file_expand('nginx.conf', $conf);
 
@@ -268,6 +276,35 @@ is(api('GET', 'live/streams/live/last'), undef, 'reload reads nothing');
 unpin('live', 'live/pinned');
 
 ok(wait_state($file, sub { !/live\/(?:last|pinned)/ }), 'written after reload');
+
+# the process that writes is killed, another one takes its place
+
+my @workers = $t->read_file('error.log') =~ /start worker process (\d+)/g;
+
+$t->{_ignore_alerts} = qr/worker process \d+ exited on signal 9/;
+
+kill('KILL', @workers[-2, -1]);
+pin('live', 'live/killed', 'api-a');
+
+ok(wait_until(sub { pin('live', 'live/killed', 'api-a') }, 5), 'new workers');
+ok(wait_state($file, sub { /live\/killed/ }), 'written by a new worker');
+
+# a zone of another size: the table is copied, and written on
+
+$text = $t->read_file('nginx.conf');
+$text =~ s/zone      live 1m/zone      live 2m/;
+$t->write_file('nginx.conf', $text);
+
+$t->reload();
+
+ok(wait_until(sub {
+    (api('GET', 'live') || { zone => {} })->{zone}{size} == 2097152
+}, 5), 'larger zone');
+
+pin('live', 'live/larger', 'api-a');
+
+ok(wait_state($file, sub { /live\/larger/ && /live\/killed/ }),
+    'written of the larger zone');
 
 # configuration that has changed while nothing was running
 

@@ -25,7 +25,7 @@ use Test::Nginx::State;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(27);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(33);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -190,6 +190,26 @@ $c->close();
 
 ok(wait_state($file, sub { /"master":$old/ && /api-b/ && /live\/later/ }),
     'written by the old one');
+
+# once more, until the old one has no workers: they come back on their own
+
+$new = upgrade($t, $old);
+
+ok(wait_state($file, sub { /"master":$new/ }), 'written by the new one');
+
+kill('WINCH', $old);
+ok(wait_until(sub { children($old) == 0 }, 5), 'old one has no workers');
+
+pin('live', 'live/latest', 'api-b');
+unpin('live', 'live/later');
+
+kill('TERM', $new);
+
+ok(wait_until(sub { Test::Nginx::process_gone($new) }, 5), 'rolled back');
+ok(wait_state($file, sub { /"master":$old/ }), 'written by the old one');
+
+is((api('GET', 'live/streams/live/latest') || {})->{server}, 'api-b', 'pin');
+is(api('GET', 'live/streams/live/later'), undef, 'no pin');
 
 ###############################################################################
 
