@@ -144,6 +144,7 @@ ngx_http_hls_object_create(ngx_http_request_t *r,
     obj->found = ctx->found;
     obj->start = ngx_current_msec;
     obj->ghostly = (ngx_http_hls_ghost_of(r) != NULL);
+    obj->tier = ngx_http_hls_tier_client(r) ? 1 : 0;
 
     /* the reference is the viewer's */
 

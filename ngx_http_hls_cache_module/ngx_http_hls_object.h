@@ -91,6 +91,7 @@ struct ngx_http_hls_object_s {
     unsigned                    waiting:1; /* to be asked for again */
     unsigned                    closing:1; /* what is served gets an end */
     unsigned                    ghostly:1; /* nobody waits for it here */
+    unsigned                    tier:1;    /* a proxy has asked for it */
 };
 
 

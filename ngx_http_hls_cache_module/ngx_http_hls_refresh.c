@@ -128,6 +128,13 @@ ngx_http_hls_refresh(ngx_http_hls_object_t *obj,
         }
     }
 
+    if (obj->tier) {
+
+        /* it asks once for all of its viewers, and soon after us */
+
+        rf->popular = 1;
+    }
+
     left = ttl->next - now;
 
     if ((ngx_msec_int_t) left < 1) {

@@ -344,6 +344,14 @@ ngx_http_hls_tier_list(ngx_http_hls_object_t *obj,
 }
 
 
+ngx_uint_t
+ngx_http_hls_tier_client(ngx_http_request_t *r)
+{
+    return ngx_http_hls_tier_header(&r->headers_in.headers, "x-hls-age")
+           != NULL;
+}
+
+
 ngx_int_t
 ngx_http_hls_tier_tell(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     ngx_uint_t error)
@@ -355,9 +363,7 @@ ngx_http_hls_tier_tell(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     ngx_http_hls_data_t   *data;
     ngx_http_hls_found_t  *found;
 
-    if (ngx_http_hls_tier_header(&r->headers_in.headers, "x-hls-age")
-        == NULL)
-    {
+    if (!ngx_http_hls_tier_client(r)) {
         return NGX_OK;
     }
 

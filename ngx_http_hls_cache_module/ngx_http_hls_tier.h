@@ -38,6 +38,9 @@ void ngx_http_hls_tier_age(ngx_http_hls_object_t *obj, ngx_http_request_t *sr);
 void ngx_http_hls_tier_list(ngx_http_hls_object_t *obj,
     ngx_http_hls_policy_list_t *in);
 
+/* whether the client is a proxy, as far as it says so itself */
+ngx_uint_t ngx_http_hls_tier_client(ngx_http_request_t *r);
+
 /* tells a client that has asked for it how old the answer, or error, is */
 ngx_int_t ngx_http_hls_tier_tell(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx, ngx_uint_t error);
