@@ -251,8 +251,9 @@ char *ngx_rtmp_route_state_names(ngx_conf_t *cf,
 ngx_int_t ngx_rtmp_route_state_make_dir(ngx_rtmp_route_state_t *state,
     ngx_log_t *log);
 
-/* the user of the workers is to own what root has made */
-void ngx_rtmp_route_state_give(ngx_rtmp_route_state_t *state, u_char *name);
+/* the user of the workers is to own what root has made: a file or, by name */
+void ngx_rtmp_route_state_give(ngx_rtmp_route_state_t *state, ngx_fd_t fd,
+    u_char *name);
 
 /*
  * Opens and locks a file to be written; NGX_OK; NGX_BUSY: it is locked;

@@ -200,7 +200,8 @@ ngx_rtmp_route_state_make_dir(ngx_rtmp_route_state_t *state, ngx_log_t *log)
             }
 
         } else if (own) {
-            ngx_rtmp_route_state_give(state, state->dir.data);
+            ngx_rtmp_route_state_give(state, NGX_INVALID_FILE,
+                                      state->dir.data);
         }
 
         if (!own) {
@@ -212,9 +213,13 @@ ngx_rtmp_route_state_make_dir(ngx_rtmp_route_state_t *state, ngx_log_t *log)
 }
 
 
+/* in a directory of another user a name may mean something else by now */
+
 void
-ngx_rtmp_route_state_give(ngx_rtmp_route_state_t *state, u_char *name)
+ngx_rtmp_route_state_give(ngx_rtmp_route_state_t *state, ngx_fd_t fd,
+    u_char *name)
 {
+    int               rc;
     ngx_core_conf_t  *ccf;
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(state->route->cycle->conf_ctx,
@@ -224,7 +229,11 @@ ngx_rtmp_route_state_give(ngx_rtmp_route_state_t *state, u_char *name)
         return;
     }
 
-    if (chown((char *) name, ccf->user, ccf->group) == -1) {
+    rc = (fd == NGX_INVALID_FILE)
+         ? lchown((char *) name, ccf->user, ccf->group)
+         : fchown(fd, ccf->user, ccf->group);
+
+    if (rc == -1) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
                       "chown() \"%s\" failed", name);
     }

@@ -740,7 +740,7 @@ ngx_rtmp_route_state_rename(ngx_rtmp_route_state_write_t *w)
         return NGX_BUSY;
     }
 
-    ngx_rtmp_route_state_give(w->state, w->temp->data);
+    ngx_rtmp_route_state_give(w->state, w->fd, w->temp->data);
 
     w->last = ngx_open_file(w->name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                             NGX_FILE_OPEN, 0);
