@@ -11,7 +11,7 @@
 
 
 #define NGX_RTMP_ROUTE_REQUEST_INPUT   16384
-#define NGX_RTMP_ROUTE_REQUEST_READS   32      /* before others have a turn */
+#define NGX_RTMP_ROUTE_REQUEST_READS   8       /* before others have a turn */
 
 
 static void ngx_rtmp_route_request_send_handler(ngx_event_t *wev);
