@@ -694,12 +694,21 @@ ngx_osp_rtmp_asm_add(ngx_osp_rtmp_asm_t *a, ngx_osp_rtmp_item_t *item,
     u_char               *p;
     ngx_osp_rtmp_open_t  *open;
 
+    /* whether it is to be collected or not */
+
+    if (item->type == NGX_OSP_RTMP_ABORT && item->last) {
+        open = ngx_osp_rtmp_asm_find(a, item->control);
+
+        if (open) {
+            ngx_osp_rtmp_asm_drop(a, open);
+        }
+    }
+
     open = ngx_osp_rtmp_asm_find(a, item->csid);
 
     if (item->first) {
 
         if (open) {
-            /* aborted */
             ngx_osp_rtmp_asm_drop(a, open);
             open = NULL;
         }
@@ -733,7 +742,7 @@ ngx_osp_rtmp_asm_add(ngx_osp_rtmp_asm_t *a, ngx_osp_rtmp_item_t *item,
 
         if (item->last) {
             msg->payload = item->payload;
-            goto done;
+            return NGX_OK;
         }
 
         open = &a->open[a->nopen++];
@@ -759,16 +768,6 @@ ngx_osp_rtmp_asm_add(ngx_osp_rtmp_asm_t *a, ngx_osp_rtmp_item_t *item,
     msg->payload = open->start;
 
     ngx_osp_rtmp_asm_drop(a, open);
-
-done:
-
-    if (item->type == NGX_OSP_RTMP_ABORT) {
-        open = ngx_osp_rtmp_asm_find(a, item->control);
-
-        if (open) {
-            ngx_osp_rtmp_asm_drop(a, open);
-        }
-    }
 
     return NGX_OK;
 

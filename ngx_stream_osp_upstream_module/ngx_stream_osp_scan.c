@@ -354,6 +354,15 @@ ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
 
     rc = ngx_stream_osp_scan_read(os, &reader, &p, last, &msg);
 
+    if (rc == NGX_DECLINED) {
+        ngx_free(scan->reader);
+        scan->reader = reader;
+
+        *pos = p;
+
+        return NGX_OK;
+    }
+
     if (rc != NGX_OK) {
         ngx_free(reader);
         return rc;
@@ -394,7 +403,10 @@ ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
 }
 
 
-/* collects the message, whose first chunk is at *pos */
+/*
+ * Collects the message, whose first chunk is at *pos.  NGX_OK; NGX_DECLINED:
+ * it was aborted; NGX_AGAIN: it is not whole; NGX_DONE.
+ */
 
 static ngx_int_t
 ngx_stream_osp_scan_read(ngx_stream_osp_session_t *os,
@@ -446,6 +458,13 @@ ngx_stream_osp_scan_read(ngx_stream_osp_session_t *os,
                        || item.type == NGX_OSP_RTMP_AMF3_COMMAND))
         {
             return ngx_stream_osp_scan_invalid(os, "command is interrupted");
+        }
+
+        if (item.type == NGX_OSP_RTMP_ABORT
+            && item.last
+            && item.control == msg->csid)
+        {
+            return NGX_DECLINED;
         }
 
         if (item.csid != msg->csid) {
