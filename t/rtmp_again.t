@@ -24,7 +24,7 @@ use Time::HiRes qw/ sleep /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(60);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(64);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -222,6 +222,24 @@ for my $name ('long' x 100, 'x') {
     is(last_line($t, 8081), "200 ok publish $name", 'in pieces: log');
 }
 
+# a command that is aborted is none
+
+for my $when (qw/ before after /) {
+    $c = Test::Nginx::RTMP::rtmp_start(port(8081), 'live');
+    $n = $o->connections();
+
+    abort_command($c) if $when eq 'before';
+    $c->publish('aborted');
+    is($c->{code}, 'NetStream.Publish.Start', "aborted $when");
+    abort_command($c) if $when eq 'after';
+
+    @media = media_messages(20);
+    $c->send_media(@media);
+    is($o->wait_media(media_digest(@media)), media_digest(@media),
+        "aborted $when: media");
+    finish($c);
+}
+
 # a header that is not whole is of no use, but passed
 
 $c = rtmp_publish(port(8081), 'live', 'cut');
@@ -359,6 +377,14 @@ is(last_line($t, 8081), '400 protocol_error publish cam1',
 ###############################################################################
 
 # Closes as who has read all does it.
+
+sub abort_command {
+    my ($c) = @_;
+    my ($part) = $c->chunks(type => 20, csid => 9, payload => 'x' x 5000);
+
+    $c->write_raw($part . $c->message(type => 2, csid => 2,
+        payload => pack('N', 9)));
+}
 
 sub finish {
     my ($c) = @_;

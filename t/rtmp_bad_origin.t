@@ -129,6 +129,14 @@ my @harmless = (
         $o->on_connect($m);
     })],
 
+    ['aborted command', answer('publish', sub {
+        my ($c, $o, $m) = @_;
+        my ($part) = $c->chunks(type => 20, csid => 7, payload => 'x' x 9000);
+        $c->write_raw($part);
+        $c->send_message(type => 2, csid => 2, payload => pack('N', 7));
+        $o->on_publish($m);
+    })],
+
     ['highest chunk stream', answer('publish', sub {
         my ($c, $o, $m) = @_;
         $c->send_message(type => 18, csid => 65599, msid => 1,
@@ -215,7 +223,7 @@ my $lazy = rtmp_origin($t, port(8092), life => 30, %{answer('publish', sub {
     sleep(3);
 })});
 
-$t->plan(3 * @cases + @harmless + 11)->run();
+$t->plan(3 * @cases + 2 * @harmless + 11)->run();
 
 ###############################################################################
 
@@ -254,6 +262,7 @@ for my $i (0 .. $#harmless) {
     my $c = rtmp_publish(port(8100 + @cases + $i), 'live', 'cam1');
 
     is($c->{code}, 'NetStream.Publish.Start', $harmless[$i][0]);
+    ok(!$c->is_closed(0.1), "$harmless[$i][0]: goes on");
 }
 
 # another stream id

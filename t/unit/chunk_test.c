@@ -827,6 +827,17 @@ assembly(void)
     got = unit_str(one);
     is_str(&got, "! too long message", "and its error");
 
+    /* also where control messages are not wanted */
+
+    begin();
+    hex("03 000000 00012c 14 00000000"); fill(128);
+    hex("02 000000 000004 02 00000000 00000003");
+
+    ngx_osp_rtmp_asm_init(&a, buf, buf + 512, NGX_OSP_RTMP_COMMAND_TYPES);
+    (void) collect(r, &a, 7, one);
+
+    is_uint(a.nopen, 0, "an aborted command is not open");
+
     begin();
     hex("03 000000 00012c 12 00000000"); fill(128);
     hex("c3"); fill(128);
