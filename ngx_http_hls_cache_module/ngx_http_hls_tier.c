@@ -75,9 +75,13 @@ ngx_http_hls_tier_redirect(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr,
         return NGX_DECLINED;
     }
 
-    /* who may have a key was asked for that path only */
+    /* nobody was asked whether the viewer may have a key, or what looks so */
 
-    if (!key && ngx_hls_uri_kind(&ref.path) == NGX_HLS_KIND_KEY) {
+    if (!key
+        && ngx_strlcasestrn(ref.path.data, ref.path.data + ref.path.len,
+                            (u_char *) ".key", 4 - 1)
+           != NULL)
+    {
         ngx_log_error(NGX_LOG_ERR, log, 0, "redirect to a key");
         return NGX_DECLINED;
     }

@@ -23,7 +23,7 @@ use Test::Nginx::HTTPD;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(39)
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(40)
     ->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
@@ -169,6 +169,7 @@ my $o = httpd($t, $port, sub {
         https    => "https://127.0.0.1:$port/to/https.ts",
         scheme   => 'ftp://127.0.0.1/to/x.ts',
         key      => '/to/1.%6bey',
+        likekey  => '/to/1.KEY/;x',
         none     => '',
     );
 
@@ -237,7 +238,8 @@ is(get('/live/302/key.key'), '/to/1.key live', 'a key');
 
 for my $uri ('/live/302/stranger.ts', '/live/302/strange.ts',
     '/live/302/https.ts', '/live/302/scheme.ts', '/live/302/none.ts',
-    '/live/302/name.ts', '/live/302/key.ts', '/four/0.ts',
+    '/live/302/name.ts', '/live/302/key.ts', '/live/302/likekey.ts',
+    '/four/0.ts',
     '/live/large/302/path.ts')
 {
     is(hls_get($uri)->{status}, 502, "not followed: $uri");
