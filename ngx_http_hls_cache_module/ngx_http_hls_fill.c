@@ -8,7 +8,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_hls_lone.h"
-#include "ngx_http_hls_tier.h"
 
 
 /* a bit of r->buffered; the filter that has it does not see fills */
@@ -133,7 +132,7 @@ ngx_http_hls_fill_build(ngx_http_hls_fill_t *fill)
         return NGX_ERROR;
     }
 
-    if (fill->tier && ngx_http_hls_tier_ask(pr) != NGX_OK) {
+    if (fill->ask && fill->ask(pr) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -312,7 +311,7 @@ ngx_http_hls_fill_end(ngx_http_hls_fill_t *fill)
 ngx_uint_t
 ngx_http_hls_fill_next(ngx_http_hls_lone_t *lone)
 {
-    ngx_http_request_t   *pr;
+    ngx_http_request_t   *pr, *answered;
     ngx_http_hls_fill_t  *fill;
 
     fill = lone->data;
@@ -341,12 +340,24 @@ ngx_http_hls_fill_next(ngx_http_hls_lone_t *lone)
     fill->header_seen = 0;
     fill->last_seen = 0;
 
+    answered = lone->request;
+
     if (ngx_http_hls_lone_post(lone, NGX_HTTP_SUBREQUEST_CLONE
                                      |NGX_HTTP_SUBREQUEST_WAITED)
-        == NGX_OK)
+        != NGX_OK)
+    {
+        goto failed;
+    }
+
+    if (fill->again == NULL
+        || fill->again(lone->request, answered) != NGX_ERROR)
     {
         return 1;
     }
+
+    /* it was not to be run */
+
+    lone->request = answered;
 
 failed:
 

@@ -56,12 +56,18 @@ struct ngx_http_hls_fill_s {
     void                    (*end)(ngx_http_hls_fill_t *fill,
                                    ngx_uint_t complete);
 
+    /* adds headers of the owner's to the request, or NULL */
+    ngx_int_t               (*ask)(ngx_http_request_t *pr);
+
+    /* has the same server asked next, or NULL; NGX_ERROR ends the fill */
+    ngx_int_t               (*again)(ngx_http_request_t *sr,
+                                     ngx_http_request_t *answered);
+
     ngx_msec_t                timeout;    /* of the whole fill, 0: none */
     ngx_str_t                 args;       /* to ask with */
     ngx_str_t                 host;       /* Host to ask with */
     ngx_array_t              *pass;       /* of ngx_str_t: lower-case names */
                                           /* of viewer headers to go on */
-    unsigned                  tier:1;     /* the origin may be a proxy */
     ngx_str_t                 next;       /* set by header(): the path to */
                                           /* ask the same server for next, */
                                           /* in place of what has come; */
@@ -142,6 +148,7 @@ struct ngx_http_hls_ghost_s {
     ngx_listening_t          *listening;
     ngx_http_connection_t     hc;
     ngx_array_t              *variables;  /* captures of server_name */
+    ngx_array_t              *passed;     /* headers, or NULL */
     ngx_http_hls_place_t     *place;      /* to begin at, or NULL */
     ngx_str_t                 path;       /* there: decoded */
     ngx_str_t                 args;

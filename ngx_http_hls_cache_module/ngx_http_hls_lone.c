@@ -7,7 +7,6 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include "ngx_http_rtmp_route.h"
 #include "ngx_http_hls_lone.h"
 
 
@@ -252,12 +251,6 @@ ngx_http_hls_lone_post(ngx_http_hls_lone_t *lone, ngx_uint_t flags)
 
     if (ngx_http_subrequest(pr, &pr->uri, &pr->args, &sr, ps, flags)
         != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (lone->request
-        && ngx_http_rtmp_route_again(sr, lone->request) == NGX_ERROR)
     {
         return NGX_ERROR;
     }

@@ -66,7 +66,7 @@ ngx_http_hls_lone_t *ngx_http_hls_lone_create(ngx_listening_t *ls,
 void ngx_http_hls_lone_run(ngx_http_hls_lone_t *lone, ngx_uint_t flags);
 void ngx_http_hls_lone_close(ngx_http_hls_lone_t *lone);
 
-/* posts it only; one after the other asks the same server of a route */
+/* posts it only; there may be one after the other */
 ngx_int_t ngx_http_hls_lone_post(ngx_http_hls_lone_t *lone, ngx_uint_t flags);
 
 /* one that was never run; its owner hears nothing */

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_http_rtmp_route.h"
 #include "ngx_http_hls_object.h"
 #include "ngx_http_hls_tier.h"
 
@@ -85,7 +86,8 @@ ngx_http_hls_object_fill(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
     fill->timeout = conf->fill_timeout;
     fill->host = obj->target.host;
     fill->pass = conf->pass_header;
-    fill->tier = (conf->route != NULL);
+    fill->ask = conf->route ? ngx_http_hls_tier_ask : NULL;
+    fill->again = ngx_http_rtmp_route_again;
 
     obj->fill = fill;
 

@@ -15,6 +15,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_http_rtmp_route.h"
 #include "ngx_http_hls_tier.h"
 
 
@@ -169,6 +170,7 @@ ngx_http_hls_private_start(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     ngx_http_hls_private_own(p, fill);
 
     fill->header = ngx_http_hls_private_header;
+    fill->again = ngx_http_rtmp_route_again;
     fill->args = ctx->target.args;
     fill->host = ctx->target.host;
     fill->pass = ctx->conf->pass_header;
