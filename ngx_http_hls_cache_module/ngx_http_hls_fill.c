@@ -114,6 +114,7 @@ ngx_http_hls_fill_start(ngx_http_hls_fill_t *fill)
 static ngx_int_t
 ngx_http_hls_fill_build(ngx_http_hls_fill_t *fill)
 {
+    ngx_array_t           *passed;
     ngx_http_request_t    *r, *pr;
     ngx_http_hls_place_t   place;
 
@@ -128,7 +129,17 @@ ngx_http_hls_fill_build(ngx_http_hls_fill_t *fill)
         return NGX_ERROR;
     }
 
-    if (ngx_http_hls_fill_headers(pr, &fill->host, r, fill->pass) != NGX_OK) {
+    passed = NULL;
+
+    if (fill->pass) {
+        passed = ngx_http_hls_fill_passed(r, pr->pool, fill->pass);
+
+        if (passed == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_hls_fill_headers(pr, &fill->host, passed) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -163,10 +163,10 @@ struct ngx_http_hls_ghost_s {
 /*
  * For another uri than that of r, which begins like a request of a client; or
  * (NULL) for the same, which begins where r is: what was rewritten stays so,
- * and who was let in is not asked again.
+ * and who was let in is not asked again.  pass: as of a fill.
  */
 ngx_http_hls_ghost_t *ngx_http_hls_ghost_create(ngx_http_request_t *r,
-    ngx_str_t *uri);
+    ngx_str_t *uri, ngx_array_t *pass);
 
 /* NGX_ERROR: no memory or connections; then end() is not called */
 ngx_int_t ngx_http_hls_ghost_run(ngx_http_hls_ghost_t *ghost);

@@ -19,10 +19,10 @@ typedef struct {
 
 static ngx_int_t ngx_http_hls_fill_host(ngx_http_request_t *pr,
     ngx_str_t *host);
-static ngx_int_t ngx_http_hls_fill_pass(ngx_http_request_t *pr,
-    ngx_http_request_t *r, ngx_array_t *pass);
+static ngx_uint_t ngx_http_hls_fill_is_passed(ngx_str_t *key,
+    ngx_array_t *pass);
 static ngx_int_t ngx_http_hls_fill_pass_header(ngx_http_request_t *pr,
-    ngx_table_elt_t *header);
+    ngx_keyval_t *header);
 #if (NGX_PCRE)
 static ngx_int_t ngx_http_hls_fill_captures(ngx_http_request_t *r,
     ngx_pool_t *pool, ngx_http_hls_place_t *place);
@@ -137,8 +137,11 @@ ngx_http_hls_fill_request_line(ngx_http_request_t *pr, ngx_str_t *uri,
 
 ngx_int_t
 ngx_http_hls_fill_headers(ngx_http_request_t *pr, ngx_str_t *host,
-    ngx_http_request_t *r, ngx_array_t *pass)
+    ngx_array_t *passed)
 {
+    ngx_uint_t     i;
+    ngx_keyval_t  *header;
+
     if (ngx_list_init(&pr->headers_in.headers, pr->pool, 4,
                       sizeof(ngx_table_elt_t))
         != NGX_OK)
@@ -150,11 +153,20 @@ ngx_http_hls_fill_headers(ngx_http_request_t *pr, ngx_str_t *host,
         return NGX_ERROR;
     }
 
-    if (pass == NULL) {
+    if (passed == NULL) {
         return NGX_OK;
     }
 
-    return ngx_http_hls_fill_pass(pr, r, pass);
+    header = passed->elts;
+
+    for (i = 0; i < passed->nelts; i++) {
+
+        if (ngx_http_hls_fill_pass_header(pr, &header[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -232,16 +244,20 @@ ngx_http_hls_fill_host(ngx_http_request_t *pr, ngx_str_t *host)
 }
 
 
-static ngx_int_t
-ngx_http_hls_fill_pass(ngx_http_request_t *pr, ngx_http_request_t *r,
+ngx_array_t *
+ngx_http_hls_fill_passed(ngx_http_request_t *r, ngx_pool_t *pool,
     ngx_array_t *pass)
 {
-    ngx_str_t        *name;
-    ngx_uint_t        i, j;
+    ngx_uint_t        i;
+    ngx_array_t      *passed;
+    ngx_keyval_t     *kv;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
 
-    name = pass->elts;
+    passed = ngx_array_create(pool, 1, sizeof(ngx_keyval_t));
+    if (passed == NULL) {
+        return NULL;
+    }
 
     part = &r->headers_in.headers.part;
     header = part->elts;
@@ -259,45 +275,66 @@ ngx_http_hls_fill_pass(ngx_http_request_t *pr, ngx_http_request_t *r,
             i = 0;
         }
 
-        for (j = 0; j < pass->nelts; j++) {
+        if (!ngx_http_hls_fill_is_passed(&header[i].key, pass)) {
+            continue;
+        }
 
-            if (header[i].key.len != name[j].len
-                || ngx_strncasecmp(header[i].key.data, name[j].data,
-                                   name[j].len)
-                   != 0)
-            {
-                continue;
-            }
+        kv = ngx_array_push(passed);
+        if (kv == NULL) {
+            return NULL;
+        }
 
-            if (ngx_http_hls_fill_pass_header(pr, &header[i]) != NGX_OK) {
-                return NGX_ERROR;
-            }
+        kv->key.len = header[i].key.len;
+        kv->key.data = ngx_pstrdup(pool, &header[i].key);
+        kv->value.len = header[i].value.len;
+        kv->value.data = ngx_pstrdup(pool, &header[i].value);
 
-            break;
+        if (kv->key.data == NULL || kv->value.data == NULL) {
+            return NULL;
         }
     }
 
-    return NGX_OK;
+    return passed;
+}
+
+
+static ngx_uint_t
+ngx_http_hls_fill_is_passed(ngx_str_t *key, ngx_array_t *pass)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    for (name = ngx_http_hls_fill_never; name->len; name++) {
+
+        if (name->len == key->len
+            && ngx_strncasecmp(name->data, key->data, name->len) == 0)
+        {
+            return 0;
+        }
+    }
+
+    name = pass->elts;
+
+    for (i = 0; i < pass->nelts; i++) {
+
+        if (name[i].len == key->len
+            && ngx_strncasecmp(name[i].data, key->data, key->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
 static ngx_int_t
-ngx_http_hls_fill_pass_header(ngx_http_request_t *pr, ngx_table_elt_t *header)
+ngx_http_hls_fill_pass_header(ngx_http_request_t *pr, ngx_keyval_t *header)
 {
     u_char                     *p;
-    ngx_str_t                  *never;
     ngx_table_elt_t            *h;
     ngx_http_header_t          *hh;
     ngx_http_core_main_conf_t  *cmcf;
-
-    for (never = ngx_http_hls_fill_never; never->len; never++) {
-
-        if (never->len == header->key.len
-            && ngx_strncasecmp(never->data, header->key.data, never->len) == 0)
-        {
-            return NGX_OK;
-        }
-    }
 
     h = ngx_list_push(&pr->headers_in.headers);
     if (h == NULL) {

@@ -31,7 +31,8 @@ static ngx_http_hls_ghost_t  ngx_http_hls_ghost_gone;
 
 
 ngx_http_hls_ghost_t *
-ngx_http_hls_ghost_create(ngx_http_request_t *r, ngx_str_t *uri)
+ngx_http_hls_ghost_create(ngx_http_request_t *r, ngx_str_t *uri,
+    ngx_array_t *pass)
 {
     ngx_pool_t                *pool;
     ngx_http_hls_ghost_t      *ghost;
@@ -75,6 +76,14 @@ ngx_http_hls_ghost_create(ngx_http_request_t *r, ngx_str_t *uri)
     ghost->variables = ngx_http_hls_fill_variables(r, pool, 1);
     if (ghost->variables == NULL) {
         goto failed;
+    }
+
+    if (pass) {
+        ghost->passed = ngx_http_hls_fill_passed(r, pool, pass);
+
+        if (ghost->passed == NULL) {
+            goto failed;
+        }
     }
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
@@ -183,7 +192,7 @@ ngx_http_hls_ghost_build(ngx_http_hls_ghost_t *ghost, ngx_http_request_t *pr)
         return NGX_ERROR;
     }
 
-    if (ngx_http_hls_fill_headers(pr, &ghost->host, NULL, NULL) != NGX_OK) {
+    if (ngx_http_hls_fill_headers(pr, &ghost->host, ghost->passed) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -81,13 +81,16 @@ void ngx_http_hls_lone_leave(ngx_http_hls_lone_t *lone);
 
 
 /*
- * ngx_http_hls_fill_request.c: what the parent asks for.  The uri is decoded,
- * pass is a list of names of r's headers or NULL.
+ * ngx_http_hls_fill_request.c: what the parent asks for.  The uri is decoded;
+ * passed are those of r's headers whose names, in lower case, are in pass.
  */
 ngx_int_t ngx_http_hls_fill_request_line(ngx_http_request_t *pr,
     ngx_str_t *uri, ngx_str_t *args);
 ngx_int_t ngx_http_hls_fill_headers(ngx_http_request_t *pr, ngx_str_t *host,
-    ngx_http_request_t *r, ngx_array_t *pass);
+    ngx_array_t *passed);
+ngx_array_t *ngx_http_hls_fill_passed(ngx_http_request_t *r, ngx_pool_t *pool,
+    ngx_array_t *pass);
+
 /* the place of r; and a parent that is to begin there */
 ngx_int_t ngx_http_hls_fill_place(ngx_http_request_t *r, ngx_pool_t *pool,
     ngx_http_hls_place_t *place);

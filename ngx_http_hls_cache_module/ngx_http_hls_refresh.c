@@ -98,12 +98,13 @@ ngx_http_hls_refresh_prepare(ngx_http_hls_object_t *obj, ngx_http_request_t *r)
         return;
     }
 
-    obj->ghost = ngx_http_hls_ghost_create(r, NULL);
+    obj->ghost = ngx_http_hls_ghost_create(r, NULL, obj->conf->pass_header);
 
     if (obj->ghost && obj->conf->prefetch
         && obj->kind == NGX_HTTP_HLS_PLAYLIST)
     {
-        obj->prefetch = ngx_http_hls_ghost_create(r, &r->unparsed_uri);
+        obj->prefetch = ngx_http_hls_ghost_create(r, &r->unparsed_uri,
+                                                  obj->conf->pass_header);
     }
 }
 

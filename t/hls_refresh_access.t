@@ -11,7 +11,7 @@ use warnings;
 use strict;
 
 use Test::More;
-use Time::HiRes qw/ sleep time /;
+use Time::HiRes qw/ sleep /;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
@@ -25,7 +25,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
     ->has(qw/http http_ssl proxy rewrite access auth_request limit_req
-    hls_cache/)->has_daemon('openssl')->plan(25);
+    hls_cache/)->has_daemon('openssl')->plan(29);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -123,6 +123,12 @@ http {
             proxy_pass    http://127.0.0.1:8081;
         }
 
+        location /pass/ {
+            hls_cache_pass_header  X-Token;
+            proxy_set_header       X-Token $http_x_token;
+            proxy_pass             http://127.0.0.1:8081;
+        }
+
         location = /auth {
             internal;
             hls_cache   off;
@@ -156,7 +162,14 @@ system("openssl req -x509 -new -config $dir/openssl.conf -subj /CN=localhost "
     . ">>$dir/openssl.out 2>&1") == 0
     or die "Can't create a certificate\n";
 
-my $o = hls_origin($t, port(8081));
+my $o = hls_origin($t, port(8081), code => sub {
+    my ($r) = @_;
+
+    # a key for all, that viewers have
+    return $r->{uri} =~ m!^/pass/!
+        && !grep({ "@$_" =~ /^x-token 1$/i } @{$r->{headers}})
+        ? { status => 403 } : ();
+});
 
 $o->set('/auth', body => '');
 
@@ -169,6 +182,7 @@ my %streams = (
     access => [],
     re     => [],
     new    => [],
+    pass   => [],
 );
 
 $o->live("$_/cam", layout => 'nested', base => "/$_", name => 'cam',
@@ -178,7 +192,7 @@ $t->run();
 
 ###############################################################################
 
-my (%uri, $end, %count, $r);
+my (%uri, $r);
 
 for my $name (sort keys %streams) {
     $uri{$name} = "/$name/cam/index.m3u8";
@@ -189,23 +203,27 @@ $uri{token} .= '?token=1';
 
 # a viewer of each
 
-for ($end = time() + 1.5; time() < $end; sleep(0.1)) {
+for (1 .. 8) {
     view($_) for sort keys %streams;
+    sleep(0.1);
 }
 
 # he looks again after a while: it is there, and as new as it can be
 
 $o->forget();
-sleep(1.2);
+hls_wait(sub {
+    !grep { $o->count(qr!^/$_/.*m3u8!) == 0 } keys %streams
+}, 2.5);
 
 for my $name (sort keys %streams) {
     cmp_ok($o->count(qr!^/$name/.*m3u8!), '>=', 1, "$name: refreshed");
-    is(view($name)->{headers}{'x-status'}, 'HIT', "$name: is there");
+    like(view($name)->{headers}{'x-status'}, qr/^(?:HIT|UPDATING)$/,
+        "$name: is there");
 }
 
 # segments as well, if rules do not look at the viewer
 
-for my $name (qw/ tls port map access new /) {
+for my $name (qw/ tls port map access new pass /) {
     cmp_ok($o->count(qr!^/$name/.*ts!), '>=', 1, "$name: prefetched");
 }
 
@@ -215,6 +233,9 @@ is(scalar(grep { $_->{uri} !~ m!^/auth! && $_->{uri} =~ m!^/(tls|port|map)!
 
 $r = ($o->requests(qr!^/agent/.*m3u8!))[-1];
 is($o->header($r, 'X-Place'), 'location', 'set');
+
+is(join(' ', grep { $_ != 200 } map { $_->{status} }
+    $o->requests(qr!^/pass/!)), '', 'headers of the viewer');
 
 is($o->count('/auth'), 1, 'who refreshes needs no permission');
 
@@ -227,7 +248,7 @@ is(hls_get('/tls/cam/index.m3u8')->{status}, 301, 'viewer: redirect');
 sub view {
     my ($name) = @_;
 
-    return hls_get($uri{$name}, headers => ['User-Agent: test'],
+    return hls_get($uri{$name}, headers => ['User-Agent: test', 'X-Token: 1'],
         @{$streams{$name}});
 }
 

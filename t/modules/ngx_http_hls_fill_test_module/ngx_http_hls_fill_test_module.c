@@ -553,8 +553,7 @@ ngx_http_hls_fill_test_ghost(ngx_http_request_t *r,
     ngx_http_hls_ghost_t            *ghost;
     ngx_http_hls_fill_test_ghost_t  *test;
 
-    ghost = ngx_http_hls_ghost_create(r, ngx_strcmp(conf->ghost.data, "same")
-                                         ? &conf->ghost : NULL);
+    ghost = ngx_http_hls_ghost_create(r, &conf->ghost, NULL);
     if (ghost == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
