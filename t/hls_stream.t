@@ -113,15 +113,15 @@ for my $case (['/half.ts'], ['/buffered/half.ts'], ['/memory/half.ts'],
 {
     my ($uri, %how) = @$case;
 
-    origin($uri, pieces => [100000, 0.5], %how);
+    origin($uri, pieces => [100000, 1.5], %how);
 
     @r = hls_gets({ uri => $uri }, map { { uri => $uri, after => $_ / 100 } }
         1 .. 40);
 
     is(whole(@r), 41, "$uri");
     is($o->count($uri), 1, "$uri: one request");
-    cmp_ok(hls_max('body_at', @r), '<', 0.48, "$uri: first bytes");
-    cmp_ok($r[0]{last}, '>', 0.45, "$uri: last bytes");
+    cmp_ok(hls_max('body_at', @r), '<', 1.45, "$uri: first bytes");
+    cmp_ok($r[0]{last}, '>', 1.4, "$uri: last bytes");
     is(scalar(grep { $_->{headers}{'x-status'} ne 'MISS' } @r), 0,
         "$uri: status");
 
@@ -137,11 +137,11 @@ is($o->count('/small.ts'), 1, 'small pieces: one request');
 
 # nothing is held back for what is to come
 
-origin('/push/small.ts', pieces => [50000, 0.2]);
+origin('/push/small.ts', pieces => [50000, 1]);
 @r = hls_gets({ uri => '/push/small.ts' }, { uri => '/push/small.ts' },
     { uri => '/push/small.ts', stop => 100000 });
 is(whole(@r), 2, 'tcp_nopush');
-cmp_ok($r[2]{last}, '<', 0.38, 'tcp_nopush: second piece');
+cmp_ok($r[2]{last}, '<', 1.9, 'tcp_nopush: second piece');
 
 # the first one goes away, early or late, and so do others
 
@@ -216,10 +216,10 @@ cmp_ok($r[0]{last}, '>', 0.9, 'limit_rate: slow');
 
 $o->set('/send/a.ts', size => 6000000, seed => 'x', type => 'video/mp2t',
     pieces => [1000000, 0.02]);
-@r = hls_gets({ uri => '/send/a.ts', rate => 1000, timeout => 1.5 },
+@r = hls_gets({ uri => '/send/a.ts', rate => 1000, timeout => 3 },
     { uri => '/send/a.ts' }, { uri => '/send/a.ts' });
 is(scalar(grep { $_->{complete} } @r), 2, 'a slow reader');
-cmp_ok(hls_max('last', @r[1, 2]), '<', 1.5, 'others beside him');
+cmp_ok(hls_max('last', @r[1, 2]), '<', 3, 'others beside him');
 
 ###############################################################################
 
