@@ -8,8 +8,9 @@ package Test::Nginx::Module;
 #     test_module($t, 'ngx_http_hls_fill_test_module');
 #
 # puts it into %%TEST_GLOBALS%%, in place of the modules of this tree.  The
-# test is skipped if the module cannot be built or does not fit the nginx under
-# test.  One that is ready is taken from TEST_NGINX_TEST_MODULES.
+# test is skipped if there is nothing to build the module with, or if it does
+# not fit the nginx under test, and fails if it does not compile.  One that is
+# ready is taken from TEST_NGINX_TEST_MODULES.
 
 use strict;
 use warnings;
@@ -48,7 +49,7 @@ sub test_module {
 
 sub build {
     my ($name) = @_;
-    my ($root, $build, $version, $dir);
+    my ($root, $build, $version, $dir, $out);
 
     $root = abs_path(dirname(__FILE__) . '/../../../..');
     $build = $ENV{BUILD} || "$root/build";
@@ -61,8 +62,12 @@ sub build {
     local $ENV{MODULE} = "$root/t/modules/$name";
     local $ENV{STATIC} = '';
 
-    system("'$root/tools/build' >/dev/null 2>&1 </dev/null") == 0
-        or return undef;
+    $out = `'$root/tools/build' 2>&1 </dev/null`;
+
+    if ($?) {
+        die "Can't build $name:\n$out" if $out =~ /make failed/;
+        return undef;
+    }
 
     return "$build/$dir/objs/$name.so";
 }
