@@ -24,7 +24,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite http_ssl/)
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite http_ssl stream/)
     ->has_daemon('openssl');
 
 my @refused = (
@@ -71,8 +71,13 @@ rtmp_route edge {
 
 rtmp_route tls {
     resolver   127.0.0.1;
-    osp_core   http://127.0.0.1:%%PORT_8089%% interval=1h;
-    osp_force  127.0.0.1 type=edge port=%%PORT_8084%% scheme=https;
+}
+
+stream {
+    %%TEST_GLOBALS_STREAM%%
+
+    osp_force  127.0.0.1 type=edge port=%%PORT_8084%% scheme=https route=tls;
+    osp_core   http://127.0.0.1:%%PORT_8089%% interval=1h route=tls;
 }
 
 # ports that are not said
