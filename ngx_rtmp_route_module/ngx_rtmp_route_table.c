@@ -441,6 +441,7 @@ ngx_rtmp_route_table_expire(ngx_rtmp_route_table_t *table)
     int32_t                        idle;
     ngx_uint_t                     n;
     ngx_rtmp_route_shm_t          *sh;
+    ngx_rtmp_route_stream_cell_t  *st;
 
     sh = table->sh;
 
@@ -456,11 +457,21 @@ ngx_rtmp_route_table_expire(ngx_rtmp_route_table_t *table)
             return;
         }
 
-        idle = (int32_t) ((uint32_t) ngx_current_msec
-                          - ngx_rtmp_route_stream(sh, i)->used);
+        st = ngx_rtmp_route_stream(sh, i);
+
+        idle = (int32_t) ((uint32_t) ngx_current_msec - st->used);
 
         if (idle < 0 || (ngx_msec_t) idle <= table->inactive) {
             return;
+        }
+
+        /* the core's list is good until there is another one */
+
+        if (ngx_rtmp_route_stream_from(st) == NGX_RTMP_ROUTE_FROM_CORE
+            && !(st->flags & NGX_RTMP_ROUTE_STREAM_CHECKED))
+        {
+            ngx_rtmp_route_stream_used(sh, i);
+            continue;
         }
 
         ngx_rtmp_route_stream_drop(sh, i);

@@ -740,6 +740,7 @@ test_inactive(void)
     server_add(&table, "s1", 1, NULL);
 
     stream_set(&table, "live/core", "s1", NGX_RTMP_ROUTE_FROM_CORE);
+    stream_set(&table, "live/found", "s1", NGX_RTMP_ROUTE_FROM_FOUND);
     stream_set(&table, "live/pin", "s1", NGX_RTMP_ROUTE_FROM_PIN);
     stream_set(&table, "live/list", "s1", NGX_RTMP_ROUTE_FROM_LIST);
     session_open(&table, "live/open", PUBLISH, &a, &peer);
@@ -750,12 +751,12 @@ test_inactive(void)
 
     unit_tick(60000);
     ngx_rtmp_route_table_sweep(&table);
-    ok(stream_stat(&table, "live/core") != NULL, "not yet");
+    ok(stream_stat(&table, "live/found") != NULL, "not yet");
 
     pick(&table, "live/shut", FETCH, &peer);
     unit_tick(1);
     ngx_rtmp_route_table_sweep(&table);
-    ok(stream_stat(&table, "live/core") == NULL, "forgotten");
+    ok(stream_stat(&table, "live/found") == NULL, "forgotten");
     ok(stream_stat(&table, "live/shut") != NULL, "not what is used");
 
     unit_tick(60000);
@@ -766,6 +767,7 @@ test_inactive(void)
     ngx_rtmp_route_table_sweep(&table);
     ok(stream_stat(&table, "live/pin") != NULL, "never a pin");
     ok(stream_stat(&table, "live/list") != NULL, "nor a list");
+    ok(stream_stat(&table, "live/core") != NULL, "nor that of the core");
     ok(stream_stat(&table, "live/open") != NULL, "nor with sessions");
 
     ngx_rtmp_route_table_close(&table, &a);
