@@ -16,6 +16,8 @@
 #   make bench-hls          ... and beside other caches
 #   make bench-osp          ... and beside OSP's own proxy, OSP_SRC=/path
 #   make lint               style, warnings of two compilers, static analysis
+#   make matrix             every way to build it, a few tests with each
+#   make sanitize           t/*.t with AddressSanitizer; or TESTS="..."
 #   make docker-test        the image of docker/, needs root
 #   make install            modules into MODULES_PATH
 #   make clean
@@ -24,7 +26,6 @@
 BUILD =		$(CURDIR)/build
 SETUP ?=	yes
 SECS ?=	60
-TESTS ?=	t
 
 MODULES_PATH ?=	/usr/lib/nginx/modules
 
@@ -59,6 +60,13 @@ bench-osp:	setup-bench-osp build
 
 lint:		setup-lint
 	@tools/lint
+
+matrix:
+	@[ $(SETUP) = no ] || NGINX_SRC= tools/setup test lint
+	@tools/matrix
+
+sanitize:	setup-test
+	@tools/sanitize $(TESTS)
 
 run:		setup-run build
 	@tools/run
