@@ -64,7 +64,14 @@ sub table {
         print "| $name |";
 
         for my $column (@$columns) {
-            my @values = map { $_->{$column} // 0 } @{$results->{$name}};
+            my @values = grep { defined } map { $_->{$column} }
+                @{$results->{$name}};
+
+            if (!@values) {
+                print ' - |';
+                next;
+            }
+
             my @span = map { short($_) }
                 median(@values), min(@values), max(@values);
 
