@@ -12,6 +12,7 @@
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
+/* sources: ngx_rtmp_route_table_core.c */
 /* flags: -DNGX_RTMP_ROUTE_DEBUG_KILL=1 */
 
 
@@ -36,6 +37,7 @@ static void start(ngx_rtmp_route_table_t *table, ngx_uint_t check);
 static void work(ngx_rtmp_route_table_t *table);
 static void change_server(ngx_rtmp_route_table_t *table);
 static void change_stream(ngx_rtmp_route_table_t *table);
+static void change_core(ngx_rtmp_route_table_t *table);
 static void change_session(ngx_rtmp_route_table_t *table);
 static void change_conn(ngx_rtmp_route_table_t *table);
 static void change_rule(ngx_rtmp_route_table_t *table);
@@ -242,10 +244,17 @@ change_server(ngx_rtmp_route_table_t *table)
     id = some_id();
     name = unit_str(id);
 
-    switch (some(6)) {
+    switch (some(7)) {
 
     case 0:
         (void) ngx_rtmp_route_server_delete(table, &name);
+        break;
+
+    case 4:
+        server_info(&info, id, some(12), NGX_RTMP_ROUTE_SRC_CORE);
+        server_params(&params);
+
+        (void) ngx_rtmp_route_server_set(table, &info, &params, NULL);
         break;
 
     case 1:
@@ -293,10 +302,14 @@ change_stream(ngx_rtmp_route_table_t *table)
                                   NGX_RTMP_ROUTE_FROM_LIST,
                                   NGX_RTMP_ROUTE_FROM_PIN };
 
-    switch (some(8)) {
+    switch (some(9)) {
 
     case 0:
         (void) stream_forget(table, some_key());
+        break;
+
+    case 2:
+        change_core(table);
         break;
 
     case 1:
@@ -315,6 +328,48 @@ change_stream(ngx_rtmp_route_table_t *table)
 
     default:
         (void) stream_set(table, some_key(), some_id(), from[some(4)]);
+        break;
+    }
+}
+
+
+static void
+change_core(ngx_rtmp_route_table_t *table)
+{
+    uint32_t    list, cursor;
+    ngx_str_t   key, id;
+    ngx_uint_t  i;
+
+    key = unit_str(some_key());
+
+    switch (some(3)) {
+
+    case 0:
+        ngx_rtmp_route_core_forget(table, &key);
+        break;
+
+    case 1:
+        id = unit_str(some_id());
+        (void) ngx_rtmp_route_core_set(table, &key, &id, 0, 1 + some(1000));
+        (void) ngx_rtmp_route_core_state(table, &key);
+        break;
+
+    default:
+        list = ngx_rtmp_route_core_begin(table);
+
+        for (i = some(10); i; i--) {
+            key = unit_str(some_key());
+            id = unit_str(some_id());
+
+            (void) ngx_rtmp_route_core_set(table, &key, &id, list, 0);
+        }
+
+        cursor = 0;
+
+        while (ngx_rtmp_route_core_end(table, list, &cursor) == NGX_AGAIN) {
+            /* void */
+        }
+
         break;
     }
 }
