@@ -13,7 +13,7 @@
 
 
 #define NGX_OSP_CORE_MAGIC     0x61736b6f
-#define NGX_OSP_CORE_LAYOUT    1
+#define NGX_OSP_CORE_LAYOUT    2
 
 #define NGX_OSP_CORE_SEED      32
 #define NGX_OSP_CORE_WAYS      8
@@ -34,6 +34,8 @@ typedef struct {
     uint32_t                    slot;
     uint32_t                    generation;
     uint32_t                    number;
+    uint32_t                    who;
+    uint32_t                    reserved;
     uint32_t                    state;
 } ngx_osp_core_question_t;
 
@@ -102,7 +104,8 @@ extern ngx_uint_t  ngx_rtmp_route_kill_after;
 static ngx_int_t ngx_osp_core_ask_known(ngx_osp_core_asks_sh_t *sh,
     ngx_osp_core_digest_t *digest);
 static ngx_int_t ngx_osp_core_ask_place(ngx_osp_core_asks_sh_t *sh,
-    ngx_uint_t kind, ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask);
+    ngx_uint_t kind, uint32_t who, ngx_osp_core_digest_t *digest,
+    ngx_osp_core_ask_t *ask);
 static ngx_uint_t ngx_osp_core_ask_rate(ngx_osp_core_asks_sh_t *sh);
 static ngx_uint_t ngx_osp_core_ask_is(ngx_osp_core_digest_t *one,
     ngx_osp_core_digest_t *two);
@@ -225,7 +228,7 @@ ngx_osp_core_ask_digest(ngx_osp_core_asks_t *asks, ngx_uint_t kind,
 
 ngx_int_t
 ngx_osp_core_ask_begin(ngx_osp_core_asks_t *asks, ngx_uint_t kind,
-    ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask)
+    uint32_t who, ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask)
 {
     ngx_int_t  rc;
 
@@ -234,7 +237,7 @@ ngx_osp_core_ask_begin(ngx_osp_core_asks_t *asks, ngx_uint_t kind,
     rc = ngx_osp_core_ask_known(asks->sh, digest);
 
     if (rc == NGX_DONE) {
-        rc = ngx_osp_core_ask_place(asks->sh, kind, digest, ask);
+        rc = ngx_osp_core_ask_place(asks->sh, kind, who, digest, ask);
     }
 
     ngx_osp_core_point();
@@ -283,11 +286,11 @@ ngx_osp_core_ask_known(ngx_osp_core_asks_sh_t *sh,
 
 static ngx_int_t
 ngx_osp_core_ask_place(ngx_osp_core_asks_sh_t *sh, ngx_uint_t kind,
-    ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask)
+    uint32_t who, ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask)
 {
     uint32_t                  slot;
     uint64_t                  now;
-    ngx_uint_t                i, n, own, same, service, down;
+    ngx_uint_t                i, n, own, same, whose, service, down;
     ngx_osp_core_health_t    *health;
     ngx_osp_core_question_t  *q, *place;
 
@@ -302,6 +305,7 @@ ngx_osp_core_ask_place(ngx_osp_core_asks_sh_t *sh, ngx_uint_t kind,
     n = 0;
     own = 0;
     same = 0;
+    whose = 0;
 
     for (i = 0; i < NGX_OSP_CORE_QUESTIONS; i++) {
         q = &sh->questions[i];
@@ -324,6 +328,7 @@ ngx_osp_core_ask_place(ngx_osp_core_asks_sh_t *sh, ngx_uint_t kind,
 
         n += (q->state == kind + 1);
         own += (q->slot == slot);
+        whose += (who && q->who == who);
         same += (ngx_osp_core_service(q->state - 1) == service);
     }
 
@@ -337,6 +342,7 @@ ngx_osp_core_ask_place(ngx_osp_core_asks_sh_t *sh, ngx_uint_t kind,
     if (place == NULL
         || n >= ngx_osp_core_limits[kind]
         || own >= NGX_OSP_CORE_OWN
+        || whose >= NGX_OSP_CORE_ADDRESS
         || (kind == NGX_OSP_CORE_CHECK && !ngx_osp_core_ask_rate(sh)))
     {
         return NGX_ABORT;
@@ -356,6 +362,7 @@ ngx_osp_core_ask_place(ngx_osp_core_asks_sh_t *sh, ngx_uint_t kind,
     place->slot = slot;
     place->generation = ngx_rtmp_route_slot_generation(slot);
     place->number = ask->number;
+    place->who = who;
 
     ngx_memory_barrier();
     ngx_osp_core_point();

@@ -51,10 +51,11 @@
 #define NGX_OSP_CORE_ASK_TIME    3000
 #define NGX_OSP_CORE_ASK_GRACE   2000
 
-/* questions at a time: of all workers, and of one */
+/* questions at a time: of all workers, of one, and for one address */
 
 #define NGX_OSP_CORE_QUESTIONS   64
 #define NGX_OSP_CORE_OWN         48
+#define NGX_OSP_CORE_ADDRESS     12
 
 /* so many failures in a row, and one question at a time tries again */
 
@@ -64,6 +65,15 @@
 
 #define NGX_OSP_CORE_RATE        50
 #define NGX_OSP_CORE_BURST       100
+
+/*
+ * How many in each process may wait until there is room for their question,
+ * and of these, with one address, of as many as there are kinds of it
+ */
+
+#define NGX_OSP_CORE_LATE        256
+#define NGX_OSP_CORE_LATE_OF     64
+#define NGX_OSP_CORE_LATE_KINDS  64
 
 /* all parts of a question together */
 
@@ -87,6 +97,7 @@ struct ngx_osp_core_asks_s {
     ngx_event_t                 event;
     ngx_connection_t            dumb;
     ngx_uint_t                  late;     /* who wait for their turn */
+    u_char                      late_of[NGX_OSP_CORE_LATE_KINDS];
     time_t                      logged;
 };
 
@@ -124,13 +135,15 @@ ngx_int_t ngx_osp_core_ask_digest(ngx_osp_core_asks_t *asks,
     ngx_osp_core_digest_t *digest);
 
 /*
+ * who stands for an address that is not to have all the room, 0: nobody.
  * NGX_OK, NGX_DECLINED: yes and no, as answered before; NGX_BUSY: it failed a
  * moment ago, or the core is down; NGX_AGAIN: somebody is asking it;
  * NGX_ABORT: too much is being asked; NGX_DONE: the caller is to ask, and to
  * call ngx_osp_core_ask_end().
  */
 ngx_int_t ngx_osp_core_ask_begin(ngx_osp_core_asks_t *asks,
-    ngx_uint_t kind, ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask);
+    ngx_uint_t kind, uint32_t who, ngx_osp_core_digest_t *digest,
+    ngx_osp_core_ask_t *ask);
 
 /*
  * With NGX_OSP_CORE_YES, ... NO, ... FAILED, ... DOWN, which is kept for ttl
@@ -158,7 +171,7 @@ void ngx_osp_core_ask_stat(ngx_osp_core_asks_t *asks,
  * become NGX_AGAIN, for so many, and who gets NGX_AGAIN will be woken
  */
 ngx_int_t ngx_osp_core_query_begin(ngx_osp_core_t *core, ngx_uint_t kind,
-    ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask);
+    uint32_t who, ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask);
 
 /* wakes those who wait; reason is logged if the answer is a failure */
 void ngx_osp_core_query_end(ngx_osp_core_t *core, ngx_osp_core_ask_t *ask,

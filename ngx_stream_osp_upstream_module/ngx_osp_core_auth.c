@@ -51,6 +51,7 @@ ngx_int_t
 ngx_osp_core_authorize(ngx_rtmp_route_control_t *control,
     ngx_rtmp_route_viewer_t *viewer)
 {
+    uint32_t                who;
     ngx_int_t               rc;
     ngx_str_t               parts[4];
     ngx_osp_core_t         *core;
@@ -75,7 +76,9 @@ ngx_osp_core_authorize(ngx_rtmp_route_control_t *control,
         return NGX_BUSY;
     }
 
-    rc = ngx_osp_core_query_begin(core, NGX_OSP_CORE_AUTH, &digest, &ask);
+    who = ngx_crc32_short(viewer->addr.data, viewer->addr.len);
+
+    rc = ngx_osp_core_query_begin(core, NGX_OSP_CORE_AUTH, who, &digest, &ask);
 
     if (rc != NGX_DONE) {
         return rc;

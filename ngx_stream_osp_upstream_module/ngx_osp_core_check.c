@@ -68,7 +68,7 @@ ngx_osp_core_resolve(ngx_rtmp_route_control_t *control, ngx_str_t *key,
         return NGX_BUSY;
     }
 
-    rc = ngx_osp_core_query_begin(core, kind, &digest, &ask);
+    rc = ngx_osp_core_query_begin(core, kind, 0, &digest, &ask);
 
     if (rc != NGX_DONE) {
         return rc;

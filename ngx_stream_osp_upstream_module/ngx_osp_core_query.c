@@ -15,9 +15,6 @@
 
 #define NGX_OSP_CORE_ZONE_SIZE  (1024 * 1024)
 
-/* so many in each process may wait until there is room for their question */
-#define NGX_OSP_CORE_LATE       256
-
 /* looks for room, and for questions of processes that have died, ms */
 #define NGX_OSP_CORE_LATE_TIME  100
 #define NGX_OSP_CORE_LOOK_TIME  500
@@ -116,22 +113,29 @@ ngx_osp_core_query_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
 ngx_int_t
 ngx_osp_core_query_begin(ngx_osp_core_t *core, ngx_uint_t kind,
-    ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask)
+    uint32_t who, ngx_osp_core_digest_t *digest, ngx_osp_core_ask_t *ask)
 {
+    u_char               *late;
     ngx_int_t             rc;
     ngx_osp_core_asks_t  *asks;
 
     asks = core->asks;
 
-    rc = ngx_osp_core_ask_begin(asks, kind, digest, ask);
+    rc = ngx_osp_core_ask_begin(asks, kind, who, digest, ask);
 
     if (rc == NGX_ABORT) {
 
+        late = &asks->late_of[who % NGX_OSP_CORE_LATE_KINDS];
+
         if (kind == NGX_OSP_CORE_RECHECK
-            || asks->late++ >= NGX_OSP_CORE_LATE)
+            || asks->late >= NGX_OSP_CORE_LATE
+            || (who && *late >= NGX_OSP_CORE_LATE_OF))
         {
             return NGX_BUSY;
         }
+
+        asks->late++;
+        *late += (who != 0);
 
         ngx_osp_core_query_timer(core, NGX_OSP_CORE_LATE_TIME);
 
@@ -192,7 +196,9 @@ ngx_osp_core_query_handler(ngx_event_t *ev)
     asks = core->asks;
 
     late = asks->late;
+
     asks->late = 0;
+    ngx_memzero(asks->late_of, NGX_OSP_CORE_LATE_KINDS);
 
     rc = ngx_osp_core_ask_sweep(asks);
 
@@ -221,6 +227,7 @@ ngx_osp_core_query_woken(void)
 
     for (i = 0; i < list->nelts; i++) {
         cores[i]->asks->late = 0;
+        ngx_memzero(cores[i]->asks->late_of, NGX_OSP_CORE_LATE_KINDS);
     }
 }
 

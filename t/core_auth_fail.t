@@ -26,7 +26,7 @@ use Time::HiRes qw/ sleep time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_realip proxy rewrite/)->plan(44)
+my $t = Test::Nginx->new()->has(qw/http http_realip proxy rewrite/)->plan(47)
     ->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
@@ -203,6 +203,21 @@ $core->clear();
 ok(until_is(200, 130, '/keys/open/1.key'), 'it answers');
 like($t->read_file('error.log'), qr/\[notice\] .* answers questions .* again/,
     'logged, too');
+
+# one address with many tokens stands in nobody's way
+
+$core->fault('playbackauth', delay => 300);
+
+@r = hls_gets((map { { uri => '/keys/open/1.key', timeout => 20, headers => [
+    "X-Token-Session: flood${_}_x", 'X-Forwarded-For: 198.51.100.1' ] } }
+    1 .. 600), map { { uri => '/keys/open/1.key', after => 0.5, timeout => 20,
+    headers => [ "X-Forwarded-For: 198.51.100.10$_" ] } } 1 .. 5);
+
+is(scalar(grep { $_->{status} == 200 } @r[600 .. 604]), 5,
+    'others are asked about');
+is(scalar(grep { $_->{status} == 503 || $_->{status} == 200 } @r), 605,
+    'the rest has an answer, too');
+cmp_ok(scalar(grep { $_->{status} == 503 } @r), '>', 300, 'which is no');
 
 # who leaves
 

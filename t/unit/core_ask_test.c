@@ -46,6 +46,7 @@ static ngx_uint_t some(ngx_uint_t n);
 
 ngx_uint_t  ngx_rtmp_route_kill_after;
 
+static uint32_t              who;
 static ngx_slab_pool_t      *shpool;
 static ngx_osp_core_asks_t   asks;
 
@@ -251,6 +252,21 @@ limits(void)
     is_uint(n[NGX_OSP_CORE_RECHECK], NGX_OSP_CORE_OWN,
             "known names have more room");
     ok(ngx_osp_core_ask_sweep(&asks) == NGX_AGAIN, "they are in flight");
+
+    unit_tick(NGX_OSP_CORE_ASK_TIME + NGX_OSP_CORE_ASK_GRACE);
+
+    n[NGX_OSP_CORE_AUTH] = 0;
+    who = 7;
+
+    for (i = 0; i < 100; i++) {
+        n[NGX_OSP_CORE_AUTH] += (begin("w", i, NGX_OSP_CORE_AUTH, &ask)
+                                 == NGX_DONE);
+    }
+
+    is_uint(n[NGX_OSP_CORE_AUTH], NGX_OSP_CORE_ADDRESS, "for one address");
+    who = 8;
+    ok(begin("x", 0, NGX_OSP_CORE_AUTH, &ask) == NGX_DONE, "for another one");
+    who = 0;
 
     ngx_rtmp_route_slot_release();
     unit_zone_free(shpool);
@@ -597,7 +613,7 @@ begin(const char *text, ngx_uint_t n, ngx_uint_t kind,
 
     digest_of(text, n, kind, &digest);
 
-    return ngx_osp_core_ask_begin(&asks, kind, &digest, ask);
+    return ngx_osp_core_ask_begin(&asks, kind, who, &digest, ask);
 }
 
 
