@@ -34,6 +34,7 @@
 #define NGX_RTMP_ROUTE_STATE_NAME     48       /* of a member */
 #define NGX_RTMP_ROUTE_STATE_RECORD   32768    /* bytes of JSON */
 #define NGX_RTMP_ROUTE_STATE_HEAD     1024     /* the first line */
+#define NGX_RTMP_ROUTE_STATE_TIME     0x7fffffffffffULL   /* no later one */
 #define NGX_RTMP_ROUTE_STATE_PIECE    65536    /* read or written at once */
 
 /* arrays at the top whose elements are records */

@@ -204,7 +204,7 @@ ngx_rtmp_route_state_info(json_t *record, ngx_rtmp_route_server_info_t *info)
         info->registrar.port = (uint16_t) port;
     }
 
-    /* two halves, as it may be more than a number of JSON can hold */
+    /* in parts, as all of it may be more than a number can hold */
 
     value = json_object_get(record, "token");
 
@@ -215,14 +215,14 @@ ngx_rtmp_route_state_info(json_t *record, ngx_rtmp_route_server_info_t *info)
             return NGX_DECLINED;
         }
 
-        for (i = 0; i < 16; i += 8) {
-            token = ngx_hextoi(text.data + i, 8);
+        for (i = 0; i < 16; i += 4) {
+            token = ngx_hextoi(text.data + i, 4);
 
             if (token == NGX_ERROR) {
                 return NGX_DECLINED;
             }
 
-            info->token = info->token << 32 | (uint64_t) token;
+            info->token = info->token << 16 | (uint64_t) token;
         }
     }
 

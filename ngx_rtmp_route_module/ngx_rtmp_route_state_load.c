@@ -514,7 +514,8 @@ ngx_rtmp_route_state_stream(ngx_rtmp_route_state_load_t *load, json_t *record)
     value = json_object_get(record, "until");
 
     if (value
-        && ngx_rtmp_route_state_number(value, NGX_MAX_INT_T_VALUE, &until)
+        && ngx_rtmp_route_state_number(value, NGX_RTMP_ROUTE_STATE_TIME,
+                                       &until)
            == NGX_OK)
     {
         saved.checked = 1;
@@ -548,7 +549,7 @@ ngx_rtmp_route_state_since(ngx_rtmp_route_state_load_t *load, json_t *value)
 {
     uint64_t  then;
 
-    if (ngx_rtmp_route_state_number(value, NGX_MAX_INT_T_VALUE, &then)
+    if (ngx_rtmp_route_state_number(value, NGX_RTMP_ROUTE_STATE_TIME, &then)
         != NGX_OK
         || then > load->now)
     {
