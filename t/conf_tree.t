@@ -10,7 +10,6 @@
 use warnings;
 use strict;
 
-use File::Copy qw/ copy /;
 use Test::More;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
@@ -19,6 +18,7 @@ use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::Nginx::Media;
 use Test::Nginx::OSPCore;
 use Test::Nginx::RTMP;
+use Test::Nginx::Tree;
 
 ###############################################################################
 
@@ -31,31 +31,16 @@ my $t = Test::Nginx->new()
 need_media($t)->plan(48);
 
 my $dir = $t->testdir();
-my $conf = "$FindBin::Bin/../conf";
 my $core = osp_core($t, port(8082));
 
 $core->site(siteAddress => '127.0.0.2');
 $core->server($_) for '127.0.0.1', '127.0.0.3';
 
-mkdir("$dir/$_") for qw/ servers locations custom mods log /;
-
-tree($_) for qw! nginx.conf cors.conf servers/osp-proxy-servers.conf
-    locations/osp-proxy-locations.conf custom/osp-proxy-custom-route.conf
-    custom/osp-proxy-custom-rtmp.conf custom/osp-proxy-custom-tier.conf
-    custom/osp-rtmp-custom-server.conf
-    custom/osp-rtmp-custom-authorizeproxy.conf !;
-
-$t->write_file('mime.types', <<'EOF_TYPES');
-types {
-    text/html                      html;
-    application/vnd.apple.mpegurl  m3u8;
-    video/mp2t                     ts;
-}
-EOF_TYPES
-
 # the file of the user as OSP installs it, behind a balancer
 
-$t->write_file_expand('custom/osp-proxy-custom-servers.conf', <<'EOF_CONF');
+tree($t, '', rtmp => 8081, route => 'osp_core http://127.0.0.1:8082
+    interval=300ms rtmp=%%PORT_8090%% http=%%PORT_8091%%;',
+    listen => <<'EOF_CONF');
 listen 127.0.0.1:8080 default_server;
 ### Comment Above and Uncomment/Edit Below for OSP-Proxy TLS ###
 # listen 443 ssl http2 default_server;
@@ -317,7 +302,9 @@ SKIP: {
     my $polls = $core->count('stream');
     my $url = 'http://127.0.0.1:' . port(8085) . '/api/1/routes/osp/refresh';
 
-    is(system("$conf/updateUpstream.sh $url"), 0, 'updateUpstream.sh');
+    my $script = "$FindBin::Bin/../conf/updateUpstream.sh";
+
+    is(system($script, $url), 0, 'updateUpstream.sh');
     ok($core->wait('stream', $polls + 1), 'the core is asked');
 }
 
@@ -347,49 +334,11 @@ $_->stop('KILL') for values %on;
 
 ###############################################################################
 
-# A file of the tree, with ports and paths of this test.
-
-sub tree {
-    my ($name) = @_;
-
-    open(my $fh, '<', "$conf/$name") or die "Can't open $conf/$name: $!\n";
-    my $text = do { local $/; <$fh> };
-
-    if ($name eq 'nginx.conf') {
-        $text =~ s/^(load_module|user|pid|error_log)\s.*\n//mg;
-        $text =~ s/^worker_rlimit_nofile\s.*\n//m;
-        $text =~ s/^worker_processes .*/worker_processes 2;/m;
-        $text =~ s/(worker_connections) .*/$1 512;/;
-        $text =~ s/512m/32m/;
-        $text =~ s!/var/log/nginx/!$dir/log/!g;
-        $text =~ s!^http \{!http {\n    proxy_temp_path $dir/proxy_temp;\n!m;
-        $text = "%%TEST_GLOBALS%%\ndaemon off;\n$text";
-    }
-
-    $text =~ s!http://osp\.example\.com;!http://127.0.0.1:8082 interval=300ms
-        rtmp=%%PORT_8090%% http=%%PORT_8091%%;!;
-    $text =~ s!/var/lib/nginx/!$dir/!;
-    $text =~ s/resolver .*;/resolver 127.0.0.1;/;
-    $text =~ s/127\.0\.0\.1:6998/127.0.0.1:8085/;
-
-    # what is there to be uncommented
-
-    if ($name =~ /custom-rtmp/) {
-        $text =~ s/^# (.*[;{}])$/$1/mg;
-        $text =~ s/listen +1935/listen 127.0.0.1:8081/;
-    }
-
-    $text =~ s/# allow .*;/allow 127.0.0.1;/ if $name =~ /authorizeproxy/;
-    $text =~ s/listen 5999 default_server;/listen NODE default_server;/;
-
-    $t->write_file_expand($name, $text);
-}
-
 # 127.0.0.N
 
 sub node {
     my ($n) = @_;
-    my ($text, $server, $address);
+    my ($text, $address);
 
     mkdir("$dir/$n");
     mkdir("$dir/$n/$_") for qw/ live live-adapt keys keys-adapt plain /;
@@ -403,9 +352,9 @@ sub node {
     $text =~ s/127\.0\.0\.1:NODE/127.0.0.$n:%%PORT_8090%%/;
     $text =~ s/LISTEN/$n == 2 ? "listen $address;" : ''/e;
 
-    $server = $t->read_file('custom/osp-rtmp-custom-server.conf');
-    $server =~ s/NODE/127.0.0.$n:%%PORT_8091%%/;
-    $text =~ s/include custom\/osp-rtmp-custom-server\.conf;/$server/;
+    $text =~ s!include (custom/osp-rtmp-\S+);!tree_file($1)!ge;
+    $text =~ s/listen 5999/listen 127.0.0.$n:%%PORT_8091%%/;
+    $text =~ s/# allow .*;/allow 127.0.0.1;/g;
 
     nginx_rtmp($t, "node$n", $text) or die "Can't start nginx-rtmp\n";
 }
