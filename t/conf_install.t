@@ -95,7 +95,7 @@ my @bad = (
         . "forceDestinationType = 'edge'", qr/is not a host like/],
 );
 
-$t->plan(50 + 2 * @good + 2 * @bad);
+$t->plan(57 + 2 * @good + 2 * @bad);
 
 ###############################################################################
 
@@ -263,6 +263,21 @@ like(install(), qr/192\.0\.2\.1 has to let this proxy in on port 5999/,
     'proxy');
 install('--uninstall');
 
+# given by hand, in place of config.py
+
+like(install("--core='http://a.example;}'"), qr/--core is not a URL/, '--core');
+like(install("--core='http://a.example\n;}'"), qr/--core is not a URL/,
+    '--core of two lines');
+like(install('--prefix=conf'), qr/--prefix needs an absolute path/, '--prefix');
+like(install("'--prefix=/a b'"), qr/odd characters in a path/, 'odd --prefix');
+like(install('--foo'), qr/unknown option "--foo"/, 'unknown option');
+
+install('--core=https://a.example/', '--prefix=/srv/nginx');
+like(file('/srv/nginx/custom/osp-proxy-custom-route.conf'),
+    qr!^    osp_core  https://a\.example;$!m, '--core and --prefix');
+install('--uninstall');
+ok(!-e "$root/srv/nginx/nginx.conf", '--prefix, uninstall');
+
 # what nginx does not take
 
 put_file($root, '/etc/nginx/custom/osp-proxy-custom-servers.conf', 'foo bar;');
@@ -335,6 +350,7 @@ EOF_PY
     put_file($new, '/etc/cron.d/osp-proxy-upstream', "# old\n");
     put_file($new, '/etc/resolv.conf', "search example.com\n"
         . "nameserver 192.0.2.53\nnameserver fe80::1%eth0\n"
+        . "nameserver 192.0.2.54;}\nnameserver ;\n"
         . "nameserver 2001:db8::53\n");
     put_file($new, '/var/spool/cron/crontabs/root', "# m h\n"
         . "0 1 * * * /usr/bin/other\n"
