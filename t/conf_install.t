@@ -369,8 +369,7 @@ EOF_PY
 sub fake_nginx {
     my ($args) = @_;
 
-    put_file($root, '/usr/local/nginx/sbin/nginx', <<"EOF_SH");
-#!/bin/sh
+    put_file($root, '/usr/local/nginx/sbin/nginx', "#!/bin/sh\n" . <<"EOF_SH");
 [ "\$1" = -V ] && echo 'nginx version: nginx/1.22.1
 configure arguments: $args'
 exit 0
