@@ -239,7 +239,7 @@ my @s = map { Test::Nginx::http_start("GET /keys/open/1.key HTTP/1.0\n"
 
 ok($core->wait('playbackauth'), 'somebody asks');
 $time = time();
-kill('KILL', asker());
+kill('KILL', asker($t));
 
 my @done = grep { ($_ || '') =~ / 200 OK/ }
     map { Test::Nginx::http_end($_) } @s;
@@ -264,6 +264,7 @@ sub get {
 # the worker with a connection to the core that waits for its answer
 
 sub asker {
+    my ($t) = @_;
     my ($port, %socket);
 
     $port = sprintf('%04X', port(8082));
