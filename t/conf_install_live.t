@@ -80,8 +80,8 @@ write_to('/etc/passwd', "root:x:0:0::/:/bin/sh\n"
 write_to('/etc/group', "root:x:0:\nwww-data:x:33:\n");
 write_to('/etc/hosts', "127.0.0.1 localhost osp.example.com\n");
 write_to('/etc/resolv.conf', "nameserver 192.0.2.53\n");
-write_to(dirname(conf_path()) . '/mime.types', "types { }\n");
-write_to(dirname(conf_path()) . '/custom/osp-proxy-custom-servers.conf',
+write_to(dirname(conf_path($t)) . '/mime.types', "types { }\n");
+write_to(dirname(conf_path($t)) . '/custom/osp-proxy-custom-servers.conf',
     'listen 127.0.0.1:' . port(8080) . ";\n");
 write_to('/opt/osp-proxy/conf/config.py',
     "ospCoreAPI = 'https://osp.example.com'\n");
@@ -164,6 +164,7 @@ sub systemctl {
 }
 
 sub conf_path {
+    my ($t) = @_;
     my ($path) = $t->configure_args() =~ /--conf-path=(\S+)/;
 
     return $path;

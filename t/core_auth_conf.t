@@ -65,27 +65,28 @@ $t->plan(@refused + @accepted + 2);
 ###############################################################################
 
 for my $case (@refused) {
-    my ($rc, $out) = check(@$case[0, 1]);
+    my ($rc, $out) = check($t, @$case[0, 1]);
     like($out, qr/\Q$case->[2]\E/, $case->[2]);
 }
 
 for my $i (0 .. $#accepted) {
-    my ($rc, $out) = check(@{$accepted[$i]});
+    my ($rc, $out) = check($t, @{$accepted[$i]});
     is($rc, 0, "accepted $i") or diag($out);
 }
 
-my ($rc, $out) = check('rtmp_route live { }', "location / { $all }",
+my ($rc, $out) = check($t, 'rtmp_route live { }', "location / { $all }",
     'osp_core http://127.0.0.1:1 route=live;');
 is($rc, 0, 'osp_core of stream{}') or diag($out);
 
-($rc, $out) = check('rtmp_route live { server 127.0.0.1; } rtmp_route core { }',
+($rc, $out) = check($t,
+    'rtmp_route live { server 127.0.0.1; } rtmp_route core { }',
     "location / { $all }", 'osp_core http://127.0.0.1:1 route=core;');
 like($out, qr/needs a route with "osp_core"/, 'osp_core of another route');
 
 ###############################################################################
 
 sub check {
-    my ($main, $server, $stream) = @_;
+    my ($t, $main, $server, $stream) = @_;
 
     $stream = '' unless defined $stream;
 

@@ -242,7 +242,7 @@ ok(wait_for(sub { places('live')->{'live/four'} }), 'goes on after a reload');
 is(scalar(grep { $_->{id} eq '127.0.0.2' } servers('live')), 1,
     'nothing doubled');
 
-kill 'KILL', $_ for workers();
+kill 'KILL', $_ for workers($t);
 $core->channel('five', live => 1, server => '127.0.0.2');
 ok(wait_for(sub { (places('live') || {})->{'live/five'} }),
     'goes on with other workers');
@@ -292,6 +292,7 @@ sub polls {
 }
 
 sub workers {
+    my ($t) = @_;
     my $master = $t->read_file('nginx.pid');
 
     chomp($master);

@@ -114,7 +114,7 @@ for my $case (@faults) {
 
     $core->fault($name, %$fault);
 
-    like(logged($name), qr/what is known stays: .*$reason/,
+    like(logged($t, $name), qr/what is known stays: .*$reason/,
         "$what of $name");
     is(places() . ' ' . ids(), 'a=10.0.0.1 b=10.0.0.2 10.0.0.1 10.0.0.2',
         "$what of $name: all stays");
@@ -127,7 +127,7 @@ for my $case (@faults) {
 # others are taken while one fails
 
 $core->fault('server', hang => 1);
-logged('server');
+logged($t, 'server');
 $core->channel('c', live => 1, server => '10.0.0.2');
 ok(wait_for(sub { places() =~ /c=10.0.0.2/ }, 15), 'streams without settings');
 is(core()->{failed}[0], 'settings', 'shown');
@@ -178,10 +178,11 @@ ok(wait_for(sub { places() !~ /e=/ }), 'no longer');
 $core->down();
 ok(wait_for(sub { state() eq 'down' }), 'down');
 is(scalar(@{core()->{failed}}), 3, 'all of it');
-like(logged('stream'), qr/settings, servers, streams, what is known stays: /,
+like(logged($t, 'stream'),
+    qr/settings, servers, streams, what is known stays: /,
     'logged');
 sleep 2;
-is(join('', lines()), '', 'once');
+is(join('', lines($t)), '', 'once');
 is(places() . ' ' . ids(), 'a=10.0.0.1 b=10.0.0.2 10.0.0.1 10.0.0.2',
     'all stays');
 $core->up();
@@ -232,6 +233,8 @@ sub polls {
 my (@lines, $log);
 
 sub lines {
+    my ($t) = @_;
+
     open($log, '<', $t->testdir() . '/error.log') or die "No log: $!\n"
         unless $log;
 
@@ -246,11 +249,11 @@ sub lines {
 # the last line about what an endpoint does not tell, which is to come
 
 sub logged {
-    my ($name) = @_;
+    my ($t, $name) = @_;
     my $line;
 
     wait_for(sub {
-        lines();
+        lines($t);
 
         while (defined($line = shift @lines)) {
             return 1 if $line =~ /does not tell its [a-z, ]*$word{$name}/;

@@ -76,7 +76,7 @@ my %answers = (
         . '{"address":"10.0.0.2"},{"address":"many.example.com"}]}',
 );
 
-list(0);
+list($t, 0);
 
 httpd($t, port(8082), sub {
     my ($r) = @_;
@@ -93,7 +93,7 @@ $t->run();
 ok(wait_for(sub { core('live')->{state} eq 'up' }), 'none');
 my $idle = latency(2);
 
-list(10000, '10.0.0.1');
+list($t, 10000, '10.0.0.1');
 ok(wait_for(sub { core('live')->{streams} == 10000 }), 'ten thousand');
 is(count('live'), 10000, 'all of them in the table');
 is(server('live/channel-7777'), '10.0.0.1', 'one of them');
@@ -103,15 +103,15 @@ cmp_ok($busy, '<', 1, 'others are served');
 diag(sprintf('longest wait %.1f ms while polling, %.1f ms while there is '
     . 'nothing', $busy * 1000, $idle * 1000));
 
-list(10000, '10.0.0.2');
+list($t, 10000, '10.0.0.2');
 ok(wait_for(sub { server('live/channel-7777') eq '10.0.0.2' }), 'moved');
 
-list(100, '10.0.0.2');
+list($t, 100, '10.0.0.2');
 ok(wait_for(sub { count('live') == 100 }), 'most have ended');
 
 # a zone that is too small
 
-list(10000, '10.0.0.1');
+list($t, 10000, '10.0.0.1');
 ok(wait_for(sub { count('small') > 100 }), 'as many as there is room for');
 is(core('small')->{state}, 'up', 'goes on');
 
@@ -120,7 +120,7 @@ is(core('small')->{state}, 'up', 'goes on');
 # as many channels, in the form of the core, 500 bytes each
 
 sub list {
-    my ($n, $server) = @_;
+    my ($t, $n, $server) = @_;
     my @list;
 
     @list = map { {

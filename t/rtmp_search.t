@@ -143,7 +143,7 @@ like(last_log(), qr/^403 refused\|/, 'nowhere: log');
 
 push @order, grep { my $i = $_; !grep { $_ == $i } @order } 1 .. 4;
 
-put($order[3], 'missing');
+put($t, $order[3], 'missing');
 is(play_again(8085, 'missing'), 'NetStream.Play.StreamNotFound',
     'the fourth one is not asked');
 
@@ -157,8 +157,8 @@ ok(wait_until(sub {
 
 # the first one has it
 
-put($order[0], 'missing');
-put($order[3]);
+put($t, $order[0], 'missing');
+put($t, $order[3]);
 
 $c = play(8085, 'missing');
 is($c->{code}, 'NetStream.Play.Start', 'the first one has it');
@@ -168,9 +168,9 @@ is(scalar(order()), 1, 'the first one only');
 
 # the next one has it
 
-put($order[0]);
-@order = order_of('cam1');
-put($order[1], 'cam1');
+put($t, $order[0]);
+@order = order_of($t, 'cam1');
+put($t, $order[1], 'cam1');
 
 $c = play(8085, 'cam1');
 is($c->{code}, 'NetStream.Play.Start', 'found');
@@ -189,8 +189,8 @@ is(join(' ', order()), $order[1], 'not searched again');
 
 # it has moved
 
-put($order[1]);
-put($order[2], 'cam1');
+put($t, $order[1]);
+put($t, $order[2], 'cam1');
 
 $c = play_again(8085, 'cam1', 'Play.Start');
 is($c, 'NetStream.Play.Start', 'moved');
@@ -198,7 +198,7 @@ is(source('cam1'), 'found ' . id($order[2]), 'moved: source');
 
 # it is gone
 
-put($order[2]);
+put($t, $order[2]);
 $c = play_again(8085, 'cam1');
 is($c, 'NetStream.Play.StreamNotFound', 'gone');
 is(scalar(order()), 3, 'gone: three are asked');
@@ -207,16 +207,16 @@ api('DELETE', 'live/streams/live/cam1');
 # other ways to refuse, and more of what was sent before it
 
 for my $name (qw/ close error large /) {
-    @order = order_of($name);
+    @order = order_of($t, $name);
 
-    put($order[1], $name);
+    put($t, $order[1], $name);
     $c = play(8085, $name);
     is($c->{code}, 'NetStream.Play.Start', $name);
     is(media_digest($c->read_media(23)), media_digest(media_messages(20,
         play => 1)), "$name: media");
     is(source($name), 'found ' . id($order[1]), "$name: source");
     done($c);
-    put($order[1]);
+    put($t, $order[1]);
 }
 
 # an answer of another kind is an answer
@@ -228,13 +228,13 @@ is(scalar(order()), 1, 'denied by the first one');
 
 # who plays what it may not have is not said to have it
 
-@order = order_of('quiet');
-put($order[1], 'quiet');
+@order = order_of($t, 'quiet');
+put($t, $order[1], 'quiet');
 $c = play(8085, 'quiet');
 done($c);
 is($c->{code}, 'NetStream.Play.Start', 'accepted without a stream');
 unlike(source('quiet'), qr/found/, 'accepted without a stream: source');
-put($order[1]);
+put($t, $order[1]);
 
 # what is known is not searched
 
@@ -268,26 +268,26 @@ is($c->{code} . ' ' . last_log(), 'NetStream.Play.StreamNotFound 403 refused|'
 
 # one search for all
 
-@order = order_of('many');
+@order = order_of($t, 'many');
 
-gate($order[1], 1);
-put($order[2], 'many');
+gate($t, $order[1], 1);
+put($t, $order[2], 'many');
 $n = plays($order[0], 'many');
 @c = map { play(8085, 'many', no_wait => 1) } 1 .. 5;
 ok(wait_refused($order[0], 'many', $n + 5), 'all have been refused');
 is(plays($order[1], 'many'), $n + 1, 'one asks the second');
-gate($order[1], 0);
+gate($t, $order[1], 0);
 is(join(' ', map { $_->status(); $_->{code} } @c),
     join(' ', ('NetStream.Play.Start') x 5), 'all are played to');
 is(plays($order[1], 'many'), $n + 1, 'one has asked the second');
 done(@c);
-put($order[2]);
+put($t, $order[2]);
 api('DELETE', 'live/streams/live/many');
 
 # the one that searches goes away
 
-gate($order[1], 1);
-put($order[1], 'many');
+gate($t, $order[1], 1);
+put($t, $order[1], 'many');
 $n = plays($order[1], 'many');
 $refused = plays($order[0], 'many');
 @c = play(8085, 'many', no_wait => 1);
@@ -296,21 +296,21 @@ push @c, play(8085, 'many', no_wait => 1);
 ok(wait_refused($order[0], 'many', $refused + 2), 'another one waits');
 done(shift @c);
 ok(wait_until(sub { plays($order[1], 'many') == $n + 2 }), 'and goes on');
-gate($order[1], 0);
+gate($t, $order[1], 0);
 $c[0]->status();
 is($c[0]->{code}, 'NetStream.Play.Start', 'and finds it');
 done(@c);
-put($order[1]);
+put($t, $order[1]);
 
 # or may not have it, which says nothing of others
 
-@order = order_of('close');
-gate($order[1], 1);
+@order = order_of($t, 'close');
+gate($t, $order[1], 1);
 $n = plays($order[1], 'close');
 $refused = plays($order[0], 'close');
 @c = map { play(8085, 'close', no_wait => 1) } 1 .. 3;
 wait_refused($order[0], 'close', $refused + 3);
-gate($order[1], 0);
+gate($t, $order[1], 0);
 is(join(' ', map { $_->status(); $_->{code} } @c),
     join(' ', ('NetStream.Play.StreamNotFound') x 3), 'refused');
 is(plays($order[1], 'close'), $n + 3, 'each has asked for itself');
@@ -318,12 +318,12 @@ done(@c);
 
 # or does not get on: the others do not wait for long
 
-@order = order_of('slow');
-gate($order[1], 1);
+@order = order_of($t, 'slow');
+gate($t, $order[1], 1);
 $n = plays($order[1], 'slow');
 @c = map { play(8091, 'slow', no_wait => 1) } 1 .. 2;
 ok(wait_until(sub { plays($order[1], 'slow') == $n + 2 }), 'waited enough');
-gate($order[1], 0);
+gate($t, $order[1], 0);
 done(@c);
 
 $t->stop();
@@ -385,14 +385,14 @@ sub slurp {
 }
 
 sub put {
-    my ($n, @streams) = @_;
+    my ($t, $n, @streams) = @_;
 
     $t->write_file("on$n.new", join('', map { "$_\n" } @streams));
     rename("$dir/on$n.new", "$dir/on$n") or die "Can't rename: $!\n";
 }
 
 sub gate {
-    my ($n, $closed) = @_;
+    my ($t, $n, $closed) = @_;
 
     return unlink("$dir/gate$n") unless $closed;
 
@@ -454,7 +454,7 @@ sub order {
 }
 
 sub order_of {
-    my ($name) = @_;
+    my ($t, $name) = @_;
     my @list;
 
     # of a stream that is refused in this way nothing is known
