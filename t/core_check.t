@@ -210,7 +210,7 @@ is(scalar(grep { $_->{path} =~ /stale/ } $o{$one}->requests()), 1,
 
 $time = time();
 is(get('/live/gone/index.m3u8'), 503, 'nobody knows the server');
-cmp_ok(time() - $time, '<', 4, 'soon');
+cmp_ok(time() - $time, '<', 6, 'soon');
 
 $core->server('127.0.0.3');
 $o{'127.0.0.3'} = hls_origin($t, port(8081), host => '127.0.0.3', control =>
