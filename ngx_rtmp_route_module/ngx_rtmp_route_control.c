@@ -39,6 +39,8 @@ static ngx_uint_t ngx_rtmp_route_control_held(ngx_rtmp_route_named_t *named,
     ngx_rtmp_route_endpoint_t *addrs);
 static void ngx_rtmp_route_control_free(ngx_rtmp_route_named_t *named);
 static void ngx_rtmp_route_control_clean(ngx_rtmp_route_t *route);
+static void ngx_rtmp_route_control_stay(ngx_rtmp_route_t *route,
+    ngx_str_t *key, ngx_str_t *name, ngx_str_t *id);
 
 
 ngx_int_t
@@ -406,7 +408,37 @@ ngx_rtmp_route_control_stream(ngx_rtmp_route_t *route, ngx_str_t *key,
         return NGX_DECLINED;
     }
 
+    /* of several with that name it stays on the one that it is on */
+
+    if (id.len != name->len || ngx_memcmp(id.data, name->data, id.len) != 0) {
+        ngx_rtmp_route_control_stay(route, key, name, &id);
+    }
+
     return ngx_rtmp_route_core_set(&route->table, key, &id, list, ttl);
+}
+
+
+static void
+ngx_rtmp_route_control_stay(ngx_rtmp_route_t *route, ngx_str_t *key,
+    ngx_str_t *name, ngx_str_t *id)
+{
+    ngx_rtmp_route_server_stat_t  server;
+    ngx_rtmp_route_stream_stat_t  stream;
+
+    if (ngx_rtmp_route_stream_get(&route->table, key, &stream) != NGX_OK
+        || stream.server.len == 0
+        || ngx_rtmp_route_server_get(&route->table, &stream.server, &server)
+           != NGX_OK
+        || server.info.source != NGX_RTMP_ROUTE_SRC_CORE
+        || server.state == NGX_RTMP_ROUTE_UNRESOLVED
+        || server.info.host_len != name->len
+        || ngx_memcmp(server.info.host, name->data, name->len) != 0)
+    {
+        return;
+    }
+
+    id->len = stream.server.len;
+    ngx_memcpy(id->data, stream.server.data, id->len);
 }
 
 
