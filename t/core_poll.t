@@ -26,7 +26,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(49);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(53);
 $t->{_ignore_alerts} = qr!exited on signal 9!;
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
@@ -48,6 +48,12 @@ rtmp_route ports {
     resolver 127.0.0.1:%%PORT_8980_UDP%%;
     osp_core http://127.0.0.1:%%PORT_8082%% interval=300ms rtmp=1936
              http=%%PORT_8081%% https=8443;
+}
+
+rtmp_route slow {
+    zone     slow 1m;
+    resolver 127.0.0.1:%%PORT_8980_UDP%%;
+    osp_core http://127.0.0.1:%%PORT_8082%% interval=1h;
 }
 
 rtmp_route bare {
@@ -225,6 +231,14 @@ is(core('bare'), undef, 'no core in the API');
 
 like(request('POST', '/api/1/routes/live/refresh'), qr!^HTTP/1.1 204!,
     'refresh');
+is(core('slow')->{servers}, 4, 'polled once');
+ok(!exists { ids('slow') }->{'10.0.0.77'}, '... and no more');
+request('POST', '/api/1/routes/slow/refresh') for 1 .. 20;
+ok(wait_for(sub { exists { ids('slow') }->{'10.0.0.77'} }), 'refreshed');
+my $now = $core->count('server');
+$_ = request('POST', '/api/1/routes/slow/refresh') for 1 .. 20;
+sleep 1;
+cmp_ok($core->count('server') - $now, '<', 20, 'but not each time');
 like(request('POST', '/api/1/routes/bare/refresh'),
     qr!^HTTP/1.1 409.*NoControlPlane!s, 'refresh without a core');
 like(request('POST', '/api/1/routes/none/refresh'), qr!^HTTP/1.1 404!,
