@@ -190,7 +190,7 @@ for my $name (qw! live/cam1/index live/open/index live/vip/index
     live-adapt/multi_480/index live-adapt/multi_720/index
     live-adapt/multi_src/index !)
 {
-    ok(wait_until(sub { segments("/$name.m3u8") >= 6 }, 10), "on air: $name");
+    ok(wait_until(sub { segments("/$name.m3u8") >= 6 }, 20), "on air: $name");
 }
 
 my ($cam1) = map { $_->{rtmpServer} } grep { $_->{channelEndpointID} eq 'cam1' }
@@ -326,7 +326,7 @@ ok(wait_until(sub {
     return $t->read_file($log) =~ m!/live/cam1/index\.m3u8 HTTP/1.1" 200!;
 }, 10), 'asked at the other node');
 
-ok(wait_until(sub { segments('/live/cam1/index.m3u8') >= 6 }, 10),
+ok(wait_until(sub { segments('/live/cam1/index.m3u8') >= 6 }, 20),
     'on air there');
 decode('moved', '/live/cam1/index.m3u8', 3);
 
@@ -373,7 +373,10 @@ sub air {
     my $publisher = publish($t, $name, '-', $url, qw/ -readrate 2 /);
 
     $t->run_daemon(sub {
-        $publisher->feed($files[$file], 0, 0.9);
+
+        # there is a limit to how long each takes
+
+        $publisher->feed($files[$file], $_ / 10, ($_ + 1) / 10) for 0 .. 8;
         sleep(120);
     });
 
