@@ -253,6 +253,7 @@ ngx_osp_core_list_start(ngx_osp_core_list_t *list, u_char ch)
     list->len = 0;
     list->depth = 0;
     list->objects = 0;
+    list->large = 0;
     list->string = 0;
     list->escape = 0;
     list->word = 0;
@@ -324,22 +325,29 @@ ngx_osp_core_list_value(ngx_osp_core_list_t *list, u_char *p, u_char *last)
         }
     }
 
-    if (list->keep) {
+    if (list->keep && !list->large) {
 
-        if ((size_t) (p - start) > NGX_OSP_CORE_LIST_ELEMENT - list->len) {
-            list->error = "an element is too large";
+        if ((size_t) (p - start) <= NGX_OSP_CORE_LIST_ELEMENT - list->len) {
+            ngx_memcpy(list->buf + list->len, start, p - start);
+            list->len += p - start;
+
+        } else if (list->list) {
+            list->large = 1;
+
+        } else {
+            list->error = "it is too large";
             return NULL;
         }
-
-        ngx_memcpy(list->buf + list->len, start, p - start);
-        list->len += p - start;
     }
 
     if (rc == NGX_AGAIN) {
         return p;
     }
 
-    if (list->keep && ngx_osp_core_list_element(list) != NGX_OK) {
+    if (list->large) {
+        list->bad++;
+
+    } else if (list->keep && ngx_osp_core_list_element(list) != NGX_OK) {
         return NULL;
     }
 

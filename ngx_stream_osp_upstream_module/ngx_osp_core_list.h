@@ -19,7 +19,9 @@
 #include <jansson.h>
 
 
-#define NGX_OSP_CORE_LIST_ELEMENT  65536   /* bytes of it */
+/* bytes: the message of a site may be 8192 characters of "\ud83d\ude00" */
+
+#define NGX_OSP_CORE_LIST_ELEMENT  131072
 #define NGX_OSP_CORE_LIST_DEPTH    32
 
 
@@ -35,7 +37,7 @@ typedef struct {
     void                    *data;
 
     ngx_uint_t               good;        /* elements taken */
-    ngx_uint_t               bad;         /* refused, or no JSON */
+    ngx_uint_t               bad;         /* refused, no JSON, too large */
     const char              *error;       /* after NGX_ERROR */
 
     ngx_uint_t               state;
@@ -45,6 +47,7 @@ typedef struct {
     unsigned                 list:1;      /* results is one */
     unsigned                 found:1;
     unsigned                 keep:1;      /* the value is an element */
+    unsigned                 large:1;     /* ... but for its size */
     unsigned                 string:1;
     unsigned                 escape:1;
     unsigned                 word:1;      /* a number, true, false or null */

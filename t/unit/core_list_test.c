@@ -142,7 +142,7 @@ test_limits(void)
 
     static char  text[3 * NGX_OSP_CORE_LIST_ELEMENT];
 
-    /* an element of the largest size, and a larger one */
+    /* an element of the largest size, and a larger one; an object */
 
     for (i = 0; i < 2; i++) {
         p = text + sprintf(text, "{\"results\":[{\"a\":\"");
@@ -152,9 +152,26 @@ test_limits(void)
         p += n;
         p += sprintf(p, "\"},{}]}");
 
-        check(i ? "too large" : "largest", text, p - text,
-              i ? "an element is too large" : NULL, i ? 0 : 2, 0);
+        check(i ? "too large" : "largest", text, p - text, NULL, i ? 1 : 2, i);
+
+        p = text + sprintf(text, "{\"results\":{\"a\":\"");
+        memset(p, 'x', n);
+        p += n;
+        p += sprintf(p, "\"}}");
+
+        check(i ? "too large an object" : "largest object", text, p - text,
+              i ? "it is too large" : NULL, !i, 0);
     }
+
+    /* the next one is read */
+
+    p = text + sprintf(text, "{\"results\":[\"");
+    n = 2 * NGX_OSP_CORE_LIST_ELEMENT;
+    memset(p, 'x', n);
+    p += n;
+    p += sprintf(p, "]\\\",[\",{\"a\":[]},\"\",{}]}");
+
+    check("large, and others", text, p - text, NULL, 2, 2);
 
     /* one that is not kept may be larger */
 
