@@ -272,6 +272,8 @@ like(install('--prefix=conf'), qr/--prefix needs an absolute path/, '--prefix');
 like(install("'--prefix=/a b'"), qr/odd characters in a path/, 'odd --prefix');
 like(install('--foo'), qr/unknown option "--foo"/, 'unknown option');
 
+put_file($root, '/srv/nginx/custom/osp-proxy-custom-servers.conf',
+    'listen 127.0.0.1:' . port(8080) . ';');
 install('--core=https://a.example/', '--prefix=/srv/nginx');
 like(file('/srv/nginx/custom/osp-proxy-custom-route.conf'),
     qr!^    osp_core  https://a\.example;$!m, '--core and --prefix');
