@@ -144,6 +144,11 @@ char *ngx_rtmp_route_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_rtmp_route_wake_handler(ngx_event_t *ev);
 
 
+/* ngx_rtmp_route_control.c: a worker leaves, the table stays as it is */
+
+void ngx_rtmp_route_control_exit(ngx_rtmp_route_t *route);
+
+
 /* ngx_rtmp_route_resolve.c: keeps the table's copy of servers true */
 
 #define NGX_RTMP_ROUTE_MAX_ADDRS  64            /* of a name */

@@ -320,6 +320,22 @@ ngx_rtmp_route_control_free(ngx_rtmp_route_named_t *named)
 }
 
 
+/* they outlive configurations, and so are not of a pool */
+
+void
+ngx_rtmp_route_control_exit(ngx_rtmp_route_t *route)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&route->named)) {
+        q = ngx_queue_head(&route->named);
+
+        ngx_rtmp_route_control_free(ngx_queue_data(q, ngx_rtmp_route_named_t,
+                                                   queue));
+    }
+}
+
+
 /* servers of the control plane that it names no longer */
 
 static void

@@ -665,12 +665,25 @@ ngx_rtmp_route_init_process(ngx_cycle_t *cycle)
 static void
 ngx_rtmp_route_exit_process(ngx_cycle_t *cycle)
 {
-    if (ngx_process == NGX_PROCESS_WORKER
-        || ngx_process == NGX_PROCESS_SINGLE)
+    ngx_uint_t                   i;
+    ngx_rtmp_route_t           **routes;
+    ngx_rtmp_route_main_conf_t  *rmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
     {
-        ngx_rtmp_route_client_exit();
-        ngx_rtmp_route_slot_release();
+        return;
     }
+
+    rmcf = ngx_rtmp_route_main_conf(cycle);
+    routes = rmcf->routes.elts;
+
+    for (i = 0; i < rmcf->routes.nelts; i++) {
+        ngx_rtmp_route_control_exit(routes[i]);
+    }
+
+    ngx_rtmp_route_client_exit();
+    ngx_rtmp_route_slot_release();
 }
 
 
