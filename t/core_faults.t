@@ -91,7 +91,11 @@ ok(wait_until(sub { get('/live/cam1/index.m3u8') =~ / 200 OK/ }), 'polled');
 @c = map { rtmp_publish(port(8081), 'stream', "key-cam$_?pass=hidden$_") }
     1 .. 12;
 
-is(scalar(grep { $_->{code} eq 'NetStream.Publish.Start' } @c), 12, 'publish');
+# ... by whatever application
+
+push @c, rtmp_publish(port(8081), 'live', 'key-cam99');
+
+is(scalar(grep { $_->{code} eq 'NetStream.Publish.Start' } @c), 13, 'publish');
 ok($rtmp{$_}->connections() > 0, "publish: $_") for '127.0.0.2', '127.0.0.3';
 is($rtmp{'127.0.0.4'}->connections(), 0, 'publish: none to who is inactive');
 
