@@ -496,6 +496,13 @@ make_stage() {
     sed "s#/usr/sbin/nginx#$nginx#" "$here/nginx-osp.service" \
         >"$stage/root$units/nginx-osp.service"
 
+    # that of the distribution has the same files
+
+    if [ ! -e "$DESTDIR/etc/logrotate.d/nginx" ]; then
+        mkdir -p "$stage/root/etc/logrotate.d"
+        cp "$here/nginx-osp.logrotate" "$stage/root/etc/logrotate.d/nginx-osp"
+    fi
+
     for name in $need; do
         file=$(module_file "$name")
 

@@ -95,7 +95,7 @@ my @bad = (
         . "forceDestinationType = 'edge'", qr/is not a host like/],
 );
 
-$t->plan(57 + 2 * @good + 2 * @bad);
+$t->plan(60 + 2 * @good + 2 * @bad);
 
 ###############################################################################
 
@@ -173,6 +173,17 @@ SKIP: {
 
     # what OSP installs has 9.4
     unlike($out, qr/UNSAFE|EXPOSED/, 'not exposed');
+}
+
+is(file('/etc/logrotate.d/nginx-osp'),
+    slurp("$FindBin::Bin/../conf/nginx-osp.logrotate"), 'logrotate');
+
+SKIP: {
+    my $logrotate = Test::Nginx::find_binary('logrotate')
+        or skip 'no logrotate', 1;
+
+    unlike(`$logrotate -d $root/etc/logrotate.d/nginx-osp 2>&1`,
+        qr/^error/m, 'logrotate takes it');
 }
 
 # again
@@ -274,7 +285,9 @@ like(install('--foo'), qr/unknown option "--foo"/, 'unknown option');
 
 put_file($root, '/srv/nginx/custom/osp-proxy-custom-servers.conf',
     'listen 127.0.0.1:' . port(8080) . ';');
+put_file($root, '/etc/logrotate.d/nginx', "# of the distribution\n");
 install('--core=https://a.example/', '--prefix=/srv/nginx');
+ok(!-e "$root/etc/logrotate.d/nginx-osp", 'logrotate of the distribution');
 like(file('/srv/nginx/custom/osp-proxy-custom-route.conf'),
     qr!^    osp_core  https://a\.example;$!m, '--core and --prefix');
 install('--uninstall');
