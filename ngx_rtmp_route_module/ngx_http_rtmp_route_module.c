@@ -14,11 +14,11 @@
 static ngx_int_t ngx_http_rtmp_route_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx, ngx_uint_t protocol);
-static ngx_int_t ngx_http_rtmp_route_unknown(ngx_http_rtmp_route_ctx_t *ctx,
-    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
 static void ngx_http_rtmp_route_restore_uri(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rtmp_route_change_uri(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx);
+static ngx_int_t ngx_http_rtmp_route_unknown(ngx_http_rtmp_route_ctx_t *ctx,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
 static ngx_int_t ngx_http_rtmp_route_suspend(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx);
 static void ngx_http_rtmp_route_wait_handler(ngx_rtmp_route_wait_t *wait);
