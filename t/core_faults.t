@@ -44,7 +44,7 @@ my @faults = (
     [ 'a byte a second', drip => 1 ],
 );
 
-$t->plan(45 + 4 * @faults);
+$t->plan(48 + 4 * @faults);
 
 my $core = osp_core($t, port(8082));
 
@@ -74,7 +74,7 @@ my %rtmp = map { $_ => rtmp_origin($t, port(8090), host => $_,
     file => $t->testdir() . "/rtmp-$_.log") } '127.0.0.2', '127.0.0.3',
     '127.0.0.4';
 
-my %http = map { $_ => httpd($t, port(8091), \&node, host => $_,
+my %http = map { $_ => httpd($t, port(8091), sub { node($t, @_) }, host => $_,
     file => $t->testdir() . "/http-$_.log") } '127.0.0.2', '127.0.0.3';
 
 $t->run();
@@ -152,7 +152,7 @@ for my $uri ('/live/cam1/75.tsA', '/live/cam1/75xts', '/live/cam1/75.ts%0a',
     like(get($uri), qr/ 404 /, $uri);
 }
 
-# one object, one file in the cache, whatever is behind it
+# one object in the cache, whatever is behind it
 
 like(get("/live/cam1/75.ts?$_"), qr/ 200 OK/, "argument $_") for 1 .. 3;
 is(scalar($http{'127.0.0.2'}->requests(qr!/75\.ts!)), 1, 'asked for once');
@@ -245,24 +245,35 @@ $c = rtmp_publish(port(8081), 'stream', 'key-new');
 is($c->{code}, 'NetStream.Publish.Start', 'restart: publish');
 $c->close();
 
+# a node that hangs: nobody waits for it while there is something to show
+
+like(get('/live/cam1/index.m3u8'), qr/ 200 OK/, 'a node answers');
+$t->write_file('hang', '');
+sleep(2);
+$n = time();
+like(get('/live/cam1/index.m3u8'), qr/ 200 OK/, 'a node hangs');
+cmp_ok(time() - $n, '<', 5, 'a node hangs: nobody waits');
+$_->stop() for values %http;
+
 like(get('/keys/vip/1.key', 8080, $token), qr/ 503 /, 'restart: no key');
 like(get('/live/nobody/index.m3u8'), qr/ 503 /, 'restart: unknown');
 
-my $log = join('', map { $t->read_file($_) =~ s/^.*\[debug\].*\n//mgr }
-    'error.log', 'logs/access.log');
+my $log = join('', map { $t->read_file($_) } 'error.log', 'logs/access.log');
 
 unlike($log, qr/key-cam|hidden|key-new/, 'no name of a publisher in the log');
-unlike($log, qr/\x1b|[xyz]{3000}/, 'no odd or long strings in it');
+unlike($log =~ s/^.*\[debug\].*\n//mgr, qr/\x1b|[xyz]{3000}/,
+    'no odd or long strings in it');
 
 ###############################################################################
 
 # a node, or what stands for it
 
 sub node {
-    my ($r) = @_;
+    my ($t, $r) = @_;
 
-    return http_response(200, "#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
-        . "#EXTINF:1.000,\n75.ts\n") if $r->{uri} =~ /\.m3u8$/;
+    return ('', [-1]) if -e $t->testdir() . '/hang';
+    return http_response(200, "#EXTM3U\n#EXT-X-TARGETDURATION:2\n"
+        . "#EXTINF:2.000,\n75.ts\n") if $r->{uri} =~ /\.m3u8$/;
     return http_response(200, 'k' x 16) if $r->{uri} =~ /\.key$/;
     return http_response(200, 'segment') if $r->{uri} =~ /75\.ts$/;
     return http_response(404);
