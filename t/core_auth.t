@@ -28,7 +28,7 @@ select STDOUT; $| = 1;
 my $t = Test::Nginx->new()->has(qw/http http_realip proxy
     rewrite/);
 
-$t->plan(116)->write_file_expand('nginx.conf', <<'EOF');
+$t->plan(119)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
@@ -274,6 +274,7 @@ for my $uri (
     '/keys/open/../prot/1.key', '/keys/open/%2e%2e/prot/1.key',
     '/keys/open%2f..%2fprot/1.key', '/keys/prot/1.key/', '/keys/prot/1.key//',
     '/keys/prot/1.key.', '/keys/prot/1.key%20', '/keys/prot/1.key%09',
+    '/keys/prot/1.key%0a', '/keys/prot/1.key%0d%0a', '/keys/prot/1%0a.key',
     '/keys/prot/1.key;x', '/keys/prot/1.key;x=.ts', '/keys/prot/1.key/x.ts',
     '/keys/prot/1.key%3b', '/keys/prot/1.key%3f', '/keys/prot/1.key%23a',
     '/keys/prot/1.key:$DATA', '/keys/prot/1.key::$DATA', '/keys/prot/1.key%5c',
