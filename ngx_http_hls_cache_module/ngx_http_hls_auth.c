@@ -48,7 +48,6 @@ static ngx_int_t ngx_http_hls_auth_suspend(ngx_http_request_t *r,
     ngx_http_hls_auth_t *a);
 static void ngx_http_hls_auth_wait_handler(ngx_rtmp_route_wait_t *wait);
 static void ngx_http_hls_auth_timer_handler(ngx_event_t *ev);
-static void ngx_http_hls_auth_resume(ngx_http_hls_auth_t *a);
 static void ngx_http_hls_auth_cancel(void *data);
 static void ngx_http_hls_auth_cleanup(void *data);
 static ngx_int_t ngx_http_hls_auth_header_filter(ngx_http_request_t *r);
@@ -430,10 +429,7 @@ ngx_http_hls_auth_refuse(ngx_http_request_t *r, ngx_uint_t status)
 static ngx_int_t
 ngx_http_hls_auth_suspend(ngx_http_request_t *r, ngx_http_hls_auth_t *a)
 {
-    ngx_connection_t    *c;
     ngx_http_cleanup_t  *cln;
-
-    c = r->connection;
 
     if (!a->waited) {
 
@@ -453,28 +449,16 @@ ngx_http_hls_auth_suspend(ngx_http_request_t *r, ngx_http_hls_auth_t *a)
 
         a->timer.handler = ngx_http_hls_auth_timer_handler;
         a->timer.data = a;
-        a->timer.log = c->log;
+        a->timer.log = r->connection->log;
 
         ngx_add_timer(&a->timer, ngx_rtmp_route_wait_time(a->conf->route));
 
         a->waited = 1;
     }
 
-    if (r == r->main) {
-
-        if (c->read->ready) {
-            ngx_post_event(c->read, &ngx_posted_events);
-
-        } else {
-            if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-        }
-
-        r->read_event_handler = ngx_http_test_reading;
+    if (ngx_http_rtmp_route_hold(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     a->waiting = 1;
     ngx_rtmp_route_wait(&a->wait);
@@ -490,7 +474,7 @@ ngx_http_hls_auth_wait_handler(ngx_rtmp_route_wait_t *wait)
 
     a->waiting = 0;
 
-    ngx_http_hls_auth_resume(a);
+    ngx_http_rtmp_route_go_on(a->request);
 }
 
 
@@ -503,38 +487,7 @@ ngx_http_hls_auth_timer_handler(ngx_event_t *ev)
 
     a->timedout = 1;
 
-    ngx_http_hls_auth_resume(a);
-}
-
-
-static void
-ngx_http_hls_auth_resume(ngx_http_hls_auth_t *a)
-{
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = a->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    if (r == r->main) {
-
-        if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            goto done;
-        }
-
-        r->read_event_handler = ngx_http_block_reading;
-    }
-
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-
-done:
-
-    ngx_http_run_posted_requests(c);
+    ngx_http_rtmp_route_go_on(a->request);
 }
 
 

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_http_rtmp_route.h"
 #include "ngx_http_hls_tier.h"
 
 
@@ -642,8 +643,7 @@ static ngx_int_t
 ngx_http_hls_suspend(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     ngx_msec_t timeout)
 {
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
+    ngx_int_t  rc;
 
     rc = ngx_http_hls_wait(ctx, ngx_http_hls_resume, timeout);
 
@@ -655,23 +655,9 @@ ngx_http_hls_suspend(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    c = r->connection;
-
-    if (r == r->main) {
-
-        if (c->read->ready) {
-            ngx_post_event(c->read, &ngx_posted_events);
-
-        } else {
-            if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-        }
-
-        r->read_event_handler = ngx_http_test_reading;
+    if (ngx_http_rtmp_route_hold(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     return NGX_AGAIN;
 }
@@ -680,31 +666,7 @@ ngx_http_hls_suspend(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
 static void
 ngx_http_hls_resume(ngx_http_hls_ctx_t *ctx)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    if (r == r->main) {
-
-        if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            goto done;
-        }
-
-        r->read_event_handler = ngx_http_block_reading;
-    }
-
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-
-done:
-
-    ngx_http_run_posted_requests(c);
+    ngx_http_rtmp_route_go_on(ctx->request);
 }
 
 

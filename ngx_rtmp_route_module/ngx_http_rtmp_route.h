@@ -119,6 +119,14 @@ ngx_int_t ngx_http_rtmp_route_known(ngx_rtmp_route_t *route,
 /* the protocol of that name, NGX_RTMP_ROUTE_NONE: unknown */
 ngx_uint_t ngx_http_rtmp_route_protocol(ngx_str_t *name);
 
+/*
+ * ngx_http_rtmp_route_hold.c: a request waits in a phase, whose handler returns
+ * NGX_AGAIN; meanwhile it is noticed if its client leaves.  Then its phases go
+ * on, where it waited; it may be gone after that.
+ */
+ngx_int_t ngx_http_rtmp_route_hold(ngx_http_request_t *r);
+void ngx_http_rtmp_route_go_on(ngx_http_request_t *r);
+
 /* ngx_http_rtmp_route_upstream.c: the directive of upstream{} */
 char *ngx_http_rtmp_route_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -23,7 +23,6 @@ static ngx_int_t ngx_http_rtmp_route_suspend(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx);
 static void ngx_http_rtmp_route_wait_handler(ngx_rtmp_route_wait_t *wait);
 static void ngx_http_rtmp_route_timer_handler(ngx_event_t *ev);
-static void ngx_http_rtmp_route_resume(ngx_http_rtmp_route_ctx_t *ctx);
 static void ngx_http_rtmp_route_cancel(void *data);
 static void ngx_http_rtmp_route_cleanup(void *data);
 static ngx_int_t ngx_http_rtmp_route_retry_after(ngx_http_request_t *r);
@@ -332,10 +331,7 @@ static ngx_int_t
 ngx_http_rtmp_route_suspend(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx)
 {
-    ngx_connection_t    *c;
     ngx_http_cleanup_t  *cln;
-
-    c = r->connection;
 
     if (!ctx->waited) {
 
@@ -355,28 +351,16 @@ ngx_http_rtmp_route_suspend(ngx_http_request_t *r,
 
         ctx->timer.handler = ngx_http_rtmp_route_timer_handler;
         ctx->timer.data = ctx;
-        ctx->timer.log = c->log;
+        ctx->timer.log = r->connection->log;
 
         ngx_add_timer(&ctx->timer, ngx_rtmp_route_wait_time(ctx->route));
 
         ctx->waited = 1;
     }
 
-    if (r == r->main) {
-
-        if (c->read->ready) {
-            ngx_post_event(c->read, &ngx_posted_events);
-
-        } else {
-            if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-        }
-
-        r->read_event_handler = ngx_http_test_reading;
+    if (ngx_http_rtmp_route_hold(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     ctx->waiting = 1;
     ngx_rtmp_route_wait(&ctx->wait);
@@ -392,7 +376,7 @@ ngx_http_rtmp_route_wait_handler(ngx_rtmp_route_wait_t *wait)
 
     ctx->waiting = 0;
 
-    ngx_http_rtmp_route_resume(ctx);
+    ngx_http_rtmp_route_go_on(ctx->request);
 }
 
 
@@ -411,38 +395,7 @@ ngx_http_rtmp_route_timer_handler(ngx_event_t *ev)
 
     ctx->timedout = 1;
 
-    ngx_http_rtmp_route_resume(ctx);
-}
-
-
-static void
-ngx_http_rtmp_route_resume(ngx_http_rtmp_route_ctx_t *ctx)
-{
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    if (r == r->main) {
-
-        if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            goto done;
-        }
-
-        r->read_event_handler = ngx_http_block_reading;
-    }
-
-    r->write_event_handler = ngx_http_core_run_phases;
-
-    ngx_http_core_run_phases(r);
-
-done:
-
-    ngx_http_run_posted_requests(c);
+    ngx_http_rtmp_route_go_on(ctx->request);
 }
 
 
