@@ -16,6 +16,8 @@
 static void *ngx_osp_core_create_conf(ngx_cycle_t *cycle);
 static char *ngx_osp_core_init_conf(ngx_cycle_t *cycle, void *conf);
 static ngx_int_t ngx_osp_core_init_process(ngx_cycle_t *cycle);
+static ngx_osp_core_t *ngx_osp_core_of(ngx_conf_t *cf,
+    ngx_rtmp_route_t **route);
 static char *ngx_osp_core_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_osp_core_params(ngx_conf_t *cf, ngx_osp_core_t *core);
@@ -269,6 +271,42 @@ ngx_osp_core_get(ngx_conf_t *cf, ngx_rtmp_route_t *route)
 }
 
 
+/* that of the block, or that which the parameter "route=" names */
+
+static ngx_osp_core_t *
+ngx_osp_core_of(ngx_conf_t *cf, ngx_rtmp_route_t **route)
+{
+    ngx_str_t   *value, name;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts && *route == NULL; i++) {
+
+        if (value[i].len > 6 && ngx_strncmp(value[i].data, "route=", 6) == 0) {
+
+            name.data = value[i].data + 6;
+            name.len = value[i].len - 6;
+
+            *route = ngx_rtmp_route_add(cf, &name);
+            if (*route == NULL) {
+                return NULL;
+            }
+
+            value[i].len = 0;
+        }
+    }
+
+    if (*route == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" needs \"route=\" here", &value[0]);
+        return NULL;
+    }
+
+    return ngx_osp_core_get(cf, *route);
+}
+
+
 static char *
 ngx_osp_core_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -280,34 +318,12 @@ char *
 ngx_osp_core_set(ngx_conf_t *cf, ngx_rtmp_route_t *route,
     ngx_rtmp_route_client_conf_t *conf)
 {
-    ngx_str_t       *value, s;
-    ngx_uint_t       i;
+    ngx_str_t       *value;
     ngx_osp_core_t  *core;
 
     value = cf->args->elts;
 
-    for (i = 2; i < cf->args->nelts && route == NULL; i++) {
-
-        if (ngx_strncmp(value[i].data, "route=", 6) == 0
-            && value[i].len > 6)
-        {
-            s.data = value[i].data + 6;
-            s.len = value[i].len - 6;
-
-            route = ngx_rtmp_route_add(cf, &s);
-            if (route == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            value[i].len = 0;
-        }
-    }
-
-    if (route == NULL) {
-        return "needs \"route=\" here";
-    }
-
-    core = ngx_osp_core_get(cf, route);
+    core = ngx_osp_core_of(cf, &route);
     if (core == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -461,34 +477,13 @@ ngx_osp_core_force_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_osp_core_set_force(ngx_conf_t *cf, ngx_rtmp_route_t *route)
 {
-    ngx_str_t       *value, s;
+    ngx_str_t       *value;
     ngx_uint_t       i;
     ngx_osp_core_t  *core;
 
     value = cf->args->elts;
 
-    for (i = 2; i < cf->args->nelts && route == NULL; i++) {
-
-        if (ngx_strncmp(value[i].data, "route=", 6) == 0
-            && value[i].len > 6)
-        {
-            s.data = value[i].data + 6;
-            s.len = value[i].len - 6;
-
-            route = ngx_rtmp_route_add(cf, &s);
-            if (route == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            value[i].len = 0;
-        }
-    }
-
-    if (route == NULL) {
-        return "needs \"route=\" here";
-    }
-
-    core = ngx_osp_core_get(cf, route);
+    core = ngx_osp_core_of(cf, &route);
     if (core == NULL) {
         return NGX_CONF_ERROR;
     }
