@@ -156,7 +156,9 @@ struct ngx_http_hls_ghost_s {
     ngx_queue_t               queue;
     ngx_event_t               event;
     ngx_connection_t         *connection;
+    ngx_msec_t                fresh;     /* with again: as it was known */
     unsigned                  running:1;
+    unsigned                  again:1;   /* unless somebody else has */
     unsigned                  freed:1;
 };
 

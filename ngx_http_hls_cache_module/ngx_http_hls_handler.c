@@ -30,6 +30,8 @@ static ngx_int_t ngx_http_hls_find(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx);
 static ngx_int_t ngx_http_hls_find_first(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx, ngx_uint_t count);
+static ngx_uint_t ngx_http_hls_filled(ngx_http_hls_ctx_t *ctx,
+    ngx_http_hls_ghost_t *ghost);
 static ngx_int_t ngx_http_hls_find_special(ngx_http_request_t *r,
     ngx_http_hls_ctx_t *ctx);
 static ngx_int_t ngx_http_hls_answer(ngx_http_request_t *r,
@@ -338,8 +340,9 @@ ngx_http_hls_find_first(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
 
         /* playlists are refreshed ahead of their time */
 
-        if (target->kind == NGX_HTTP_HLS_PLAYLIST
-            || target->kind == NGX_HTTP_HLS_MANIFEST)
+        if ((target->kind == NGX_HTTP_HLS_PLAYLIST
+             || target->kind == NGX_HTTP_HLS_MANIFEST)
+            && !ngx_http_hls_filled(ctx, ghost))
         {
             claim = NGX_HTTP_HLS_STORE_REFRESH;
         }
@@ -371,6 +374,36 @@ ngx_http_hls_find_first(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+/* a viewer may have been quicker than the ghost that asks again */
+
+static ngx_uint_t
+ngx_http_hls_filled(ngx_http_hls_ctx_t *ctx, ngx_http_hls_ghost_t *ghost)
+{
+    ngx_http_hls_found_t   found;
+    ngx_http_hls_store_t  *store;
+
+    if (!ghost->again) {
+        return 0;
+    }
+
+    ngx_memzero(&found, sizeof(ngx_http_hls_found_t));
+
+    store = &ctx->zone->store;
+
+    if (ngx_http_hls_store_lookup(store, &ctx->target.key, ctx->target.kind,
+                                  0, 0, 0, &found)
+        != NGX_OK)
+    {
+        return 0;
+    }
+
+    ngx_http_hls_store_release(store, &found.body);
+
+    return found.state == NGX_HTTP_HLS_STORE_FRESH
+           && found.times.fresh != ghost->fresh;
 }
 
 

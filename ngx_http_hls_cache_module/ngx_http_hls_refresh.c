@@ -193,6 +193,9 @@ ngx_http_hls_refresh_again(ngx_http_hls_object_t *obj)
     rf->filling = 0;
     rf->running = 1;
 
+    rf->ghost->again = 1;
+    rf->ghost->fresh = rf->fresh;
+
     (void) ngx_http_hls_ghost_run(rf->ghost);
 
     ngx_add_timer(&rf->timer, NGX_HTTP_HLS_REFRESH_LOST);
@@ -418,6 +421,8 @@ ngx_http_hls_refresh_handler(ngx_event_t *ev)
     if (!rf->popular || idle > (ngx_msec_int_t) (3 * rf->target)) {
         goto done;
     }
+
+    rf->ghost->again = 0;
 
     if (ngx_http_hls_ghost_run(rf->ghost) != NGX_OK) {
         goto done;
