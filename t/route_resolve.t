@@ -12,13 +12,13 @@ use strict;
 
 use Test::More;
 
-use IO::Socket::INET;
 use JSON::PP;
 use Time::HiRes qw/ sleep time /;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
+use Test::Nginx::DNS;
 use Test::Nginx::Route;
 
 ###############################################################################
@@ -213,53 +213,6 @@ sub wait_for {
     }
 
     return 0;
-}
-
-# replaced at once, as the daemon reads it for each question
-
-sub write_names {
-    my ($t, %names) = @_;
-
-    $t->write_file('names.new', encode_json(\%names));
-    rename($t->testdir() . '/names.new', $t->testdir() . '/names')
-        or die "Can't rename: $!\n";
-}
-
-sub dns_daemon {
-    my ($port, $file) = @_;
-
-    my $socket = IO::Socket::INET->new(
-        LocalAddr => '127.0.0.1', LocalPort => $port, Proto => 'udp')
-        or die "Can't listen: $!\n";
-
-    while ($socket->recv(my $query, 512)) {
-        my ($id, $flags, $count) = unpack('nnn', $query);
-        my ($rest, @labels) = substr($query, 12);
-
-        while (length $rest) {
-            my $length = ord(substr($rest, 0, 1, ''));
-            last if $length == 0;
-            push @labels, substr($rest, 0, $length, '');
-        }
-
-        open(my $fh, '<', $file) or next;
-        my $names = decode_json(do { local $/; <$fh> });
-        my $addrs = $names->{join('.', @labels)} || [];
-
-        # NXDOMAIN without an address
-
-        my $answer = pack('nnnnnn', $id, @$addrs ? 0x8180 : 0x8183, 1,
-            scalar(@$addrs), 0, 0)
-            . substr($query, 12, length($query) - 12 - length($rest))
-            . substr($rest, 0, 4);
-
-        # question's name, A, IN, TTL of one second
-
-        $answer .= pack('nnnNnC4', 0xc00c, 1, 1, 1, 4, split(/\./, $_))
-            for @$addrs;
-
-        $socket->send($answer);
-    }
 }
 
 ###############################################################################
