@@ -85,6 +85,10 @@ ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_get_ctx(ngx_http_request_t *r);
 ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_create_ctx(
     ngx_http_request_t *r, ngx_rtmp_route_t *route);
 
+/* adds a header to the answer; name and value must last as long as it */
+ngx_int_t ngx_http_rtmp_route_add_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
 /* remembers the server for the variables */
 ngx_int_t ngx_http_rtmp_route_choose(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx, ngx_rtmp_route_peer_t *peer);

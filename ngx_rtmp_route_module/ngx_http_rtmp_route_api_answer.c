@@ -10,7 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include <nginx.h>
+#include "ngx_http_rtmp_route.h"
 #include "ngx_http_rtmp_route_api.h"
 #include "ngx_rtmp_route_key.h"
 
@@ -178,31 +178,16 @@ ngx_int_t
 ngx_http_rtmp_route_api_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {
-    ngx_table_elt_t  *h;
+    ngx_str_t  copy;
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
+    copy.len = value->len;
+    copy.data = ngx_pstrdup(r->pool, value);
+
+    if (copy.data == NULL) {
         return NGX_ERROR;
     }
 
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
-
-    h->value.len = value->len;
-    h->value.data = ngx_pstrdup(r->pool, value);
-
-    if (h->value.data == NULL) {
-        h->hash = 0;
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-
-    return NGX_OK;
+    return ngx_http_rtmp_route_add_header(r, name, &copy);
 }
 
 

@@ -25,7 +25,6 @@ static void ngx_http_rtmp_route_wait_handler(ngx_rtmp_route_wait_t *wait);
 static void ngx_http_rtmp_route_timer_handler(ngx_event_t *ev);
 static void ngx_http_rtmp_route_cancel(void *data);
 static void ngx_http_rtmp_route_cleanup(void *data);
-static ngx_int_t ngx_http_rtmp_route_retry_after(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rtmp_route_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_rtmp_route_scheme_variable(ngx_http_request_t *r,
@@ -50,6 +49,9 @@ static ngx_conf_enum_t  ngx_http_rtmp_route_protocols[] = {
     { ngx_string("rtc"), NGX_RTMP_ROUTE_RTC },
     { ngx_null_string, 0 }
 };
+
+
+static ngx_str_t  ngx_http_rtmp_route_second = ngx_string("1");
 
 
 static ngx_command_t  ngx_http_rtmp_route_commands[] = {
@@ -188,7 +190,10 @@ ngx_http_rtmp_route_handler(ngx_http_request_t *r)
                           ngx_rtmp_route_name(rlcf->route));
         }
 
-        if (ngx_http_rtmp_route_retry_after(r) != NGX_OK) {
+        if (ngx_http_rtmp_route_add_header(r, "Retry-After",
+                                           &ngx_http_rtmp_route_second)
+            != NGX_OK)
+        {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -422,8 +427,9 @@ ngx_http_rtmp_route_cleanup(void *data)
 }
 
 
-static ngx_int_t
-ngx_http_rtmp_route_retry_after(ngx_http_request_t *r)
+ngx_int_t
+ngx_http_rtmp_route_add_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
 {
     ngx_table_elt_t  *h;
 
@@ -436,8 +442,10 @@ ngx_http_rtmp_route_retry_after(ngx_http_request_t *r)
 #if (nginx_version >= 1023000)
     h->next = NULL;
 #endif
-    ngx_str_set(&h->key, "Retry-After");
-    ngx_str_set(&h->value, "1");
+
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+    h->value = *value;
 
     return NGX_OK;
 }

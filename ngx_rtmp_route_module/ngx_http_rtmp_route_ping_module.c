@@ -10,7 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include <nginx.h>
+#include "ngx_http_rtmp_route.h"
 #include "ngx_rtmp_route_conf.h"
 
 
@@ -23,10 +23,12 @@ typedef struct {
 static ngx_int_t ngx_http_rtmp_route_ping_handler(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_rtmp_route_ping_enough(ngx_rtmp_route_t *route,
     ngx_uint_t min_up);
-static ngx_int_t ngx_http_rtmp_route_ping_no_store(ngx_http_request_t *r);
 static void *ngx_http_rtmp_route_ping_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_rtmp_route_ping(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+static ngx_str_t  ngx_http_rtmp_route_ping_no_store = ngx_string("no-store");
 
 
 static ngx_command_t  ngx_http_rtmp_route_ping_commands[] = {
@@ -116,7 +118,10 @@ ngx_http_rtmp_route_ping_handler(ngx_http_request_t *r)
         text = &ngx_http_rtmp_route_ping_too_few;
     }
 
-    if (ngx_http_rtmp_route_ping_no_store(r) != NGX_OK) {
+    if (ngx_http_rtmp_route_add_header(r, "Cache-Control",
+                                       &ngx_http_rtmp_route_ping_no_store)
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -171,27 +176,6 @@ ngx_http_rtmp_route_ping_enough(ngx_rtmp_route_t *route, ngx_uint_t min_up)
     }
 
     return 0;
-}
-
-
-static ngx_int_t
-ngx_http_rtmp_route_ping_no_store(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    ngx_str_set(&h->key, "Cache-Control");
-    ngx_str_set(&h->value, "no-store");
-
-    return NGX_OK;
 }
 
 
