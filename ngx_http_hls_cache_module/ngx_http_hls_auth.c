@@ -41,7 +41,6 @@ static ngx_http_hls_auth_t *ngx_http_hls_auth_create(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *hlcf);
 static ngx_int_t ngx_http_hls_auth_channel(ngx_http_request_t *r,
     ngx_http_hls_auth_t *a);
-static void ngx_http_hls_auth_token(ngx_http_request_t *r, ngx_str_t *token);
 static ngx_int_t ngx_http_hls_auth_refuse(ngx_http_request_t *r,
     ngx_uint_t status);
 static ngx_int_t ngx_http_hls_auth_suspend(ngx_http_request_t *r,
@@ -52,6 +51,8 @@ static void ngx_http_hls_auth_cancel(void *data);
 static void ngx_http_hls_auth_cleanup(void *data);
 static ngx_int_t ngx_http_hls_auth_header_filter(ngx_http_request_t *r);
 
+
+static ngx_str_t  ngx_http_hls_auth_token = ngx_string("X-Token-Session");
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
@@ -311,6 +312,7 @@ static ngx_http_hls_auth_t *
 ngx_http_hls_auth_create(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *hlcf)
 {
     ngx_pool_cleanup_t   *cln;
+    ngx_table_elt_t      *h;
     ngx_http_hls_auth_t  *a;
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_hls_auth_t));
@@ -329,7 +331,11 @@ ngx_http_hls_auth_create(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *hlcf)
     a->uri = r->uri;
     a->viewer.addr = r->connection->addr_text;
 
-    ngx_http_hls_auth_token(r, &a->viewer.token);
+    h = ngx_http_hls_header(r, &ngx_http_hls_auth_token);
+
+    if (h) {
+        a->viewer.token = h->value;
+    }
 
     if (hlcf->route && ngx_http_hls_auth_channel(r, a) != NGX_OK) {
         return NULL;
@@ -373,41 +379,6 @@ ngx_http_hls_auth_channel(ngx_http_request_t *r, ngx_http_hls_auth_t *a)
     a->viewer.key = query.key;
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_hls_auth_token(ngx_http_request_t *r, ngx_str_t *token)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-
-            if (part->next == NULL) {
-                return;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("X-Token-Session") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "X-Token-Session",
-                               h[i].key.len)
-               == 0)
-        {
-            *token = h[i].value;
-            return;
-        }
-    }
 }
 
 

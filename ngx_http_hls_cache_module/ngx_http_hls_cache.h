@@ -290,10 +290,12 @@ ngx_uint_t ngx_http_hls_object_outdated(ngx_pool_t *pool,
 
 /*
  * ngx_http_hls_handler.c: the viewer's request.  get_ctx finds the context
- * also after a redirect has cleared r->ctx, create_ctx makes an empty one.
+ * also after a redirect has cleared r->ctx; header the first request header of
+ * that name, or NULL.
  */
 ngx_int_t ngx_http_hls_handler(ngx_http_request_t *r);
 ngx_http_hls_ctx_t *ngx_http_hls_get_ctx(ngx_http_request_t *r);
+ngx_table_elt_t *ngx_http_hls_header(ngx_http_request_t *r, ngx_str_t *name);
 
 
 /*

@@ -12,7 +12,6 @@
 
 static ngx_int_t ngx_http_hls_cors_header_filter(ngx_http_request_t *r);
 static void ngx_http_hls_cors_remove(ngx_http_request_t *r);
-static ngx_table_elt_t *ngx_http_hls_cors_origin(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_hls_cors_listed(ngx_http_hls_loc_conf_t *hlcf,
     ngx_str_t *origin);
 static ngx_int_t ngx_http_hls_cors_add(ngx_http_request_t *r,
@@ -23,6 +22,7 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
 static ngx_str_t  ngx_http_hls_cors_any = ngx_string("*");
+static ngx_str_t  ngx_http_hls_cors_origin = ngx_string("Origin");
 static ngx_str_t  ngx_http_hls_cors_vary = ngx_string("Vary");
 static ngx_str_t  ngx_http_hls_cors_vary_origin = ngx_string("Origin");
 
@@ -138,7 +138,7 @@ ngx_http_hls_cors_header_filter(ngx_http_request_t *r)
             return NGX_ERROR;
         }
 
-        origin = ngx_http_hls_cors_origin(r);
+        origin = ngx_http_hls_header(r, &ngx_http_hls_cors_origin);
 
         if (origin == NULL || !ngx_http_hls_cors_listed(hlcf, &origin->value))
         {
@@ -208,40 +208,6 @@ ngx_http_hls_cors_remove(ngx_http_request_t *r)
                == 0)
         {
             h[i].hash = 0;
-        }
-    }
-}
-
-
-static ngx_table_elt_t *
-ngx_http_hls_cors_origin(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("Origin") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
-                               sizeof("Origin") - 1)
-               == 0)
-        {
-            return &h[i];
         }
     }
 }

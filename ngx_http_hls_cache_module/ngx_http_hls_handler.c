@@ -165,6 +165,38 @@ ngx_http_hls_get_ctx(ngx_http_request_t *r)
 }
 
 
+ngx_table_elt_t *
+ngx_http_hls_header(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == name->len
+            && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+        {
+            return &h[i];
+        }
+    }
+}
+
+
 static ngx_int_t
 ngx_http_hls_open(ngx_http_request_t *r, ngx_http_hls_ctx_t *ctx)
 {
