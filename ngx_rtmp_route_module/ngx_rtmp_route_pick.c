@@ -415,6 +415,7 @@ ngx_rtmp_route_eligible(ngx_rtmp_route_shm_t *sh,
 
     if (purpose != NGX_RTMP_ROUTE_FOR_LIVE
         && ((hot->flags & NGX_RTMP_ROUTE_SERVER_DOWN)
+            || hot->health == NGX_RTMP_ROUTE_HEALTH_DOWN
             || ngx_rtmp_route_server_expired(hot)
             || ngx_rtmp_route_server_unavail(hot)))
     {

@@ -54,6 +54,14 @@
 #define NGX_RTMP_ROUTE_DRAINING       4
 #define NGX_RTMP_ROUTE_UNRESOLVED     5    /* a name without an address yet */
 
+/* what the active health check of a server has found */
+
+#define NGX_RTMP_ROUTE_HEALTH_NONE    0    /* it is not checked */
+#define NGX_RTMP_ROUTE_HEALTH_CHECKING                                        \
+                                      1    /* no result yet */
+#define NGX_RTMP_ROUTE_HEALTH_UP      2
+#define NGX_RTMP_ROUTE_HEALTH_DOWN    3    /* gets nothing new */
+
 /* balancing methods */
 
 #define NGX_RTMP_ROUTE_HASH           0
@@ -155,6 +163,7 @@ typedef struct {
     ngx_rtmp_route_server_info_t     info;
     ngx_rtmp_route_server_params_t   params;
     ngx_uint_t                       state;     /* NGX_RTMP_ROUTE_UP ... */
+    ngx_uint_t                       health;    /* NGX_RTMP_ROUTE_HEALTH_* */
     uint32_t                         streams;   /* live ones */
     uint32_t                         conns;
     uint32_t                         conflicts; /* listed, but elsewhere */
@@ -367,6 +376,15 @@ ngx_int_t ngx_rtmp_route_session_walk(ngx_rtmp_route_table_t *table,
 /* NGX_OK, or NGX_DECLINED: unknown */
 ngx_int_t ngx_rtmp_route_stream_get(ngx_rtmp_route_table_t *table,
     ngx_str_t *key, ngx_rtmp_route_stream_stat_t *stat);
+
+/*
+ * Sets what a health check has found (NGX_RTMP_ROUTE_HEALTH_*).  NGX_OK: it is
+ * another than before; NGX_DONE: the same; NGX_DECLINED: that server is gone,
+ * or was restarted.  What runs on a server that is down is told by
+ * ngx_rtmp_route_events.h.
+ */
+ngx_int_t ngx_rtmp_route_health_set(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ref_t *ref, ngx_uint_t health);
 
 /*
  * Says that a stream is on a server.  from is one of FROM_PIN, FROM_LIST,

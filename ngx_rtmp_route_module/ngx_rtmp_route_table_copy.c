@@ -177,6 +177,7 @@ ngx_rtmp_route_copy_server(ngx_rtmp_route_copy_t *ctx, ngx_uint_t n)
     hot = ngx_rtmp_route_hot(sh, i);
     cold = ngx_rtmp_route_cold(sh, i);
 
+    hot->health = ohot->health;
     hot->fails = ohot->fails;
     hot->checked = ohot->checked;
     hot->last_seen = ohot->last_seen;

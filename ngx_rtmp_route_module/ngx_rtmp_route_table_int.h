@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         4
+#define NGX_RTMP_ROUTE_LAYOUT         5
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -114,6 +114,7 @@ typedef struct {
     uint32_t                         timeout;
     uint64_t                         key;         /* ... up to here */
 
+    u_char                           health;      /* NGX_RTMP_ROUTE_HEALTH_ */
     uint32_t                         seq;         /* of this incarnation */
     uint32_t                         fails;
     ngx_msec_t                       checked;

@@ -896,6 +896,7 @@ ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     stat->info = cold->info[hot->active];
     stat->params = cold->params[hot->active];
     stat->state = ngx_rtmp_route_server_state(hot);
+    stat->health = hot->health;
     stat->streams = hot->streams + hot->pinned;
     stat->conns = hot->conns;
     stat->conflicts = ngx_rtmp_route_server_expired(hot) ? 0 : cold->conflicts;

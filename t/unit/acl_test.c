@@ -13,6 +13,7 @@
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_table_stream.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
+/* sources: ngx_rtmp_route_table_health.c */
 
 
 /* The access list: how rules are written, their order, who is let in */
