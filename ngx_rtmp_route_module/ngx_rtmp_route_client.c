@@ -50,6 +50,8 @@ ngx_rtmp_route_client_conf_init(ngx_rtmp_route_client_conf_t *conf)
     conf->ssl_verify = NGX_CONF_UNSET;
     conf->ssl_verify_depth = NGX_CONF_UNSET;
     conf->ssl_server_name = NGX_CONF_UNSET;
+    conf->ssl_session_reuse = NGX_CONF_UNSET;
+    conf->ssl_passwords = NGX_CONF_UNSET_PTR;
     conf->ssl_conf_commands = NGX_CONF_UNSET_PTR;
 }
 
@@ -274,6 +276,8 @@ ngx_rtmp_route_client_defaults(ngx_rtmp_route_client_conf_t *conf)
     ngx_conf_init_value(conf->ssl_verify, 1);
     ngx_conf_init_value(conf->ssl_verify_depth, 3);
     ngx_conf_init_value(conf->ssl_server_name, 1);
+    ngx_conf_init_value(conf->ssl_session_reuse, 1);
+    ngx_conf_init_ptr_value(conf->ssl_passwords, NULL);
     ngx_conf_init_ptr_value(conf->ssl_conf_commands, NULL);
 }
 

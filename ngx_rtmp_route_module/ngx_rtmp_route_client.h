@@ -51,11 +51,13 @@ typedef struct {
     ngx_flag_t                       ssl_verify;       /* on */
     ngx_int_t                        ssl_verify_depth; /* 3 */
     ngx_flag_t                       ssl_server_name;  /* on: SNI */
+    ngx_flag_t                       ssl_session_reuse; /* on */
     ngx_uint_t                       ssl_protocols;    /* TLSv1.2 TLSv1.3 */
     ngx_str_t                        ssl_name;         /* the URL's host */
     ngx_str_t                        ssl_ciphers;      /* DEFAULT */
     ngx_str_t                        ssl_certificate;
     ngx_str_t                        ssl_certificate_key;
+    ngx_array_t                     *ssl_passwords;    /* of the key */
     ngx_str_t                        ssl_trusted_certificate; /* system's */
     ngx_str_t                        ssl_crl;
     ngx_array_t                     *ssl_conf_commands;
@@ -73,6 +75,7 @@ struct ngx_rtmp_route_client_s {
 
     ngx_rtmp_route_client_conf_t     conf;
     void                            *ssl;         /* ngx_ssl_t */
+    void                            *session;     /* ngx_ssl_session_t */
     ngx_addr_t                      *addrs;       /* known from the start */
     ngx_uint_t                       naddrs;
 

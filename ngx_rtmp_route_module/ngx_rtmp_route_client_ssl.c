@@ -16,8 +16,10 @@ static ngx_int_t ngx_rtmp_route_client_ssl_trusted(ngx_conf_t *cf,
     ngx_rtmp_route_client_t *client, ngx_ssl_t *ssl);
 static ngx_int_t ngx_rtmp_route_client_ssl_system(ngx_conf_t *cf,
     ngx_ssl_t *ssl);
+static void ngx_rtmp_route_client_ssl_forget(void *data);
 static ngx_int_t ngx_rtmp_route_client_ssl_name(
     ngx_rtmp_route_request_t *request, ngx_connection_t *c);
+static void ngx_rtmp_route_client_ssl_save(ngx_connection_t *c);
 static void ngx_rtmp_route_client_ssl_handler(ngx_connection_t *c);
 static ngx_int_t ngx_rtmp_route_client_ssl_verify(
     ngx_rtmp_route_request_t *request, ngx_connection_t *c);
@@ -76,7 +78,9 @@ ngx_rtmp_route_client_ssl_init(ngx_conf_t *cf,
 
     ssl->log = cf->log;
 
-    if (ngx_ssl_create(ssl, conf->ssl_protocols, NULL) != NGX_OK) {
+    /* the client is found again by it when a session is to be saved */
+
+    if (ngx_ssl_create(ssl, conf->ssl_protocols, client) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -90,6 +94,14 @@ ngx_rtmp_route_client_ssl_init(ngx_conf_t *cf,
     cln->data = ssl;
 
     client->ssl = ssl;
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_rtmp_route_client_ssl_forget;
+    cln->data = client;
 
     if (ngx_ssl_ciphers(cf, ssl, &conf->ssl_ciphers, 0) != NGX_OK) {
         return NGX_ERROR;
@@ -105,7 +117,8 @@ ngx_rtmp_route_client_ssl_init(ngx_conf_t *cf,
         }
 
         if (ngx_ssl_certificate(cf, ssl, &conf->ssl_certificate,
-                                &conf->ssl_certificate_key, NULL)
+                                &conf->ssl_certificate_key,
+                                conf->ssl_passwords)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -118,9 +131,9 @@ ngx_rtmp_route_client_ssl_init(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    /* connections are kept, sessions are not */
-
-    if (ngx_ssl_client_session_cache(cf, ssl, 0) != NGX_OK) {
+    if (ngx_ssl_client_session_cache(cf, ssl, conf->ssl_session_reuse)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -183,17 +196,32 @@ ngx_rtmp_route_client_ssl_system(ngx_conf_t *cf, ngx_ssl_t *ssl)
 }
 
 
+static void
+ngx_rtmp_route_client_ssl_forget(void *data)
+{
+    ngx_rtmp_route_client_t *client = data;
+
+    if (client->session) {
+        ngx_ssl_free_session(client->session);
+        client->session = NULL;
+    }
+}
+
+
 void
 ngx_rtmp_route_client_ssl_connect(ngx_rtmp_route_request_t *request)
 {
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
+    ngx_int_t                 rc;
+    ngx_connection_t         *c;
+    ngx_rtmp_route_client_t  *client;
 
     c = request->conn->connection;
+    client = request->client;
 
-    if (ngx_ssl_create_connection(request->client->ssl, c, NGX_SSL_CLIENT)
-        != NGX_OK
-        || ngx_rtmp_route_client_ssl_name(request, c) != NGX_OK)
+    if (ngx_ssl_create_connection(client->ssl, c, NGX_SSL_CLIENT) != NGX_OK
+        || ngx_rtmp_route_client_ssl_name(request, c) != NGX_OK
+        || (client->session
+            && ngx_ssl_set_session(c, client->session) != NGX_OK))
     {
         ngx_rtmp_route_request_note(request, 0, 0,
                                     "SSL connection was not created");
@@ -201,12 +229,16 @@ ngx_rtmp_route_client_ssl_connect(ngx_rtmp_route_request_t *request)
         return;
     }
 
+    if (client->conf.ssl_session_reuse) {
+        c->ssl->save_session = ngx_rtmp_route_client_ssl_save;
+    }
+
     request->log->action = "SSL handshaking to server";
 
     rc = ngx_ssl_handshake(c);
 
     if (rc == NGX_AGAIN) {
-        ngx_add_timer(c->write, request->client->conf.connect_timeout);
+        ngx_add_timer(c->write, client->conf.connect_timeout);
 
         c->ssl->handler = ngx_rtmp_route_client_ssl_handler;
         return;
@@ -252,6 +284,27 @@ ngx_rtmp_route_client_ssl_name(ngx_rtmp_route_request_t *request,
 }
 
 
+/* with TLSv1.3 it comes after the handshake, or more than one */
+
+static void
+ngx_rtmp_route_client_ssl_save(ngx_connection_t *c)
+{
+    ngx_ssl_session_t        *session;
+    ngx_rtmp_route_client_t  *client;
+
+    client = ngx_ssl_get_server_conf(c->ssl->session_ctx);
+    session = ngx_ssl_get_session(c);
+
+    if (session == NULL) {
+        return;
+    }
+
+    ngx_rtmp_route_client_ssl_forget(client);
+
+    client->session = session;
+}
+
+
 static void
 ngx_rtmp_route_client_ssl_handler(ngx_connection_t *c)
 {
@@ -264,6 +317,8 @@ ngx_rtmp_route_client_ssl_handler(ngx_connection_t *c)
     }
 
     if (!c->ssl->handshaked) {
+
+        ngx_rtmp_route_client_ssl_forget(request->client);
 
         if (c->write->timedout) {
             request->timedout = 1;
@@ -282,6 +337,10 @@ ngx_rtmp_route_client_ssl_handler(ngx_connection_t *c)
     if (request->client->conf.ssl_verify
         && ngx_rtmp_route_client_ssl_verify(request, c) != NGX_OK)
     {
+        /* a session keeps the result for the next connection */
+
+        ngx_rtmp_route_client_ssl_forget(request->client);
+
         ngx_rtmp_route_request_next(request);
         return;
     }

@@ -25,6 +25,8 @@ static char *ngx_osp_core_force_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_osp_core_client_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_osp_core_password_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static ngx_int_t ngx_osp_core_port(ngx_str_t *value, size_t skip,
     in_port_t *port);
 
@@ -73,6 +75,10 @@ static ngx_command_t  ngx_osp_core_commands[] = {
     ngx_osp_core_client_command("osp_core_ssl_crl", 12, NGX_CONF_TAKE1),
     ngx_osp_core_client_command("osp_core_ssl_conf_command", 13,
                                 NGX_CONF_TAKE2),
+    ngx_osp_core_client_command("osp_core_ssl_password_file", 14,
+                                NGX_CONF_TAKE1),
+    ngx_osp_core_client_command("osp_core_ssl_session_reuse", 15,
+                                NGX_CONF_FLAG),
 
       ngx_null_command
 };
@@ -119,7 +125,9 @@ static ngx_command_t  ngx_osp_core_settings[] = {
     ngx_osp_core_setting(ngx_conf_set_str_slot, ssl_trusted_certificate,
                          NULL),
     ngx_osp_core_setting(ngx_conf_set_str_slot, ssl_crl, NULL),
-    ngx_osp_core_setting(ngx_conf_set_keyval_slot, ssl_conf_commands, NULL)
+    ngx_osp_core_setting(ngx_conf_set_keyval_slot, ssl_conf_commands, NULL),
+    ngx_osp_core_setting(ngx_osp_core_password_file, ssl_passwords, NULL),
+    ngx_osp_core_setting(ngx_conf_set_flag_slot, ssl_session_reuse, NULL)
 };
 
 
@@ -578,6 +586,35 @@ ngx_osp_core_set_client(ngx_conf_t *cf, ngx_command_t *cmd,
     setting.name = cmd->name;
 
     return setting.set(cf, &setting, conf);
+}
+
+
+/* passwords are wiped out of memory when the configuration was read */
+
+static char *
+ngx_osp_core_password_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+#if (NGX_SSL)
+
+    ngx_rtmp_route_client_conf_t *client = conf;
+
+    ngx_str_t  *value;
+
+    if (client->ssl_passwords != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    client->ssl_passwords = ngx_ssl_read_password_file(cf, &value[1]);
+
+    if (client->ssl_passwords == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+#endif
+
+    return NGX_CONF_OK;
 }
 
 

@@ -70,6 +70,10 @@ static ngx_command_t  ngx_stream_osp_core_commands[] = {
                                        NGX_CONF_TAKE1),
     ngx_stream_osp_core_client_command("osp_core_ssl_conf_command", 13,
                                        NGX_CONF_TAKE2),
+    ngx_stream_osp_core_client_command("osp_core_ssl_password_file", 14,
+                                       NGX_CONF_TAKE1),
+    ngx_stream_osp_core_client_command("osp_core_ssl_session_reuse", 15,
+                                       NGX_CONF_FLAG),
 
       ngx_null_command
 };

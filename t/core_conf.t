@@ -38,7 +38,7 @@ my @good = (
         . 'osp_core_ssl_verify_depth 2; osp_core_ssl_server_name off; '
         . 'osp_core_ssl_name x.example.com; osp_core_ssl_protocols TLSv1.2 '
         . 'TLSv1.3; osp_core_ssl_ciphers HIGH; osp_core_ssl_conf_command '
-        . 'Options PrioritizeChaCha;',
+        . 'Options PrioritizeChaCha; osp_core_ssl_session_reuse off;',
     "osp_core_timeout 1s; osp_core_connect_timeout 1s; osp_core_max_body 1m; "
         . "osp_core $url;",
 );
@@ -60,6 +60,10 @@ my @bad = (
     [ "osp_core $url; osp_core_ssl_protocols SSLv9;", 'invalid value "SSLv9"' ],
     [ "osp_core https://127.0.0.1; osp_core_ssl_trusted_certificate none.crt;",
         'none.crt' ],
+    [ "osp_core $url; osp_core_ssl_session_reuse 1;", 'invalid value "1"' ],
+    [ "osp_core $url; osp_core_ssl_password_file none.txt;", 'none.txt' ],
+    [ "osp_core $url; osp_core_ssl_password_file /dev/null; "
+        . 'osp_core_ssl_password_file /dev/null;', 'is duplicate' ],
 );
 
 $t->plan(@good * 2 + @bad * 2 + 12);
