@@ -33,6 +33,8 @@ static ngx_int_t ngx_http_hls_api_streams(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_call_t *call, ngx_http_hls_zone_t *zone);
 static void ngx_http_hls_api_stream(ngx_rtmp_route_json_t *json,
     ngx_http_hls_stream_stat_t *stat, ngx_uint_t hide);
+static ngx_int_t ngx_http_hls_api_check(ngx_http_request_t *r,
+    ngx_http_hls_zone_t *zone);
 static ngx_int_t ngx_http_hls_api_delete(ngx_http_request_t *r,
     ngx_http_hls_zone_t *zone);
 static ngx_int_t ngx_http_hls_api_uri(ngx_pool_t *pool, ngx_str_t *uri,
@@ -95,7 +97,7 @@ ngx_http_hls_api_viewers(ngx_rtmp_route_t *route, ngx_str_t *key)
 }
 
 
-/* caches/, caches/{zone}/, caches/{zone}/streams/ */
+/* caches/, caches/{zone}/, caches/{zone}/streams/, caches/{zone}/check */
 
 static ngx_int_t
 ngx_http_hls_api_handler(ngx_http_request_t *r,
@@ -128,6 +130,18 @@ ngx_http_hls_api_handler(ngx_http_request_t *r,
         }
 
         return ngx_http_hls_api_caches(r, zone);
+    }
+
+    if (rest.len == sizeof("check") - 1
+        && ngx_strncmp(rest.data, "check", rest.len) == 0)
+    {
+        if (!call->write || r->method == NGX_HTTP_DELETE) {
+            return ngx_http_rtmp_route_api_not_allowed(r, call,
+                                   call->write ? NGX_HTTP_GET|NGX_HTTP_HEAD
+                                               : 0);
+        }
+
+        return ngx_http_hls_api_check(r, zone);
     }
 
     if (rest.len != sizeof("streams") - 1
@@ -343,6 +357,66 @@ ngx_http_hls_api_stream(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_json_number(json, stat->viewers);
 
     ngx_rtmp_route_json_close(json, '}');
+}
+
+
+/* whether the store is as its records say; the others wait for the lock */
+
+static ngx_int_t
+ngx_http_hls_api_check(ngx_http_request_t *r, ngx_http_hls_zone_t *zone)
+{
+    ngx_str_t                    fault;
+    ngx_rtmp_route_json_t        json;
+    ngx_http_hls_store_stat_t    stat;
+    ngx_http_hls_store_audit_t   audit;
+
+    if (ngx_http_hls_store_audit(&zone->store, &audit) == NGX_ABORT) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_hls_store_stat(&zone->store, &stat);
+
+    ngx_rtmp_route_json_init(&json, r->pool, 512);
+
+    ngx_rtmp_route_json_open(&json, '{');
+
+    ngx_rtmp_route_json_name(&json, "consistent");
+    ngx_rtmp_route_json_bool(&json, audit.fault == NULL);
+
+    if (audit.fault) {
+        fault.data = (u_char *) audit.fault;
+        fault.len = ngx_strlen(audit.fault);
+
+        ngx_rtmp_route_json_name(&json, "fault");
+        ngx_rtmp_route_json_string(&json, &fault);
+        ngx_rtmp_route_json_name(&json, "record");
+        ngx_rtmp_route_json_number(&json, audit.where);
+    }
+
+    ngx_rtmp_route_json_name(&json, "entries");
+    ngx_rtmp_route_json_number(&json, stat.entries);
+    ngx_rtmp_route_json_name(&json, "objects");
+    ngx_rtmp_route_json_number(&json, stat.bodies);
+    ngx_rtmp_route_json_name(&json, "streams");
+    ngx_rtmp_route_json_number(&json, stat.streams);
+    ngx_rtmp_route_json_name(&json, "filling");
+    ngx_rtmp_route_json_number(&json, audit.claims);
+    ngx_rtmp_route_json_name(&json, "references");
+    ngx_rtmp_route_json_number(&json, audit.refs);
+    ngx_rtmp_route_json_name(&json, "leaving");
+    ngx_rtmp_route_json_number(&json, audit.doomed);
+    ngx_rtmp_route_json_name(&json, "used");
+    ngx_rtmp_route_json_number(&json, stat.used);
+    ngx_rtmp_route_json_name(&json, "cells");
+    ngx_rtmp_route_json_number(&json, stat.cells_used);
+    ngx_rtmp_route_json_name(&json, "rebuilt");
+    ngx_rtmp_route_json_number(&json, stat.rebuilt);
+    ngx_rtmp_route_json_name(&json, "held");
+    ngx_rtmp_route_json_number(&json, audit.held);
+
+    ngx_rtmp_route_json_close(&json, '}');
+
+    return ngx_http_rtmp_route_api_send(r, NGX_HTTP_OK, &json);
 }
 
 

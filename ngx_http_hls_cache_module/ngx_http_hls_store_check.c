@@ -46,6 +46,8 @@ typedef struct {
     uint32_t                         claims;
     uint32_t                         viewers;
     uint32_t                         used;
+    uint32_t                         refs;
+    uint32_t                         doomed;
     const char                      *what;
     uint32_t                         where;
 } ngx_http_hls_check_t;
@@ -93,23 +95,27 @@ static ngx_http_hls_check_pt  ngx_http_hls_checks[] = {
 
 
 ngx_int_t
-ngx_http_hls_store_check(ngx_http_hls_store_t *store)
+ngx_http_hls_store_audit(ngx_http_hls_store_t *store,
+    ngx_http_hls_store_audit_t *audit)
 {
     u_char                *p;
     size_t                 cells, smalls;
     ngx_int_t              rc;
     ngx_uint_t             i;
+    struct timeval         start, end;
     ngx_http_hls_shm_t    *sh;
     ngx_http_hls_check_t   ctx;
 
     sh = store->sh;
+
+    ngx_memzero(audit, sizeof(ngx_http_hls_store_audit_t));
 
     cells = (sh->ncells + 1) * sizeof(ngx_http_hls_check_cell_t);
     smalls = (sh->nsmalls + 1) * sizeof(ngx_http_hls_check_small_t);
 
     p = ngx_calloc(cells + smalls + sh->npages, store->log);
     if (p == NULL) {
-        return NGX_ERROR;
+        return NGX_ABORT;
     }
 
     ngx_memzero(&ctx, sizeof(ngx_http_hls_check_t));
@@ -123,6 +129,8 @@ ngx_http_hls_store_check(ngx_http_hls_store_t *store)
 
     ngx_http_hls_store_lock(store);
 
+    ngx_gettimeofday(&start);
+
     for (i = 0; ngx_http_hls_checks[i]; i++) {
         rc = ngx_http_hls_checks[i](&ctx);
 
@@ -130,6 +138,10 @@ ngx_http_hls_store_check(ngx_http_hls_store_t *store)
             break;
         }
     }
+
+    audit->claims = sh->claims;
+
+    ngx_gettimeofday(&end);
 
     ngx_http_hls_store_unlock(store);
 
@@ -139,9 +151,26 @@ ngx_http_hls_store_check(ngx_http_hls_store_t *store)
                       store->shpool->log_ctx, ctx.what, ctx.where);
     }
 
+    audit->fault = ctx.what;
+    audit->where = ctx.where;
+    audit->refs = ctx.refs;
+    audit->doomed = ctx.doomed;
+    audit->held = (ngx_uint_t) ((end.tv_sec - start.tv_sec) * 1000000
+                                + (end.tv_usec - start.tv_usec));
+
     ngx_free(p);
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_hls_store_check(ngx_http_hls_store_t *store)
+{
+    ngx_http_hls_store_audit_t  audit;
+
+    return ngx_http_hls_store_audit(store, &audit) == NGX_OK ? NGX_OK
+                                                             : NGX_ERROR;
 }
 
 
@@ -471,12 +500,17 @@ ngx_http_hls_check_slots(ngx_http_hls_check_t *ctx)
             }
         }
 
-        if (refs != head->refs
-            && head->generation == ngx_rtmp_route_slot_generation(n)
-            && ngx_rtmp_route_slot_alive(n, head->generation))
+        if (head->generation != ngx_rtmp_route_slot_generation(n)
+            || !ngx_rtmp_route_slot_alive(n, head->generation))
         {
+            continue;
+        }
+
+        if (refs != head->refs) {
             return ngx_http_hls_check_failed(ctx, "references of slot", n);
         }
+
+        ctx->refs += refs;
     }
 
     for (i = 1; i <= sh->small_top; i++) {
@@ -537,6 +571,8 @@ ngx_http_hls_check_roles(ngx_http_hls_check_t *ctx)
             if (ctx->smalls[i].owners || b->refs == 0) {
                 return ngx_http_hls_check_failed(ctx, "doom of body", i);
             }
+
+            ctx->doomed++;
 
             break;
 

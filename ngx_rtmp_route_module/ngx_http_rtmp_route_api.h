@@ -52,6 +52,7 @@
 #define NGX_HTTP_RTMP_ROUTE_API_ACCESS    0x2000
 #define NGX_HTTP_RTMP_ROUTE_API_RULE      0x4000
 #define NGX_HTTP_RTMP_ROUTE_API_REFRESH   0x8000
+#define NGX_HTTP_RTMP_ROUTE_API_CHECK     0x10000
 
 
 typedef struct {
@@ -192,6 +193,9 @@ ngx_int_t ngx_http_rtmp_route_api_get_server(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_api_get_stream(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 ngx_int_t ngx_http_rtmp_route_api_get_list(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+ngx_int_t ngx_http_rtmp_route_api_get_check(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 
 /* with another status than 200, after something was changed */

@@ -472,3 +472,57 @@ ngx_http_rtmp_route_api_fields(ngx_http_request_t *r,
 
     return NGX_DECLINED;
 }
+
+
+/* whether the table is as its records say; the others wait for the lock */
+
+ngx_int_t
+ngx_http_rtmp_route_api_get_check(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx)
+{
+    ngx_str_t                      fault;
+    ngx_rtmp_route_json_t          json;
+    ngx_rtmp_route_table_audit_t   audit;
+
+    if (ngx_rtmp_route_table_audit(&ctx->route->table, &audit) == NGX_ABORT) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_rtmp_route_json_init(&json, r->pool, 512);
+
+    ngx_rtmp_route_json_open(&json, '{');
+
+    ngx_rtmp_route_json_name(&json, "consistent");
+    ngx_rtmp_route_json_bool(&json, audit.fault == NULL);
+
+    if (audit.fault) {
+        fault.data = (u_char *) audit.fault;
+        fault.len = ngx_strlen(audit.fault);
+
+        ngx_rtmp_route_json_name(&json, "fault");
+        ngx_rtmp_route_json_string(&json, &fault);
+        ngx_rtmp_route_json_name(&json, "record");
+        ngx_rtmp_route_json_number(&json, audit.where);
+    }
+
+    ngx_rtmp_route_json_name(&json, "servers");
+    ngx_rtmp_route_json_number(&json, audit.stat.servers);
+    ngx_rtmp_route_json_name(&json, "streams");
+    ngx_rtmp_route_json_number(&json, audit.stat.streams);
+    ngx_rtmp_route_json_name(&json, "sessions");
+    ngx_rtmp_route_json_number(&json, audit.stat.sessions);
+    ngx_rtmp_route_json_name(&json, "conns");
+    ngx_rtmp_route_json_number(&json, audit.stat.conns);
+    ngx_rtmp_route_json_name(&json, "waiters");
+    ngx_rtmp_route_json_number(&json, audit.waiters);
+    ngx_rtmp_route_json_name(&json, "cells");
+    ngx_rtmp_route_json_number(&json, audit.stat.cells_used);
+    ngx_rtmp_route_json_name(&json, "rebuilt");
+    ngx_rtmp_route_json_number(&json, audit.stat.rebuilt);
+    ngx_rtmp_route_json_name(&json, "held");
+    ngx_rtmp_route_json_number(&json, audit.held);
+
+    ngx_rtmp_route_json_close(&json, '}');
+
+    return ngx_http_rtmp_route_api_send(r, NGX_HTTP_OK, &json);
+}

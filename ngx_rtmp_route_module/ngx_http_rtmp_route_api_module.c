@@ -105,6 +105,9 @@ static ngx_http_rtmp_route_api_op_t  ngx_http_rtmp_route_api_ops[] = {
     { NGX_HTTP_RTMP_ROUTE_API_REFRESH, NGX_HTTP_POST, 1, 0, NULL,
       ngx_http_rtmp_route_api_refresh },
 
+    { NGX_HTTP_RTMP_ROUTE_API_CHECK, NGX_HTTP_GET|NGX_HTTP_HEAD, 1, 0,
+      NULL, ngx_http_rtmp_route_api_get_check },
+
     { NGX_HTTP_RTMP_ROUTE_API_ACCESS, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
       NULL, ngx_http_rtmp_route_api_get_access },
 
@@ -420,6 +423,10 @@ ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
 
     } else if (ngx_http_rtmp_route_api_is(&part, "refresh")) {
         collection = NGX_HTTP_RTMP_ROUTE_API_REFRESH;
+        entry = NGX_HTTP_RTMP_ROUTE_API_NONE;
+
+    } else if (ngx_http_rtmp_route_api_is(&part, "check")) {
+        collection = NGX_HTTP_RTMP_ROUTE_API_CHECK;
         entry = NGX_HTTP_RTMP_ROUTE_API_NONE;
 
     } else {

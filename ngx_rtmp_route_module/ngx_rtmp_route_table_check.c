@@ -35,6 +35,7 @@ typedef struct {
     ngx_rtmp_route_check_cell_t     *cells;
     ngx_rtmp_route_check_server_t   *servers;
     ngx_rtmp_route_table_stat_t      stat;
+    uint32_t                         waiters;
     const char                      *what;
     uint32_t                         where;
 } ngx_rtmp_route_check_t;
@@ -76,20 +77,23 @@ static ngx_rtmp_route_check_pt  ngx_rtmp_route_checks[] = {
 
 
 ngx_int_t
-ngx_rtmp_route_table_check(ngx_rtmp_route_table_t *table)
+ngx_rtmp_route_table_audit(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_table_audit_t *audit)
 {
     ngx_int_t                rc;
     ngx_uint_t               i;
+    struct timeval           start, end;
     ngx_rtmp_route_check_t   ctx;
 
     ngx_memzero(&ctx, sizeof(ngx_rtmp_route_check_t));
+    ngx_memzero(audit, sizeof(ngx_rtmp_route_table_audit_t));
 
     ctx.sh = table->sh;
 
     ctx.cells = ngx_calloc((table->sh->ncells + 1)
                            * sizeof(ngx_rtmp_route_check_cell_t), table->log);
     if (ctx.cells == NULL) {
-        return NGX_ERROR;
+        return NGX_ABORT;
     }
 
     ctx.servers = ngx_calloc(table->sh->nservers
@@ -97,12 +101,14 @@ ngx_rtmp_route_table_check(ngx_rtmp_route_table_t *table)
                              table->log);
     if (ctx.servers == NULL) {
         ngx_free(ctx.cells);
-        return NGX_ERROR;
+        return NGX_ABORT;
     }
 
     rc = NGX_OK;
 
     ngx_rtmp_route_table_lock(table);
+
+    ngx_gettimeofday(&start);
 
     for (i = 0; ngx_rtmp_route_checks[i]; i++) {
         rc = ngx_rtmp_route_checks[i](&ctx);
@@ -112,6 +118,8 @@ ngx_rtmp_route_table_check(ngx_rtmp_route_table_t *table)
         }
     }
 
+    ngx_gettimeofday(&end);
+
     ngx_rtmp_route_table_unlock(table);
 
     if (rc != NGX_OK) {
@@ -120,10 +128,28 @@ ngx_rtmp_route_table_check(ngx_rtmp_route_table_t *table)
                       table->shpool->log_ctx, ctx.what, ctx.where);
     }
 
+    audit->fault = ctx.what;
+    audit->where = ctx.where;
+    audit->waiters = ctx.waiters;
+    audit->held = (ngx_uint_t) ((end.tv_sec - start.tv_sec) * 1000000
+                                + (end.tv_usec - start.tv_usec));
+
+    ngx_rtmp_route_table_stat(table, &audit->stat);
+
     ngx_free(ctx.servers);
     ngx_free(ctx.cells);
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_table_check(ngx_rtmp_route_table_t *table)
+{
+    ngx_rtmp_route_table_audit_t  audit;
+
+    return ngx_rtmp_route_table_audit(table, &audit) == NGX_OK ? NGX_OK
+                                                               : NGX_ERROR;
 }
 
 
@@ -482,18 +508,27 @@ ngx_rtmp_route_check_streams(ngx_rtmp_route_check_t *ctx)
 
         counter = ngx_rtmp_route_stream_counter(sh, st);
 
-        for (n = 0; counter && n < sh->server_top; n++) {
-            hot = ngx_rtmp_route_hot(sh, n);
+        if (counter == NULL) {
+            continue;
+        }
 
-            if (counter == &hot->streams) {
-                ctx->servers[n].streams++;
+        n = ((u_char *) counter - (u_char *) ngx_rtmp_route_hot(sh, 0))
+            / sizeof(ngx_rtmp_route_hot_t);
 
-            } else if (counter == &hot->pinned) {
-                ctx->servers[n].pinned++;
+        if (n >= sh->server_top) {
+            return ngx_rtmp_route_check_failed(ctx, "server of stream", i);
+        }
 
-            } else if (counter == &hot->pending) {
-                ctx->servers[n].pending++;
-            }
+        hot = ngx_rtmp_route_hot(sh, n);
+
+        if (counter == &hot->streams) {
+            ctx->servers[n].streams++;
+
+        } else if (counter == &hot->pinned) {
+            ctx->servers[n].pinned++;
+
+        } else {
+            ctx->servers[n].pending++;
         }
     }
 
@@ -613,13 +648,19 @@ ngx_rtmp_route_check_slots(ngx_rtmp_route_check_t *ctx)
     uint32_t                        i, first;
     ngx_uint_t                      n;
     ngx_rtmp_route_shm_t           *sh;
+    ngx_rtmp_route_head_t          *head;
     ngx_rtmp_route_session_cell_t  *s;
 
     sh = ctx->sh;
 
     for (n = 0; n < sh->nslots; n++) {
 
-        first = ngx_rtmp_route_head(sh, n)->first;
+        head = ngx_rtmp_route_head(sh, n);
+        first = head->first;
+
+        if (head->nwaiters && ngx_rtmp_route_slot_alive(n, head->generation)) {
+            ctx->waiters += head->nwaiters;
+        }
 
         if (first == 0) {
             continue;
