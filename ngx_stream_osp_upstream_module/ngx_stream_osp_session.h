@@ -82,6 +82,8 @@ typedef struct ngx_stream_osp_setup_s    ngx_stream_osp_setup_t;
 typedef struct ngx_stream_osp_filter_s   ngx_stream_osp_filter_t;
 typedef struct ngx_stream_osp_scan_s     ngx_stream_osp_scan_t;
 typedef struct ngx_stream_osp_search_s   ngx_stream_osp_search_t;
+typedef struct ngx_stream_osp_move_s     ngx_stream_osp_move_t;
+typedef struct ngx_stream_osp_resume_s   ngx_stream_osp_resume_t;
 
 
 typedef struct {
@@ -103,6 +105,9 @@ typedef struct {
     ngx_flag_t                       next_upstream;
     ngx_uint_t                       next_upstream_tries;
     ngx_uint_t                       proxy_protocol;
+    ngx_flag_t                       resume;
+    ngx_msec_t                       resume_timeout;
+    size_t                           resume_buffer;
     size_t                           buffer_size;
     ngx_stream_osp_local_t          *local;
     ngx_flag_t                       socket_keepalive;
@@ -210,6 +215,37 @@ struct ngx_stream_osp_scan_s {
 };
 
 
+/*
+ * What moves a running session to another server.  While it does, os->moving
+ * is set, os->setup is that of the next server, and os->origin the connection
+ * to it, or NULL.  The client's handlers are those of the relay, which reads
+ * it and drops what it says (unless its session is one with resume), and sends
+ * what is in flow[DOWN].buf.
+ */
+
+typedef struct {
+
+    /* of the new server, has read all that is in front of pos */
+    ngx_osp_rtmp_reader_t           *reader;
+    u_char                          *pos;
+    u_char                          *last;
+
+    uint32_t                         msid;       /* its stream; ours is 1 */
+} ngx_stream_osp_moved_t;
+
+/*
+ * The end of a move.  moved: os->origin is a server that has accepted what
+ * the client publishes or plays, all that it said so far was left out, the
+ * session is S_RELAY in the table.  The handler takes what it needs of moved,
+ * then calls ngx_stream_osp_moved(), and after that, as the last thing,
+ * ngx_stream_osp_relay_again(), or ends the session.  NULL: no server was
+ * found in time, os->origin is NULL, os->move->text says why: the handler ends
+ * the session.
+ */
+typedef void (*ngx_stream_osp_move_pt)(ngx_stream_osp_session_t *os,
+    ngx_stream_osp_moved_t *moved);
+
+
 struct ngx_stream_osp_session_s {
     ngx_stream_session_t            *session;
     ngx_stream_osp_srv_conf_t       *conf;
@@ -228,12 +264,15 @@ struct ngx_stream_osp_session_s {
     ngx_str_t                       *upstream;   /* its address */
 
     ngx_stream_osp_scan_t           *scan;       /* NULL: no stream yet */
+    ngx_stream_osp_move_t           *move;       /* NULL: it stays here */
+    ngx_stream_osp_resume_t         *resume;
     ngx_stream_osp_name_t            name;
     ngx_str_t                        agent;
     ngx_str_t                        server;
 
     unsigned                         ended:1;    /* the client said so */
     unsigned                         closing:1;
+    unsigned                         moving:1;   /* to another server */
     unsigned                         kept:1;     /* keepalive is on */
     unsigned                         reason:4;
     unsigned                         status:10;
@@ -279,6 +318,7 @@ struct ngx_stream_osp_setup_s {
     size_t                           chunk_size; /* the client expects */
     size_t                           connect_end;
     size_t                           create_end;
+    size_t                           stream_end; /* of publish or play */
     ngx_array_t                      answers;    /* ngx_stream_osp_answer_t */
     ngx_str_t                        app;
     ngx_str_t                        tc_url;
@@ -323,6 +363,40 @@ struct ngx_stream_osp_setup_s {
     unsigned                         step:1;     /* one command at a time */
     unsigned                         accepted:1; /* connect was answered */
     unsigned                         done:1;     /* publish or play was */
+};
+
+
+/*
+ * The commands from connect to publish or play, in whole messages of fmt 0 and
+ * chunks of 128 bytes; data follows in memory of its own.
+ */
+
+struct ngx_stream_osp_move_s {
+    u_char                          *raw;
+    size_t                           len;
+    size_t                           connect_end;
+    size_t                           create_end;
+    double                           stream_tid;
+    ngx_uint_t                       nanswers;
+    ngx_stream_osp_answer_t         *answers;
+
+    ngx_rtmp_route_t                *route;
+    ngx_str_t                        key;
+    ngx_uint_t                       protocol;
+    ngx_uint_t                       alternative;
+    ngx_rtmp_route_tried_t           server;     /* where it is */
+    ngx_rtmp_route_tried_t           left;       /* where it was */
+
+    ngx_stream_osp_move_pt           handler;
+    ngx_event_t                      event;      /* of the next round */
+    ngx_msec_t                       deadline;
+    ngx_uint_t                       round;
+
+    ngx_msec_t                       first;      /* of the last moves */
+    ngx_uint_t                       moves;
+
+    ngx_str_t                        text;       /* of the last refusal */
+    u_char                           text_buf[128];
 };
 
 
@@ -435,8 +509,48 @@ void ngx_stream_osp_search_failed(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_search_leave(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_search_exit(ngx_cycle_t *cycle);
 
+/* ngx_stream_osp_move.c */
+
+/*
+ * At the end of the set-up, while it is still there: keeps in os->move what
+ * another server must be sent, about 1 KB.  NGX_OK; NGX_DECLINED: this session
+ * can't be moved; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_stream_osp_move_save(ngx_stream_osp_session_t *os);
+
+/*
+ * Leaves the server: closes the connection to it, if it is still there, and
+ * tries the others in turn, and then all in rounds, until one accepts or time
+ * (ms) is over.  Drops what waits for the old server, and both filters.  The
+ * handler is called once, from an event, never from within this function,
+ * unless the session ends before.  NGX_OK; NGX_DECLINED: the session can't be
+ * moved, or was moved too often lately, nothing has changed; NGX_DONE: it has
+ * ended, for want of memory.  Called from within the relay, that must return
+ * NGX_DONE.
+ */
+ngx_int_t ngx_stream_osp_move(ngx_stream_osp_session_t *os, ngx_msec_t time,
+    ngx_stream_osp_move_pt handler);
+
+/* frees the set-up of the move; the session is moving no more */
+void ngx_stream_osp_moved(ngx_stream_osp_session_t *os);
+
+/* the session ends, or needs no other server any more: os->move is gone */
+void ngx_stream_osp_move_free(ngx_stream_osp_session_t *os);
+
+/* for the set-up of a moving session: this server does not take it */
+void ngx_stream_osp_move_next(ngx_stream_osp_session_t *os, ngx_str_t *text);
+
+/* as ngx_stream_osp_filter_replies(), of a moving session */
+ngx_int_t ngx_stream_osp_move_replies(ngx_stream_osp_session_t *os,
+    u_char **pos, u_char *last);
+
 /* ngx_stream_osp_relay.c */
 
+/*
+ * Goes on with a session that was moved: sends what is in both flow[].buf,
+ * reads both sides.  Nothing of the session may be touched after that.
+ */
+void ngx_stream_osp_relay_again(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log,
     u_char **buf);
 void ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os);
