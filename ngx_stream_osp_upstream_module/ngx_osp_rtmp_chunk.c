@@ -71,6 +71,8 @@ static ngx_int_t ngx_osp_rtmp_reader_control(ngx_osp_rtmp_reader_t *r,
     ngx_osp_rtmp_stream_t *st, ngx_osp_rtmp_item_t *item);
 static ngx_osp_rtmp_stream_t *ngx_osp_rtmp_reader_find(
     ngx_osp_rtmp_reader_t *r, uint32_t csid);
+static size_t ngx_osp_rtmp_reader_zeros(ngx_osp_rtmp_reader_t *r,
+    ngx_osp_rtmp_stream_t *st, size_t n, u_char *buf);
 static ngx_osp_rtmp_open_t *ngx_osp_rtmp_asm_find(ngx_osp_rtmp_asm_t *a,
     uint32_t csid);
 static u_char *ngx_osp_rtmp_asm_reserve(ngx_osp_rtmp_asm_t *a, size_t mlen);
@@ -205,6 +207,7 @@ ngx_osp_rtmp_reader_read(ngx_osp_rtmp_reader_t *r, u_char **pos, u_char *last,
     item->chunk_last = (r->rest == 0);
     item->last = (st->rest == 0);
     item->skip = st->skip;
+    item->moved = 0;
 
     if (item->last && st->mlen) {
         r->nopen--;
@@ -239,6 +242,20 @@ ngx_osp_rtmp_reader_pass(ngx_osp_rtmp_reader_t *r, u_char **pos, u_char *last,
         *pos = ngx_osp_rtmp_reader_run(r, *pos, last);
     }
 
+    r->stop = 0;
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_osp_rtmp_reader_read_until(ngx_osp_rtmp_reader_t *r, u_char **pos,
+    u_char *last, uint32_t types, ngx_osp_rtmp_item_t *item)
+{
+    ngx_int_t  rc;
+
+    r->stop = types;
+    rc = ngx_osp_rtmp_reader_read(r, pos, last, item);
     r->stop = 0;
 
     return rc;
@@ -643,6 +660,79 @@ const char *
 ngx_osp_rtmp_reader_error(ngx_osp_rtmp_reader_t *r)
 {
     return r->error ? r->error : "";
+}
+
+
+size_t
+ngx_osp_rtmp_reader_finish(ngx_osp_rtmp_reader_t *r, u_char *buf)
+{
+    size_t                  size;
+    ngx_uint_t              i;
+    ngx_osp_rtmp_stream_t  *st;
+
+    size = 0;
+    st = NULL;
+
+    /* the chunk that is open goes first */
+
+    if (r->rest) {
+        st = &r->streams[r->current];
+        size = ngx_osp_rtmp_reader_zeros(r, st, r->rest, buf);
+    }
+
+    for (i = 0; i < r->nstreams; i++) {
+        if (&r->streams[i] != st) {
+            size += ngx_osp_rtmp_reader_zeros(r, &r->streams[i], 0,
+                                              buf ? buf + size : NULL);
+        }
+    }
+
+    return size;
+}
+
+
+/* the rest of a message, n bytes of which need no header */
+
+static size_t
+ngx_osp_rtmp_reader_zeros(ngx_osp_rtmp_reader_t *r,
+    ngx_osp_rtmp_stream_t *st, size_t n, u_char *buf)
+{
+    size_t   size, len, rest;
+    u_char  *p, header[NGX_OSP_RTMP_HEADER_MAX];
+
+    size = 0;
+
+    for (rest = st->rest; rest; rest -= n) {
+
+        if (n == 0 || size) {
+            n = ngx_min(rest, r->chunk_size);
+
+            p = ngx_osp_rtmp_write_next_header(header, st->csid, 0);
+
+            if (st->ext) {
+                *p++ = (u_char) (st->ext_value >> 24);
+                *p++ = (u_char) (st->ext_value >> 16);
+                *p++ = (u_char) (st->ext_value >> 8);
+                *p++ = (u_char) st->ext_value;
+            }
+
+            len = p - header;
+
+            if (buf) {
+                ngx_memcpy(buf + size, header, len);
+            }
+
+            size += len;
+        }
+
+        if (buf) {
+            ngx_memzero(buf + size, n);
+        }
+
+        size += n;
+    }
+
+    return size;
 }
 
 

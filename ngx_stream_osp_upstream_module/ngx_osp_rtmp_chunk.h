@@ -100,6 +100,7 @@ typedef struct {
     unsigned                last:1;      /* completes the message */
     unsigned                chunk_last:1;/* completes the chunk */
     unsigned                skip:1;      /* see ngx_osp_rtmp_reader_skip() */
+    unsigned                moved:1;     /* timestamp is not the header's */
 } ngx_osp_rtmp_item_t;
 
 
@@ -194,7 +195,19 @@ ngx_int_t ngx_osp_rtmp_reader_read(ngx_osp_rtmp_reader_t *r, u_char **pos,
 ngx_int_t ngx_osp_rtmp_reader_pass(ngx_osp_rtmp_reader_t *r, u_char **pos,
     u_char *last, uint32_t types);
 
+/* the same as ngx_osp_rtmp_reader_read(), and NGX_DONE in front of these */
+ngx_int_t ngx_osp_rtmp_reader_read_until(ngx_osp_rtmp_reader_t *r,
+    u_char **pos, u_char *last, uint32_t types, ngx_osp_rtmp_item_t *item);
+
 const char *ngx_osp_rtmp_reader_error(ngx_osp_rtmp_reader_t *r);
+
+/*
+ * Who has got all bytes up to *pos, and gets no more of them, is at a message
+ * boundary on all chunk streams when it gets these: zeros in place of what is
+ * left of each message.  Returns their number; if buf is not NULL, they are
+ * written there.  The reader is not changed.
+ */
+size_t ngx_osp_rtmp_reader_finish(ngx_osp_rtmp_reader_t *r, u_char *buf);
 
 /* 1 if all chunk streams are at a message boundary and no chunk is open */
 ngx_uint_t ngx_osp_rtmp_reader_idle(ngx_osp_rtmp_reader_t *r);
@@ -280,6 +293,10 @@ void ngx_osp_rtmp_track_reset(ngx_osp_rtmp_track_t *track);
  */
 ngx_int_t ngx_osp_rtmp_track_item(ngx_osp_rtmp_track_t *track,
     ngx_osp_rtmp_item_t *item, uint32_t msid, u_char *buf, size_t *len);
+
+/* 1 if the receiver has got the first chunk of a message, but not the last */
+ngx_uint_t ngx_osp_rtmp_track_open(ngx_osp_rtmp_track_t *track,
+    uint32_t csid);
 
 /*
  * 1 if the receiver is at a message boundary on all chunk streams, so that

@@ -337,6 +337,17 @@ ngx_osp_rtmp_track_item(ngx_osp_rtmp_track_t *track,
 
 
 ngx_uint_t
+ngx_osp_rtmp_track_open(ngx_osp_rtmp_track_t *track, uint32_t csid)
+{
+    ngx_osp_rtmp_seen_t  *seen;
+
+    seen = ngx_osp_rtmp_track_find(track, csid);
+
+    return seen && seen->open;
+}
+
+
+ngx_uint_t
 ngx_osp_rtmp_track_idle(ngx_osp_rtmp_track_t *track)
 {
     return track->nopen == 0;
@@ -422,7 +433,7 @@ ngx_osp_rtmp_track_same(ngx_osp_rtmp_seen_t *seen, ngx_osp_rtmp_item_t *item,
     uint32_t msid)
 {
     if (item->fmt == 0) {
-        return item->msid == msid;
+        return item->msid == msid && !item->moved;
     }
 
     if (seen->mlen == NGX_OSP_RTMP_NO_LENGTH
