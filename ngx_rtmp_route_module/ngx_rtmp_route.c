@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "ngx_rtmp_route_conf.h"
 #include "ngx_rtmp_route_addr.h"
+#include "ngx_rtmp_route_events.h"
 
 
 static ngx_int_t ngx_rtmp_route_consult(ngx_rtmp_route_t *route,
@@ -268,6 +269,7 @@ ngx_rtmp_route_session_close(ngx_rtmp_route_session_t *session)
         return;
     }
 
+    ngx_rtmp_route_events_forget(session);
     ngx_rtmp_route_table_close(&session->route->table, session);
 
     session->route = NULL;

@@ -56,6 +56,19 @@
 #define NGX_RTMP_ROUTE_S_RELAY       2
 #define NGX_RTMP_ROUTE_S_CLOSING     3
 
+/* what a running session is told; the highest one first */
+
+#define NGX_RTMP_ROUTE_E_LOST        1     /* its server is down, as the */
+                                           /* health check has found */
+#define NGX_RTMP_ROUTE_E_SILENT      2     /* to end, if it is silent: */
+                                           /* somebody wants its stream */
+#define NGX_RTMP_ROUTE_E_REPLACED    3     /* to end: the same, at once */
+#define NGX_RTMP_ROUTE_E_KICKED      4     /* to end: the operator says so */
+
+/* idle of ngx_rtmp_route_takeover() that only asks */
+
+#define NGX_RTMP_ROUTE_TAKEOVER_ASK  ((ngx_msec_t) -1)
+
 #define NGX_RTMP_ROUTE_ID_LEN        128   /* of a server */
 #define NGX_RTMP_ROUTE_HOST_LEN      255
 #define NGX_RTMP_ROUTE_KEY_LEN       1024  /* of a stream */
@@ -140,16 +153,24 @@ typedef struct {
 } ngx_rtmp_route_session_info_t;
 
 
-/* an open session; owned by the caller, zeroed before the first use */
+/*
+ * An open session; owned by the caller, zeroed before the first use.  While it
+ * is watched (event is set) it must not be copied or moved.
+ */
 
-typedef struct {
+typedef struct ngx_rtmp_route_session_s  ngx_rtmp_route_session_t;
+
+struct ngx_rtmp_route_session_s {
     ngx_rtmp_route_t        *route;
     uint32_t                 cell;         /* 0: not in the table */
     uint32_t                 number;
     ngx_atomic_t            *in;           /* bytes, added to without a lock; */
     ngx_atomic_t            *out;          /* never NULL once opened */
     ngx_atomic_t            *active;       /* ngx_current_msec at the last */
-} ngx_rtmp_route_session_t;
+    ngx_queue_t              queue;
+    void                   (*event)(ngx_rtmp_route_session_t *session,
+                                    ngx_uint_t what);
+};
 
 
 /*
@@ -283,6 +304,32 @@ ngx_int_t ngx_rtmp_route_session_next(ngx_rtmp_route_session_t *session,
 /* NGX_RTMP_ROUTE_S_*; S_RELAY makes a published stream a live one */
 void ngx_rtmp_route_session_state(ngx_rtmp_route_session_t *session,
     ngx_uint_t state);
+
+/*
+ * From now on an open session is told what happens to it, until it ends: event
+ * is called from the event loop of this process, whichever process said it,
+ * and may close the session.  E_LOST can come again for the same server.
+ * Harmless for a session that is not in the table: it is told nothing.
+ */
+void ngx_rtmp_route_session_watch(ngx_rtmp_route_session_t *session,
+    void (*event)(ngx_rtmp_route_session_t *session, ngx_uint_t what));
+
+/*
+ * The answer to E_SILENT of a session that is not silent, but was not read for
+ * some time: it stays, and those who wait for its end look again.
+ */
+void ngx_rtmp_route_session_stay(ngx_rtmp_route_session_t *session);
+
+/*
+ * Makes room for a publisher: whoever publishes the stream is told to end, at
+ * once with idle 0, otherwise if it was silent for that time, in ms.
+ * NGX_DECLINED: nobody publishes it; NGX_BUSY: somebody does, and stays (with
+ * idle TAKEOVER_ASK nobody is told anything); NGX_AGAIN: it was told, so
+ * ngx_rtmp_route_wait(), with a timer of one's own, and ask again.
+ * Takes and releases the zone's lock.
+ */
+ngx_int_t ngx_rtmp_route_takeover(ngx_rtmp_route_t *route, ngx_str_t *key,
+    ngx_msec_t idle);
 
 /* ends a session; harmless if it was never opened or is closed already */
 void ngx_rtmp_route_session_close(ngx_rtmp_route_session_t *session);

@@ -91,6 +91,14 @@ struct ngx_rtmp_route_s {
     ngx_event_t                      wake;      /* posted: runs the waiters */
     ngx_uint_t                       waiting;   /* counted in the zone */
 
+    ngx_queue_t                      sessions;  /* this process' watched */
+    ngx_queue_t                      teller;    /* a place among them */
+    ngx_event_t                      tell;      /* posted: goes on there */
+    uint32_t                         losses;    /* seen of the table */
+    unsigned                         telling:1;
+    unsigned                         tell_again:1;
+    unsigned                         losing:1;  /* looks at servers, too */
+
     ngx_cycle_t                     *cycle;
     u_char                          *file;      /* where it is mentioned */
     ngx_uint_t                       line;

@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "ngx_rtmp_route_client.h"
 #include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_events.h"
 #include "ngx_rtmp_route_state.h"
 
 
@@ -349,6 +350,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
      *     route->state = NULL;
      *     route->acl = { 0 };
      *     route->waiting = 0;
+     *     route->telling = 0;
      *     route->defined = 0;
      */
 
@@ -367,6 +369,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
     route->acl.table = &route->table;
 
     ngx_queue_init(&route->waits);
+    ngx_queue_init(&route->sessions);
     ngx_queue_init(&route->named);
 
     if (ngx_array_init(&route->servers, cf->pool, 4,
@@ -634,6 +637,8 @@ ngx_rtmp_route_init_process(ngx_cycle_t *cycle)
         routes[i]->wake.data = routes[i];
         routes[i]->wake.log = cycle->log;
 
+        ngx_rtmp_route_events_init(routes[i], cycle->log);
+
         /* what a predecessor has left is undone at once */
 
         ngx_rtmp_route_table_sweep(&routes[i]->table);
@@ -717,6 +722,8 @@ ngx_rtmp_route_woken(void)
         if (!ngx_queue_empty(&routes[i]->waits)) {
             ngx_post_event(&routes[i]->wake, &ngx_posted_events);
         }
+
+        ngx_rtmp_route_events_check(routes[i]);
     }
 
     for (i = 0; i < rmcf->nwakes; i++) {
@@ -737,6 +744,7 @@ ngx_rtmp_route_sweep_handler(ngx_event_t *ev)
 
     for (i = 0; i < rmcf->routes.nelts; i++) {
         ngx_rtmp_route_table_sweep(&routes[i]->table);
+        ngx_rtmp_route_events_check(routes[i]);
     }
 
     ngx_add_timer(ev, 1000);

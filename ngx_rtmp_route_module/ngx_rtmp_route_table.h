@@ -515,6 +515,27 @@ void ngx_rtmp_route_table_close(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_session_t *session);
 
 /*
+ * What sessions are told, see ngx_rtmp_route_events.h.  tell: the session in
+ * that slot, with that number (which are its id in the API), in whatever
+ * process, is told NGX_RTMP_ROUTE_E_*; NGX_OK, or NGX_DECLINED: there is none.
+ * It looks through all sessions, some with each hold of the lock.  told: which
+ * of these (a bit for each) this process' session was told since it was asked
+ * last.  lost: its server is down by its health check.  has_told, losses: what
+ * says, without the lock, that there is something to look for.
+ */
+ngx_int_t ngx_rtmp_route_table_session_tell(ngx_rtmp_route_table_t *table,
+    ngx_uint_t slot, uint32_t number, ngx_uint_t what);
+ngx_int_t ngx_rtmp_route_table_takeover(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key, ngx_msec_t idle);
+ngx_uint_t ngx_rtmp_route_table_told(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_t *session);
+ngx_uint_t ngx_rtmp_route_table_lost(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_t *session);
+void ngx_rtmp_route_table_tell_lost(ngx_rtmp_route_table_t *table);
+ngx_uint_t ngx_rtmp_route_table_has_told(ngx_rtmp_route_table_t *table);
+uint32_t ngx_rtmp_route_table_losses(ngx_rtmp_route_table_t *table);
+
+/*
  * Counts this process' waiters in the zone: while it is not 0 the slot is
  * woken by each change that may let a pick succeed.
  */

@@ -645,7 +645,7 @@ ngx_rtmp_route_check_lists(ngx_rtmp_route_check_t *ctx)
 static ngx_int_t
 ngx_rtmp_route_check_slots(ngx_rtmp_route_check_t *ctx)
 {
-    uint32_t                        i, first;
+    uint32_t                        i, first, told;
     ngx_uint_t                      n;
     ngx_rtmp_route_shm_t           *sh;
     ngx_rtmp_route_head_t          *head;
@@ -657,18 +657,15 @@ ngx_rtmp_route_check_slots(ngx_rtmp_route_check_t *ctx)
 
         head = ngx_rtmp_route_head(sh, n);
         first = head->first;
+        told = 0;
 
         if (head->nwaiters && ngx_rtmp_route_slot_alive(n, head->generation)) {
             ctx->waiters += head->nwaiters;
         }
 
-        if (first == 0) {
-            continue;
-        }
-
         i = first;
 
-        do {
+        while (i) {
             s = ngx_rtmp_route_session_cell(sh, i);
 
             if (i > sh->top || ctx->cells[i].queued
@@ -682,9 +679,14 @@ ngx_rtmp_route_check_slots(ngx_rtmp_route_check_t *ctx)
 
             ctx->cells[i].queued = 1;
             ctx->cells[i].owned = 1;
-            i = s->next;
+            told += (s->told != 0);
 
-        } while (i != first);
+            i = (s->next == first) ? 0 : s->next;
+        }
+
+        if (head->told != told) {
+            return ngx_rtmp_route_check_failed(ctx, "marks of slot", n);
+        }
     }
 
     return NGX_OK;

@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         5
+#define NGX_RTMP_ROUTE_LAYOUT         6
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -94,6 +94,7 @@ typedef struct {
     uint32_t                         number;      /* of the last session */
     uint32_t                         generation;  /* whose waiters they are */
     uint32_t                         nwaiters;
+    uint32_t                         told;        /* derived: marked ones */
 } ngx_rtmp_route_head_t;
 
 
@@ -164,8 +165,8 @@ typedef struct {
     uint32_t                         text;        /* more of the key */
     uint32_t                         hash;
     uint32_t                         next;        /* derived: in the bucket */
-    uint32_t                         lru_prev;    /* derived */
-    uint32_t                         lru_next;
+    uint32_t                         lru_prev;    /* derived; not in the */
+    uint32_t                         lru_next;    /* queue: a publisher */
     uint32_t                         list_prev;   /* derived, a ring */
     uint32_t                         list_next;
     uint32_t                         server_seq;  /* 0: no server */
@@ -203,7 +204,9 @@ typedef struct {
     u_char                           place;       /* where it is live */
     u_char                           client_len;
     u_char                           agent_len;
-    u_char                           reserved[3];
+    u_char                           told;        /* bits of ROUTE_E_ */
+    u_char                           wanted;      /* its end is waited for */
+    u_char                           reserved[1];
     ngx_rtmp_route_endpoint_t        upstream;
     ngx_msec_t                       started;
     ngx_atomic_t                     in;
@@ -273,6 +276,7 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         config;      /* the newest */
     uint32_t                         core;        /* the last list */
     uint32_t                         conflict;    /* where the next one goes */
+    uint32_t                         lost;        /* servers went down */
     uint32_t                         rule;        /* the last id given */
     uint32_t                         rules_used;  /* 0 or 1 */
     uint32_t                         rules_len[2];
@@ -523,10 +527,22 @@ void ngx_rtmp_route_slot_add(ngx_rtmp_route_shm_t *sh, uint32_t i,
 void ngx_rtmp_route_slot_remove(ngx_rtmp_route_shm_t *sh, uint32_t i);
 
 
-/* ngx_rtmp_route_table_session.c */
+/* ngx_rtmp_route_table_session.c; NULL: there is none */
 
+ngx_rtmp_route_session_cell_t *ngx_rtmp_route_session_own(
+    ngx_rtmp_route_shm_t *sh, ngx_rtmp_route_session_t *session);
+ngx_rtmp_route_session_cell_t *ngx_rtmp_route_stream_publisher(
+    ngx_rtmp_route_shm_t *sh, uint32_t i);
 void ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i);
+
+/* without the lock */
 void ngx_rtmp_route_session_sweep(ngx_rtmp_route_table_t *table);
+
+
+/* ngx_rtmp_route_table_event.c */
+
+void ngx_rtmp_route_session_unmark(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_session_cell_t *s);
 
 
 /*

@@ -51,6 +51,7 @@ ngx_rtmp_route_table_rebuild(ngx_rtmp_route_shm_t *sh)
 
     for (i = 0; i < sh->nslots; i++) {
         ngx_rtmp_route_head(sh, i)->first = 0;
+        ngx_rtmp_route_head(sh, i)->told = 0;
     }
 
     ngx_memzero(ngx_rtmp_route_at(sh, ids, uint32_t),
@@ -218,6 +219,10 @@ ngx_rtmp_route_rebuild_session(ngx_rtmp_route_shm_t *sh, uint32_t i)
                             s->generation
                                 != ngx_rtmp_route_slot_generation(s->slot));
 
+    if (s->told) {
+        ngx_rtmp_route_head(sh, s->slot)->told++;
+    }
+
     (void) ngx_rtmp_route_server_conns(sh, s->server, s->birth, 1);
 
     if (s->type == NGX_RTMP_ROUTE_CELL_CONN) {
@@ -250,6 +255,7 @@ ngx_rtmp_route_rebuild_session(ngx_rtmp_route_shm_t *sh, uint32_t i)
 
     if ((s->flags & NGX_RTMP_ROUTE_SESSION_LIVE) && s->place == st->place) {
         st->live++;
+        st->lru_prev = i;
     }
 }
 

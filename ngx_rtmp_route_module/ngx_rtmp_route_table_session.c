@@ -31,10 +31,8 @@ static void ngx_rtmp_route_session_detach(ngx_rtmp_route_shm_t *sh,
 static ngx_uint_t ngx_rtmp_route_session_move(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_session_cell_t *s, ngx_uint_t server,
     ngx_rtmp_route_endpoint_t *endpoint);
-static ngx_rtmp_route_session_cell_t *ngx_rtmp_route_session_own(
-    ngx_rtmp_route_shm_t *sh, ngx_rtmp_route_session_t *session);
 static void ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
-    ngx_rtmp_route_session_cell_t *s);
+    uint32_t cell);
 static ngx_uint_t ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table,
     ngx_uint_t slot, uint32_t generation, ngx_uint_t alive);
 static void ngx_rtmp_route_session_fill(ngx_rtmp_route_shm_t *sh, uint32_t i,
@@ -413,7 +411,7 @@ ngx_rtmp_route_session_move(ngx_rtmp_route_shm_t *sh,
 }
 
 
-static ngx_rtmp_route_session_cell_t *
+ngx_rtmp_route_session_cell_t *
 ngx_rtmp_route_session_own(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_session_t *session)
 {
@@ -459,7 +457,7 @@ ngx_rtmp_route_table_state(ngx_rtmp_route_table_t *table,
             && s->kind == NGX_RTMP_ROUTE_PUBLISH
             && s->stream)
         {
-            ngx_rtmp_route_session_live(table, s);
+            ngx_rtmp_route_session_live(table, session->cell);
         }
 
         s->state = (u_char) state;
@@ -470,16 +468,17 @@ ngx_rtmp_route_table_state(ngx_rtmp_route_table_t *table,
 
 
 static void
-ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
-    ngx_rtmp_route_session_cell_t *s)
+ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table, uint32_t cell)
 {
-    u_char                         key[NGX_RTMP_ROUTE_KEY_LEN];
-    uint32_t                       i;
-    ngx_str_t                      name;
-    ngx_rtmp_route_shm_t          *sh;
-    ngx_rtmp_route_stream_cell_t  *st;
+    u_char                          key[NGX_RTMP_ROUTE_KEY_LEN];
+    uint32_t                        i;
+    ngx_str_t                       name;
+    ngx_rtmp_route_shm_t           *sh;
+    ngx_rtmp_route_stream_cell_t   *st;
+    ngx_rtmp_route_session_cell_t  *s;
 
     sh = table->sh;
+    s = ngx_rtmp_route_session_cell(sh, cell);
     i = s->stream;
     st = ngx_rtmp_route_stream(sh, i);
 
@@ -503,6 +502,7 @@ ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
 
         } else {
             ngx_rtmp_route_session_detach(sh, s);
+            s->flags &= ~NGX_RTMP_ROUTE_SESSION_LIVE;
             s->stream = i;
             ngx_rtmp_route_point();
             ngx_rtmp_route_session_attach(sh, s, i);
@@ -541,9 +541,44 @@ ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
     st->live++;
     ngx_rtmp_route_point();
 
+    /* it has sessions, so it is not in the queue */
+
+    st->lru_prev = cell;
+
     ngx_rtmp_route_stream_count(sh, st, 1);
 
     table->wake = 1;
+}
+
+
+/* one that publishes the stream: the last one if there are several */
+
+ngx_rtmp_route_session_cell_t *
+ngx_rtmp_route_stream_publisher(ngx_rtmp_route_shm_t *sh, uint32_t i)
+{
+    ngx_rtmp_route_stream_cell_t   *st;
+    ngx_rtmp_route_session_cell_t  *s;
+
+    st = ngx_rtmp_route_stream(sh, i);
+
+    if (st->live == 0 || st->lru_prev == 0 || st->lru_prev > sh->top) {
+        return NULL;
+    }
+
+    /* that one may have ended before the others */
+
+    s = ngx_rtmp_route_session_cell(sh, st->lru_prev);
+
+    if (s->type != NGX_RTMP_ROUTE_CELL_SESSION
+        || s->kind != NGX_RTMP_ROUTE_PUBLISH
+        || s->stream != i
+        || !(s->flags & NGX_RTMP_ROUTE_SESSION_LIVE)
+        || s->place != st->place)
+    {
+        return NULL;
+    }
+
+    return s;
 }
 
 
@@ -626,7 +661,14 @@ ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i)
 
     ngx_rtmp_route_slot_remove(sh, i);
 
-    if (ngx_rtmp_route_server_conns(sh, s->server, s->birth, -1)) {
+    if (s->told) {
+        ngx_rtmp_route_head(sh, s->slot)->told--;
+        ngx_rtmp_route_point();
+    }
+
+    if (ngx_rtmp_route_server_conns(sh, s->server, s->birth, -1)
+        || s->wanted)
+    {
         table->wake = 1;
     }
 
