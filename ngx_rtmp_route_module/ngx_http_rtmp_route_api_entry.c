@@ -353,7 +353,7 @@ ngx_http_rtmp_route_api_server_value(ngx_rtmp_route_json_t *json,
         break;
 
     case server_drained:
-        ngx_rtmp_route_json_bool(json, params->drain);
+        ngx_rtmp_route_json_bool(json, stat->drained);
         break;
 
     case server_last_seen:

@@ -112,6 +112,8 @@ typedef struct {
     unsigned                 late:1;       /* waits no longer */
     unsigned                 unsure:1;     /* set with NGX_BUSY: nobody can */
                                            /* tell where the stream is */
+    unsigned                 full:1;       /* set with NGX_BUSY: for lack of */
+                                           /* room, not of servers */
     unsigned                 search:1;     /* a try: it is not remembered */
     unsigned                 only:1;       /* no other server than that: */
     ngx_rtmp_route_ref_t     server;

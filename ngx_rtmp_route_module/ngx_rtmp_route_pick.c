@@ -21,6 +21,9 @@ static ngx_uint_t ngx_rtmp_route_pick_single(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
 static ngx_uint_t ngx_rtmp_route_pick_last(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
+static ngx_uint_t ngx_rtmp_route_pick_full(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice,
+    ngx_uint_t i, ngx_uint_t purpose);
 static ngx_uint_t ngx_rtmp_route_endpoint(ngx_rtmp_route_hot_t *hot,
     ngx_rtmp_route_query_t *query, ngx_uint_t i,
     ngx_rtmp_route_choice_t *choice);
@@ -38,28 +41,41 @@ ngx_rtmp_route_table_pick(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_choice_t     choice;
     ngx_rtmp_route_endpoint_t   endpoint;
 
-    ngx_memzero(&choice, sizeof(ngx_rtmp_route_choice_t));
-    choice.counted = query->count && !ngx_rtmp_route_asks(query);
+    do {
+        ngx_memzero(&choice, sizeof(ngx_rtmp_route_choice_t));
+        choice.counted = query->count && !ngx_rtmp_route_asks(query);
 
-    ngx_rtmp_route_table_lock(table);
+        ngx_rtmp_route_table_lock(table);
 
-    rc = ngx_rtmp_route_pick_locked(table, query, &choice);
+        rc = ngx_rtmp_route_pick_locked(table, query, &choice);
 
-    if (rc == NGX_OK) {
-        ngx_rtmp_route_pick_copy(table->sh, &choice, peer, &endpoint);
+        if (rc == NGX_OK) {
+            ngx_rtmp_route_pick_copy(table->sh, &choice, peer, &endpoint);
 
-        if (choice.counted) {
-            peer->conn = ngx_rtmp_route_pick_count(table, &choice);
+            if (choice.counted) {
+                peer->conn = ngx_rtmp_route_pick_count(table, &choice);
+            }
         }
-    }
 
-    ngx_rtmp_route_table_unlock(table);
+        ngx_rtmp_route_table_unlock(table);
+
+    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, query));
 
     if (rc == NGX_OK) {
         ngx_rtmp_route_pick_name(peer, &endpoint);
     }
 
     return rc;
+}
+
+
+/* whether there is room that those had who are gone; without the lock */
+
+ngx_uint_t
+ngx_rtmp_route_pick_retry(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_query_t *query)
+{
+    return query->full && ngx_rtmp_route_session_sweep(table);
 }
 
 
@@ -74,6 +90,7 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
 
     sh = table->sh;
     st = NULL;
+    query->full = 0;
 
     if (query->ntried > NGX_RTMP_ROUTE_MAX_TRIED) {
         return NGX_BUSY;
@@ -152,6 +169,9 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
 
     if (rc == NGX_OK) {
         ngx_rtmp_route_pick_done(sh, query, choice);
+
+    } else if (rc == NGX_BUSY) {
+        query->full = choice->full;
     }
 
     return rc;
@@ -229,7 +249,7 @@ ngx_rtmp_route_pick_new(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice)
 {
     ngx_int_t              i;
-    ngx_uint_t             backup;
+    ngx_uint_t             n;
     ngx_rtmp_route_shm_t  *sh;
 
     sh = table->sh;
@@ -237,11 +257,26 @@ ngx_rtmp_route_pick_new(ngx_rtmp_route_table_t *table,
     choice->source = NGX_RTMP_ROUTE_FROM_NONE;
     choice->guess = 1;
 
+    /*
+     * A stream that is not published yet is likely to be where a publisher
+     * would be sent: servers that have no room for one come last
+     */
+
+    choice->room = 1;
+
     i = ngx_rtmp_route_pick_again(sh, query, choice);
 
-    for (backup = 0; backup < 2 && i == NGX_ERROR; backup++) {
+    for (n = 0; n < 4 && i == NGX_ERROR; n++) {
 
-        i = ngx_rtmp_route_pick_method(table, query, choice, backup);
+        if (n == 2) {
+            if (!choice->full || query->op == NGX_RTMP_ROUTE_PUBLISH) {
+                break;
+            }
+
+            choice->room = 0;
+        }
+
+        i = ngx_rtmp_route_pick_method(table, query, choice, n % 2);
     }
 
     if (i == NGX_ERROR) {
@@ -294,6 +329,7 @@ ngx_rtmp_route_pick_single(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_choice_t  other;
 
     other = *choice;
+    other.room = 0;
     ntried = query->ntried;
     query->ntried = 0;
 
@@ -328,6 +364,7 @@ ngx_rtmp_route_pick_last(ngx_rtmp_route_shm_t *sh,
     }
 
     other = *choice;
+    other.room = 0;
     tried = &query->tried[query->ntried++];
 
     tried->server.index = (uint32_t) choice->index;
@@ -369,7 +406,8 @@ ngx_rtmp_route_eligible(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice,
     ngx_uint_t i, ngx_uint_t purpose)
 {
-    ngx_rtmp_route_hot_t  *hot;
+    ngx_rtmp_route_hot_t     *hot;
+    ngx_rtmp_route_choice_t   other;
 
     hot = ngx_rtmp_route_hot(sh, i);
 
@@ -394,23 +432,6 @@ ngx_rtmp_route_eligible(ngx_rtmp_route_shm_t *sh,
         {
             return 0;
         }
-
-        if (hot->max_conns && hot->conns >= hot->max_conns) {
-            return 0;
-        }
-
-        if (query->op == NGX_RTMP_ROUTE_PUBLISH
-            && hot->max_streams
-            && (uint64_t) hot->streams + hot->pinned + hot->pending
-               >= hot->max_streams)
-        {
-            return 0;
-        }
-
-    } else if (choice->counted
-               && hot->max_conns && hot->conns >= hot->max_conns)
-    {
-        return 0;
     }
 
     if (purpose != NGX_RTMP_ROUTE_FOR_LIVE
@@ -422,7 +443,60 @@ ngx_rtmp_route_eligible(ngx_rtmp_route_shm_t *sh,
         return 0;
     }
 
+    if (ngx_rtmp_route_pick_full(sh, query, choice, i, purpose)) {
+
+        other = *choice;
+
+        if (ngx_rtmp_route_endpoint(hot, query, i, &other)) {
+            choice->full = 1;
+        }
+
+        return 0;
+    }
+
     return ngx_rtmp_route_endpoint(hot, query, i, choice);
+}
+
+
+/* a stream that has its place on the server needs no other one */
+
+static ngx_uint_t
+ngx_rtmp_route_pick_full(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice,
+    ngx_uint_t i, ngx_uint_t purpose)
+{
+    uint32_t              *counter;
+    ngx_rtmp_route_hot_t  *hot;
+
+    hot = ngx_rtmp_route_hot(sh, i);
+
+    if (hot->max_conns
+        && hot->conns >= hot->max_conns
+        && (choice->counted || purpose == NGX_RTMP_ROUTE_FOR_NEW))
+    {
+        return 1;
+    }
+
+    if (hot->max_streams == 0
+        || (uint64_t) hot->streams + hot->pinned + hot->pending
+           < hot->max_streams
+        || purpose == NGX_RTMP_ROUTE_FOR_LIVE
+        || (query->op != NGX_RTMP_ROUTE_PUBLISH
+            && (!choice->room || purpose != NGX_RTMP_ROUTE_FOR_NEW)))
+    {
+        return 0;
+    }
+
+    if (choice->stream == 0) {
+        return 1;
+    }
+
+    counter = ngx_rtmp_route_stream_counter(sh,
+                                   ngx_rtmp_route_stream(sh, choice->stream));
+
+    return counter != &hot->streams
+           && counter != &hot->pinned
+           && counter != &hot->pending;
 }
 
 

@@ -167,6 +167,7 @@ typedef struct {
     uint32_t                         streams;   /* live ones */
     uint32_t                         conns;
     uint32_t                         conflicts; /* listed, but elsewhere */
+    ngx_uint_t                       drained;   /* it drains, all is gone */
     uint64_t                         selected;
     uint64_t                         fails;
     uint64_t                         unavail;

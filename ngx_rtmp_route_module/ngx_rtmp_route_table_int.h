@@ -320,6 +320,8 @@ typedef struct {
     unsigned                         counted:1;   /* adds a connection */
     unsigned                         admitted:1;  /* known or not */
     unsigned                         forced:1;    /* to forced servers */
+    unsigned                         room:1;      /* for a stream is wanted */
+    unsigned                         full:1;      /* one had no room */
 } ngx_rtmp_route_choice_t;
 
 
@@ -536,7 +538,7 @@ ngx_rtmp_route_session_cell_t *ngx_rtmp_route_stream_publisher(
 void ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i);
 
 /* without the lock */
-void ngx_rtmp_route_session_sweep(ngx_rtmp_route_table_t *table);
+ngx_uint_t ngx_rtmp_route_session_sweep(ngx_rtmp_route_table_t *table);
 
 
 /* ngx_rtmp_route_table_event.c */
@@ -569,6 +571,8 @@ void ngx_rtmp_route_pick_copy(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_endpoint_t *endpoint);
 
 /* without the lock */
+ngx_uint_t ngx_rtmp_route_pick_retry(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_query_t *query);
 void ngx_rtmp_route_pick_name(ngx_rtmp_route_peer_t *peer,
     ngx_rtmp_route_endpoint_t *endpoint);
 

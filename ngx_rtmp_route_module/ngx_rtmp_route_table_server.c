@@ -899,6 +899,8 @@ ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     stat->health = hot->health;
     stat->streams = hot->streams + hot->pinned;
     stat->conns = hot->conns;
+    stat->drained = (hot->flags & NGX_RTMP_ROUTE_SERVER_DRAIN)
+                    && hot->conns == 0 && hot->streams == 0;
     stat->conflicts = ngx_rtmp_route_server_expired(hot) ? 0 : cold->conflicts;
     stat->selected = cold->selected;
     stat->fails = cold->fails;

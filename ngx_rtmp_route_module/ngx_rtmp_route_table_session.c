@@ -34,7 +34,8 @@ static ngx_uint_t ngx_rtmp_route_session_move(ngx_rtmp_route_shm_t *sh,
 static void ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
     uint32_t cell);
 static ngx_uint_t ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table,
-    ngx_uint_t slot, uint32_t generation, ngx_uint_t alive);
+    ngx_uint_t slot, uint32_t generation, ngx_uint_t alive,
+    ngx_uint_t *undone);
 static void ngx_rtmp_route_session_fill(ngx_rtmp_route_shm_t *sh, uint32_t i,
     ngx_rtmp_route_session_stat_t *stat,
     ngx_rtmp_route_endpoint_t *upstream);
@@ -61,37 +62,40 @@ ngx_rtmp_route_table_open(ngx_rtmp_route_table_t *table,
 
     sh = table->sh;
 
-    ngx_memzero(&choice, sizeof(ngx_rtmp_route_choice_t));
-    choice.counted = 1;
+    do {
+        ngx_memzero(&choice, sizeof(ngx_rtmp_route_choice_t));
+        choice.counted = 1;
 
-    ngx_rtmp_route_table_lock(table);
+        ngx_rtmp_route_table_lock(table);
 
-    rc = ngx_rtmp_route_pick_locked(table, query, &choice);
+        rc = ngx_rtmp_route_pick_locked(table, query, &choice);
 
-    if (rc == NGX_OK) {
-        session->cell = 0;
-        session->number = 0;
-        session->in = &ngx_rtmp_route_session_in;
-        session->out = &ngx_rtmp_route_session_out;
-        session->active = &ngx_rtmp_route_session_active;
+        if (rc == NGX_OK) {
+            session->cell = 0;
+            session->number = 0;
+            session->in = &ngx_rtmp_route_session_in;
+            session->out = &ngx_rtmp_route_session_out;
+            session->active = &ngx_rtmp_route_session_active;
 
-        ngx_rtmp_route_pick_copy(sh, &choice, peer, &endpoint);
+            ngx_rtmp_route_pick_copy(sh, &choice, peer, &endpoint);
 
-        i = ngx_rtmp_route_session_create(table, query, info, &choice,
-                                          &endpoint);
+            i = ngx_rtmp_route_session_create(table, query, info, &choice,
+                                              &endpoint);
 
-        if (i) {
-            s = ngx_rtmp_route_session_cell(sh, i);
+            if (i) {
+                s = ngx_rtmp_route_session_cell(sh, i);
 
-            session->cell = i;
-            session->number = s->number;
-            session->in = &s->in;
-            session->out = &s->out;
-            session->active = &s->active;
+                session->cell = i;
+                session->number = s->number;
+                session->in = &s->in;
+                session->out = &s->out;
+                session->active = &s->active;
+            }
         }
-    }
 
-    ngx_rtmp_route_table_unlock(table);
+        ngx_rtmp_route_table_unlock(table);
+
+    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, query));
 
     if (rc == NGX_OK) {
         ngx_rtmp_route_pick_name(peer, &endpoint);
@@ -318,9 +322,7 @@ ngx_rtmp_route_table_next(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_session_t *session, ngx_rtmp_route_query_t *query,
     ngx_rtmp_route_peer_t *peer)
 {
-    uint32_t                        birth;
     ngx_int_t                       rc;
-    ngx_uint_t                      server;
     ngx_rtmp_route_shm_t           *sh;
     ngx_rtmp_route_choice_t         choice;
     ngx_rtmp_route_endpoint_t       endpoint;
@@ -328,38 +330,42 @@ ngx_rtmp_route_table_next(ngx_rtmp_route_table_t *table,
 
     sh = table->sh;
 
-    ngx_memzero(&choice, sizeof(ngx_rtmp_route_choice_t));
-    choice.counted = 1;
-    choice.admitted = 1;
+    do {
+        ngx_memzero(&choice, sizeof(ngx_rtmp_route_choice_t));
+        choice.counted = 1;
+        choice.admitted = 1;
 
-    ngx_rtmp_route_table_lock(table);
+        ngx_rtmp_route_table_lock(table);
 
-    s = ngx_rtmp_route_session_own(sh, session);
+        s = ngx_rtmp_route_session_own(sh, session);
 
-    if (s) {
-        server = s->server;
-        birth = s->birth;
+        if (s) {
 
-        /* its own connection does not stand in its way */
+            /* its own connection does not stand in its way */
 
-        (void) ngx_rtmp_route_server_conns(sh, server, birth, -1);
-    }
-
-    rc = ngx_rtmp_route_pick_locked(table, query, &choice);
-
-    if (s) {
-        (void) ngx_rtmp_route_server_conns(sh, s->server, s->birth, 1);
-    }
-
-    if (rc == NGX_OK) {
-        ngx_rtmp_route_pick_copy(sh, &choice, peer, &endpoint);
-
-        if (s && ngx_rtmp_route_session_move(sh, s, choice.index, &endpoint)) {
-            table->wake = 1;
+            (void) ngx_rtmp_route_server_conns(sh, s->server, s->birth, -1);
         }
-    }
 
-    ngx_rtmp_route_table_unlock(table);
+        rc = ngx_rtmp_route_pick_locked(table, query, &choice);
+
+        if (s) {
+            (void) ngx_rtmp_route_server_conns(sh, s->server, s->birth, 1);
+        }
+
+        if (rc == NGX_OK) {
+            ngx_rtmp_route_pick_copy(sh, &choice, peer, &endpoint);
+
+            if (s
+                && ngx_rtmp_route_session_move(sh, s, choice.index,
+                                               &endpoint))
+            {
+                table->wake = 1;
+            }
+        }
+
+        ngx_rtmp_route_table_unlock(table);
+
+    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, query));
 
     if (rc != NGX_OK) {
         return NGX_BUSY;
@@ -688,17 +694,21 @@ ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i)
 }
 
 
-/* what processes that are gone have left; the lock is taken here */
+/*
+ * What processes that are gone have left; the lock is taken here.  Returns how
+ * many records were undone.
+ */
 
-void
+ngx_uint_t
 ngx_rtmp_route_session_sweep(ngx_rtmp_route_table_t *table)
 {
     uint32_t               generation;
-    ngx_uint_t             slot, alive, batches, more;
+    ngx_uint_t             slot, alive, batches, more, undone;
     ngx_rtmp_route_shm_t  *sh;
 
     sh = table->sh;
     batches = 0;
+    undone = 0;
 
     for (slot = 0; slot < sh->nslots; slot++) {
 
@@ -713,23 +723,26 @@ ngx_rtmp_route_session_sweep(ngx_rtmp_route_table_t *table)
 
         do {
             if (++batches > NGX_RTMP_ROUTE_UNDO) {
-                return;
+                return undone;
             }
 
             ngx_rtmp_route_table_lock(table);
 
-            more = ngx_rtmp_route_session_undo(table, slot, generation, alive);
+            more = ngx_rtmp_route_session_undo(table, slot, generation, alive,
+                                               &undone);
 
             ngx_rtmp_route_table_unlock(table);
 
         } while (more);
     }
+
+    return undone;
 }
 
 
 static ngx_uint_t
 ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table, ngx_uint_t slot,
-    uint32_t generation, ngx_uint_t alive)
+    uint32_t generation, ngx_uint_t alive, ngx_uint_t *undone)
 {
     int32_t                         age;
     uint32_t                        i;
@@ -759,6 +772,8 @@ ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table, ngx_uint_t slot,
         }
 
         ngx_rtmp_route_session_drop(table, i);
+
+        (*undone)++;
     }
 
     return 1;
