@@ -76,6 +76,7 @@ typedef struct {
     unsigned                         waited:1;   /* the timer was started */
     unsigned                         timedout:1;
     unsigned                         unsure:1;   /* nobody can tell */
+    unsigned                         full:1;     /* servers have no room */
     unsigned                         only:1;     /* no other server */
 } ngx_http_rtmp_route_ctx_t;
 

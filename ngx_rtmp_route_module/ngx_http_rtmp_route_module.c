@@ -186,7 +186,8 @@ ngx_http_rtmp_route_handler(ngx_http_request_t *r)
 
         } else {
             ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "no live servers in route \"%V\"",
+                          ctx->full ? "no server has room in route \"%V\""
+                                    : "no live servers in route \"%V\"",
                           ngx_rtmp_route_name(rlcf->route));
         }
 
@@ -233,6 +234,7 @@ ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
                    "rtmp route look-up: %i, key \"%V\"", rc, &query.key);
 
     ctx->unsure = query.unsure;
+    ctx->full = query.full;
 
     if (rc != NGX_OK) {
         return rc;

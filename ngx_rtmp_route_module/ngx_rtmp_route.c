@@ -121,6 +121,7 @@ ngx_rtmp_route_consult(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query)
 
     control = route->control;
     query->unsure = 0;
+    query->full = 0;
 
     if (control == NULL
         || query->op == NGX_RTMP_ROUTE_PUBLISH

@@ -146,6 +146,10 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
             ngx_log_error(NGX_LOG_INFO, c->log, 0,
                           "nobody can tell where the stream is");
 
+        } else if (setup->query.full) {
+            ngx_stream_osp_refuse_full(os);
+            return;
+
         } else {
             ngx_log_error(NGX_LOG_ERR, c->log, 0, "no live upstreams");
         }
@@ -155,6 +159,19 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
                                    "NetConnection.Connect.Rejected",
                                    "no server available");
     }
+}
+
+
+void
+ngx_stream_osp_refuse_full(ngx_stream_osp_session_t *os)
+{
+    ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
+                  "no upstream server has room");
+
+    ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
+                               NGX_STREAM_OSP_LIMIT,
+                               "NetConnection.Connect.Rejected",
+                               "no server has room");
 }
 
 

@@ -419,6 +419,7 @@ typedef struct {
 
 void ngx_stream_osp_handler(ngx_stream_session_t *s);
 void ngx_stream_osp_open(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_refuse_full(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_open_session(ngx_stream_osp_session_t *os,
     ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
     ngx_rtmp_route_session_t *rs, ngx_rtmp_route_peer_t *peer);

@@ -259,7 +259,8 @@ ngx_stream_rtmp_route_lookup(ngx_stream_session_t *s,
 
         } else {
             ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
-                          "no live servers in route \"%V\"",
+                          query.full ? "no server has room in route \"%V\""
+                                     : "no live servers in route \"%V\"",
                           ngx_rtmp_route_name(rscf->route));
         }
 
