@@ -388,6 +388,17 @@ ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os, ngx_uint_t dir)
             break;
         }
 
+        if (dir == NGX_STREAM_OSP_UP && ngx_stream_osp_scan_waits(os)) {
+
+            if (!src->read->pending_eof) {
+                break;
+            }
+
+            ngx_stream_osp_scan_leave(os);
+            ngx_stream_osp_relay_eof(os, dir, 0);
+            continue;
+        }
+
         if (n == NGX_STREAM_OSP_RELAY_READS) {
             ngx_post_event(src->read, &ngx_posted_next_events);
             break;
@@ -451,6 +462,17 @@ ngx_stream_osp_relay_held(ngx_stream_osp_session_t *os)
 }
 
 
+/* what had to wait is looked at again, and then what is behind it */
+
+void
+ngx_stream_osp_relay_waited(ngx_stream_osp_session_t *os)
+{
+    if (ngx_stream_osp_relay_held(os) == NGX_OK) {
+        ngx_stream_osp_relay(os, NGX_STREAM_OSP_UP);
+    }
+}
+
+
 /* NGX_OK; NGX_AGAIN: no more bytes; NGX_DONE: the session has ended */
 
 static ngx_int_t
@@ -479,7 +501,7 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 
     if (dir == NGX_STREAM_OSP_UP) {
 
-        if (os->scan) {
+        if (os->scan && !flow->dead) {
             held = ngx_stream_osp_scan_unhold(os, buf);
         }
 

@@ -8,7 +8,8 @@
  * What a client says behind its first publish or play.  The headers of its
  * messages are read and all of them pass as they are, a command once it is
  * whole.  If it names another stream, the table is asked as it was about the
- * first one.  The other direction is not looked at.
+ * first one, and the client not read until that has an answer.  The other
+ * direction is not looked at.
  */
 
 
@@ -20,11 +21,7 @@
 
 /* room for chunk streams that come up in the relay */
 
-#define NGX_STREAM_OSP_SCAN_SPARE    2
-
-/* streams that a client may name behind the first one */
-
-#define NGX_STREAM_OSP_SCAN_STREAMS  1000
+#define NGX_STREAM_OSP_SCAN_SPARE  2
 
 
 static ngx_int_t ngx_stream_osp_scan_reader(ngx_stream_osp_session_t *os,
@@ -42,16 +39,8 @@ static ngx_int_t ngx_stream_osp_scan_handle(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd);
 static void ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, u_char *pos, u_char *last);
-static ngx_int_t ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
-    ngx_osp_rtmp_command_t *cmd, uint32_t msid);
-static ngx_int_t ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
-    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
-    ngx_uint_t replace);
-static ngx_int_t ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os,
-    ngx_int_t rc);
 static ngx_int_t ngx_stream_osp_scan_invalid(ngx_stream_osp_session_t *os,
     const char *text);
-static void ngx_stream_osp_scan_cleanup(void *data);
 
 
 /* of the worker: nothing stays in it between two events */
@@ -194,6 +183,17 @@ ngx_stream_osp_scan_end(ngx_stream_osp_session_t *os)
 }
 
 
+/* the client has gone: what it has said last is of no use */
+
+void
+ngx_stream_osp_scan_leave(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_scan_wait_free(os->scan);
+
+    (void) ngx_stream_osp_scan_hold(os, NULL, NULL);
+}
+
+
 /*
  * Of the bytes in [pos, *last) those may pass that are in front of *last when
  * it returns NGX_OK, or NGX_AGAIN: then the rest is to be looked at once they
@@ -242,7 +242,9 @@ ngx_stream_osp_scan(ngx_stream_osp_session_t *os, u_char *pos, u_char **last)
         }
     }
 
-    if (*last - p > NGX_STREAM_OSP_HOLD_MAX) {
+    if (*last - p > NGX_STREAM_OSP_HOLD_MAX
+        && !ngx_stream_osp_scan_waits(os))
+    {
         return ngx_stream_osp_scan_invalid(os, "too long command");
     }
 
@@ -326,7 +328,7 @@ ngx_stream_osp_scan_hold(ngx_stream_osp_session_t *os, u_char *pos,
 }
 
 
-/* NGX_OK: *pos is behind it; NGX_AGAIN: not whole; NGX_DONE */
+/* NGX_OK: *pos is behind it; NGX_AGAIN: not whole, or to wait; NGX_DONE */
 
 static ngx_int_t
 ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
@@ -336,7 +338,7 @@ ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
     ngx_int_t                rc;
     const char              *error;
     ngx_stream_osp_scan_t   *scan;
-    ngx_osp_rtmp_reader_t   *reader;
+    ngx_osp_rtmp_reader_t   *reader, *old;
     ngx_osp_rtmp_message_t   msg;
     ngx_osp_rtmp_command_t   cmd;
 
@@ -380,26 +382,39 @@ ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
         }
     }
 
-    ngx_free(scan->reader);
+    old = scan->reader;
     scan->reader = reader;
+
+    if (rc == NGX_OK) {
+        rc = ngx_stream_osp_scan_handle(os, &msg, &cmd);
+
+    } else if (cmd.name == NGX_OSP_RTMP_PUBLISH
+               || cmd.name == NGX_OSP_RTMP_PLAY
+               || cmd.name == NGX_OSP_RTMP_PLAY2)
+    {
+        rc = ngx_stream_osp_scan_invalid(os, error);
+
+    } else {
+
+        /* what can't be read can't name a stream */
+
+        rc = NGX_OK;
+    }
+
+    if (rc == NGX_AGAIN) {
+        ngx_free(reader);
+        scan->reader = old;
+
+        return NGX_AGAIN;
+    }
+
+    /* with NGX_DONE the session may be gone */
+
+    ngx_free(old);
 
     *pos = p;
 
-    /* what can't be read can't name a stream */
-
-    if (rc != NGX_OK
-        && cmd.name != NGX_OSP_RTMP_PUBLISH
-        && cmd.name != NGX_OSP_RTMP_PLAY
-        && cmd.name != NGX_OSP_RTMP_PLAY2)
-    {
-        return NGX_OK;
-    }
-
-    if (rc != NGX_OK) {
-        return ngx_stream_osp_scan_invalid(os, error);
-    }
-
-    return ngx_stream_osp_scan_handle(os, &msg, &cmd);
+    return rc;
 }
 
 
@@ -581,197 +596,6 @@ ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
 }
 
 
-/* another stream on the same connection, or the same once more */
-
-static ngx_int_t
-ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
-    ngx_osp_rtmp_command_t *cmd, uint32_t msid)
-{
-    ngx_int_t                rc;
-    ngx_str_t                app, tc_url;
-    ngx_uint_t               replace;
-    ngx_pool_t              *pool, *old;
-    ngx_rtmp_route_t        *route;
-    ngx_stream_osp_scan_t   *scan;
-    ngx_stream_osp_name_t    name;
-    ngx_rtmp_route_query_t   query;
-
-    scan = os->scan;
-
-    if (scan->nstreams++ == NGX_STREAM_OSP_SCAN_STREAMS) {
-        return ngx_stream_osp_scan_refuse(os, NGX_ABORT);
-    }
-
-    pool = ngx_create_pool(1024, os->session->connection->log);
-    if (pool == NULL) {
-        return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
-    }
-
-    /* names are there until the session was logged */
-
-    if (scan->names == NULL) {
-
-        scan->names = ngx_pool_cleanup_add(os->session->connection->pool, 0);
-        if (scan->names == NULL) {
-            ngx_destroy_pool(pool);
-            return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
-        }
-    }
-
-    old = scan->names->data;
-
-    scan->names->handler = ngx_stream_osp_scan_cleanup;
-    scan->names->data = pool;
-
-    name = os->name;
-    ngx_memzero(&os->name, sizeof(ngx_stream_osp_name_t));
-
-    /* it takes the place of the one before, or it is beside it */
-
-    replace = (os->ended || msid == scan->msid);
-
-    ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
-
-    app.len = scan->app_len;
-    app.data = (u_char *) scan + sizeof(ngx_stream_osp_scan_t);
-
-    tc_url.len = scan->tc_url_len;
-    tc_url.data = app.data + app.len;
-
-    rc = ngx_stream_osp_name_query(os, &tc_url, &app, cmd, pool, pool, &route,
-                                   &query);
-
-    if (rc == NGX_OK) {
-        rc = ngx_stream_osp_scan_open(os, route, &query, replace);
-    }
-
-    if (rc == NGX_OK && os->name.op == NGX_RTMP_ROUTE_PLAY) {
-        scan->played = 1;
-    }
-
-    if (rc == NGX_OK && !replace) {
-        os->name = name;
-        scan->names->data = old;
-        ngx_destroy_pool(pool);
-        return NGX_OK;
-    }
-
-    if (old) {
-        ngx_destroy_pool(old);
-    }
-
-    if (rc != NGX_OK) {
-        return ngx_stream_osp_scan_refuse(os, rc);
-    }
-
-    scan->msid = msid;
-    os->ended = 0;
-
-    return NGX_OK;
-}
-
-
-/* NGX_OK, NGX_DECLINED, NGX_BUSY, NGX_ABORT */
-
-static ngx_int_t
-ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
-    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
-    ngx_uint_t replace)
-{
-    ngx_int_t                 rc;
-    ngx_rtmp_route_peer_t     peer;
-    ngx_rtmp_route_session_t  rs;
-
-    ngx_memzero(&rs, sizeof(ngx_rtmp_route_session_t));
-
-    rc = ngx_stream_osp_open_session(os, route, query, &rs, &peer);
-
-    /* on a new connection it can wait until that is known */
-
-    if (rc == NGX_AGAIN || (rc == NGX_BUSY && query->unsure)) {
-        return NGX_ABORT;
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    /* the client has one connection to one server */
-
-    if (peer.name.len != os->upstream->len
-        || ngx_memcmp(peer.name.data, os->upstream->data, peer.name.len) != 0
-        || peer.id.len != os->server.len
-        || ngx_memcmp(peer.id.data, os->server.data, peer.id.len) != 0)
-    {
-        ngx_rtmp_route_session_close(&rs);
-        return NGX_ABORT;
-    }
-
-    if (!replace) {
-        ngx_rtmp_route_session_close(&rs);
-        return NGX_OK;
-    }
-
-    ngx_rtmp_route_session_close(&os->rs);
-
-    os->rs = rs;
-
-    os->flow[NGX_STREAM_OSP_UP].count = rs.in;
-    os->flow[NGX_STREAM_OSP_DOWN].count = rs.out;
-
-    ngx_rtmp_route_session_state(&os->rs, NGX_RTMP_ROUTE_S_RELAY);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os, ngx_int_t rc)
-{
-    const char  *code;
-
-    code = (os->name.op == NGX_RTMP_ROUTE_PUBLISH)
-           ? "NetStream.Publish.Denied" : "NetStream.Play.StreamNotFound";
-
-    switch (rc) {
-
-    case NGX_DECLINED:
-        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
-                      "client refused, another stream is unknown");
-
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED, code,
-                                   "stream is not allowed");
-        break;
-
-    case NGX_ABORT:
-        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
-                      "client refused, another stream needs a connection");
-
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED, code,
-                                   "stream needs a connection of its own");
-        break;
-
-    case NGX_BUSY:
-        ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
-                      "no live upstreams");
-
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
-                                   NGX_STREAM_OSP_NO_SERVER,
-                                   "NetConnection.Connect.Rejected",
-                                   "no server available");
-        break;
-
-    default: /* NGX_ERROR */
-        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
-                                NGX_STREAM_OSP_INTERNAL_ERROR);
-    }
-
-    return NGX_DONE;
-}
-
-
 static ngx_int_t
 ngx_stream_osp_scan_invalid(ngx_stream_osp_session_t *os, const char *text)
 {
@@ -781,55 +605,6 @@ ngx_stream_osp_scan_invalid(ngx_stream_osp_session_t *os, const char *text)
     ngx_stream_osp_finalize(os, NGX_STREAM_BAD_REQUEST,
                             NGX_STREAM_OSP_PROTOCOL_ERROR);
     return NGX_DONE;
-}
-
-
-/*
- * An error for the client, if it can be told where a message of the origin
- * ends: it says little to a publisher, and that in whole messages.
- */
-
-void
-ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os, const char *code,
-    ngx_str_t *description)
-{
-    ngx_osp_rtmp_out_t        out;
-    ngx_stream_osp_buf_t     *b;
-    ngx_stream_osp_filter_t  *f;
-
-    b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
-    f = os->flow[NGX_STREAM_OSP_DOWN].filter;
-
-    out.chunk_size = os->scan->chunk_size;
-    out.track = NULL;
-
-    if (f) {
-        if (!ngx_osp_rtmp_track_idle(f->track)) {
-            return;
-        }
-
-        out.chunk_size = ngx_osp_rtmp_reader_chunk_size(f->reader);
-
-    } else if (os->scan->played || b->pos != b->last) {
-        return;
-    }
-
-    if (ngx_stream_osp_buf_reserve(b, 2 * description->len + 1024,
-                                   os->session->connection->log)
-        != NGX_OK)
-    {
-        return;
-    }
-
-    out.pos = b->last;
-    out.end = b->end;
-
-    if (ngx_osp_rtmp_write_on_status(&out, os->scan->msid, "error", code,
-                                     description)
-        == NGX_OK)
-    {
-        b->last = out.pos;
-    }
 }
 
 
@@ -844,6 +619,8 @@ ngx_stream_osp_scan_free(ngx_stream_osp_session_t *os)
         return;
     }
 
+    ngx_stream_osp_scan_wait_free(scan);
+
     if (scan->reader) {
         ngx_free(scan->reader);
     }
@@ -854,15 +631,4 @@ ngx_stream_osp_scan_free(ngx_stream_osp_session_t *os)
 
     ngx_free(scan);
     os->scan = NULL;
-}
-
-
-static void
-ngx_stream_osp_scan_cleanup(void *data)
-{
-    ngx_pool_t *pool = data;
-
-    if (pool) {
-        ngx_destroy_pool(pool);
-    }
 }

@@ -196,6 +196,16 @@ typedef struct {
 } ngx_stream_osp_name_t;
 
 
+/* while it is not known where another stream is; the client is not read */
+
+typedef struct {
+    ngx_rtmp_route_wait_t            wait;
+    ngx_event_t                      timer;
+    ngx_msec_t                       start;
+    unsigned                         set:1;
+} ngx_stream_osp_scan_wait_t;
+
+
 /*
  * What a client says behind it.  Each relay has one, so it is small; app and
  * tcUrl follow.
@@ -205,6 +215,7 @@ struct ngx_stream_osp_scan_s {
     ngx_osp_rtmp_reader_t           *reader;     /* at the start of hold */
     u_char                          *hold;       /* what may not pass yet */
     ngx_pool_cleanup_t              *names;      /* of another stream */
+    ngx_stream_osp_scan_wait_t      *wait;       /* NULL: for nothing */
     uint32_t                         held;
     uint32_t                         msid;       /* of the stream */
     uint32_t                         chunk_size; /* the client expects */
@@ -488,11 +499,22 @@ ngx_int_t ngx_stream_osp_scan_init(ngx_stream_osp_session_t *os,
 ngx_int_t ngx_stream_osp_scan_start(ngx_stream_osp_session_t *os);
 size_t ngx_stream_osp_scan_unhold(ngx_stream_osp_session_t *os, u_char *p);
 void ngx_stream_osp_scan_end(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_scan_leave(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_scan(ngx_stream_osp_session_t *os, u_char *pos,
     u_char **last);
+void ngx_stream_osp_scan_free(ngx_stream_osp_session_t *os);
+
+/* ngx_stream_osp_scan_stream.c */
+
+/* NGX_OK; NGX_AGAIN: once it is known where it is; NGX_DONE */
+ngx_int_t ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd, uint32_t msid);
+ngx_uint_t ngx_stream_osp_scan_waits(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_scan_wait_free(ngx_stream_osp_scan_t *scan);
+ngx_int_t ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os,
+    ngx_int_t rc);
 void ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os,
     const char *code, ngx_str_t *description);
-void ngx_stream_osp_scan_free(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_redirect.c */
 
@@ -552,6 +574,10 @@ ngx_int_t ngx_stream_osp_move_replies(ngx_stream_osp_session_t *os,
  * reads both sides.  Nothing of the session may be touched after that.
  */
 void ngx_stream_osp_relay_again(ngx_stream_osp_session_t *os);
+
+/* goes on with what scan.c has held; the session may be gone then */
+void ngx_stream_osp_relay_waited(ngx_stream_osp_session_t *os);
+
 ngx_int_t ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log,
     u_char **buf);
 void ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os);

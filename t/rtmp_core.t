@@ -25,7 +25,7 @@ use Time::HiRes qw/ sleep time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(41)
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(46)
     ->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
@@ -205,21 +205,27 @@ $_->close() for @c;
 
 # another stream on the same connection
 
+$core->forget();
+$core->fault('rtmpCheck', delay => 500, count => 1);
+
 $c = rtmp_play(port(8081), 'live', 'listed');
-$c->send_command('play', 0, undef, 'priv3', \{ csid => 8, msid => 1 });
-
-ok($c->is_closed(3), 'unknown yet');
-like($t->read_file('error.log'), qr/another stream needs a connection/,
-    'it needs a connection of its own');
-$c->close();
-
-$c = rtmp_play(port(8081), 'live', 'priv3');
-is($c->{code}, 'NetStream.Play.Start', 'on a connection of its own');
 
 my $n = $o2->events(event => 'command', name => 'play');
-$c->send_command('play', 0, undef, 'listed', \{ csid => 8, msid => 1 });
+$c->send_command('play', 0, undef, 'priv3', \{ csid => 8, msid => 1 });
 ok($o2->wait(event => 'command', name => 'play', count => $n + 1),
+    'unknown yet');
+is($core->count('rtmpCheck'), 1, 'asked for');
+
+$c->send_command('play', 0, undef, 'listed', \{ csid => 8, msid => 1 });
+ok($o2->wait(event => 'command', name => 'play', count => $n + 2),
     'one that is known');
+
+again($c, 'nobody2');
+is(told($c), 'NetStream.Play.StreamNotFound', 'unknown to the core');
+is($c->{description}, 'stream not found', 'why');
+ok($c->is_closed(3), 'and closed');
+is(scalar($o2->events(event => 'command', name => 'play')), $n + 2,
+    'not passed');
 $c->close();
 
 # an answer of an earlier broadcast
@@ -243,6 +249,13 @@ is($c->{code}, 'NetConnection.Connect.Rejected', 'nobody can tell');
 $c->close();
 
 $core->fault('rtmpCheck', hang => 1);
+$c = rtmp_play(port(8081), 'live', 'listed');
+$time = time();
+again($c, 'priv7');
+is(told($c), 'NetConnection.Connect.Rejected', 'hangs for another stream');
+cmp_ok(time() - $time, '<', 5, 'for another stream, not for long');
+$c->close();
+
 $time = time();
 $c = rtmp_play(port(8081), 'live', 'priv5', timeout => 10);
 is($c->{code}, 'NetConnection.Connect.Rejected', 'hangs');
@@ -311,6 +324,29 @@ sub server {
     my ($s) = grep { $_->{type} eq 'play' } sessions('live');
 
     return defined $s ? (split(/:/, $s->{upstream}))[0] : '';
+}
+
+# Another stream after the one before.
+
+sub again {
+    my ($c, $name) = @_;
+
+    $c->send_command('deleteStream', 6, undef, 1, \{ csid => 3 });
+    $c->send_command('createStream', 7, undef, \{ csid => 3 });
+    $c->answer('_result', 7, 'no answer to createStream');
+    $c->send_command('play', 0, undef, $name, \{ csid => 8, msid => 1 });
+}
+
+# the code of the first error
+
+sub told {
+    my ($c) = @_;
+
+    while ($c->answer('onStatus|_error', undef, 'no status')) {
+        return $c->{code} if $c->{info}{level} eq 'error';
+    }
+
+    return '';
 }
 
 sub started {

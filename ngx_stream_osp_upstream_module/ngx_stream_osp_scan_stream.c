@@ -1,0 +1,452 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * A client names another stream on its connection: the table is asked, what
+ * the client says waits until that has an answer, and goes on or is refused.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_stream.h>
+#include "ngx_stream_osp_session.h"
+
+
+/* streams that a client may name behind the first one */
+
+#define NGX_STREAM_OSP_SCAN_STREAMS  1000
+
+/* ms after which it is seen whether a session that is moved has an origin */
+
+#define NGX_STREAM_OSP_SCAN_MOVING   100
+
+
+static ngx_int_t ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_uint_t replace);
+static ngx_int_t ngx_stream_osp_scan_wait(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route);
+static void ngx_stream_osp_scan_wait_set(ngx_stream_osp_scan_wait_t *w,
+    ngx_msec_t time);
+static void ngx_stream_osp_scan_wait_handler(ngx_rtmp_route_wait_t *wait);
+static void ngx_stream_osp_scan_timer_handler(ngx_event_t *ev);
+static void ngx_stream_osp_scan_waited(ngx_stream_osp_session_t *os);
+static void ngx_stream_osp_scan_wait_unset(ngx_stream_osp_scan_wait_t *w);
+static void ngx_stream_osp_scan_cleanup(void *data);
+
+
+/* another stream on the same connection, or the same once more */
+
+ngx_int_t
+ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd, uint32_t msid)
+{
+    ngx_int_t                rc;
+    ngx_str_t                app, tc_url;
+    ngx_uint_t               replace;
+    ngx_pool_t              *pool, *old;
+    ngx_rtmp_route_t        *route;
+    ngx_stream_osp_scan_t   *scan;
+    ngx_stream_osp_name_t    name;
+    ngx_rtmp_route_query_t   query;
+
+    scan = os->scan;
+
+    if (scan->nstreams++ == NGX_STREAM_OSP_SCAN_STREAMS) {
+        return ngx_stream_osp_scan_refuse(os, NGX_ABORT);
+    }
+
+    pool = ngx_create_pool(1024, os->session->connection->log);
+    if (pool == NULL) {
+        return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+    }
+
+    /* names are there until the session was logged */
+
+    if (scan->names == NULL) {
+
+        scan->names = ngx_pool_cleanup_add(os->session->connection->pool, 0);
+        if (scan->names == NULL) {
+            ngx_destroy_pool(pool);
+            return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+        }
+    }
+
+    old = scan->names->data;
+
+    scan->names->handler = ngx_stream_osp_scan_cleanup;
+    scan->names->data = pool;
+
+    name = os->name;
+    ngx_memzero(&os->name, sizeof(ngx_stream_osp_name_t));
+
+    /* it takes the place of the one before, or it is beside it */
+
+    replace = (os->ended || msid == scan->msid);
+
+    ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
+
+    app.len = scan->app_len;
+    app.data = (u_char *) scan + sizeof(ngx_stream_osp_scan_t);
+
+    tc_url.len = scan->tc_url_len;
+    tc_url.data = app.data + app.len;
+
+    rc = ngx_stream_osp_name_query(os, &tc_url, &app, cmd, pool, pool, &route,
+                                   &query);
+
+    if (rc == NGX_OK) {
+        rc = ngx_stream_osp_scan_open(os, route, &query, replace);
+    }
+
+    if (rc == NGX_AGAIN) {
+        rc = ngx_stream_osp_scan_wait(os, route);
+
+    } else {
+        ngx_stream_osp_scan_wait_free(scan);
+    }
+
+    if (rc == NGX_OK && os->name.op == NGX_RTMP_ROUTE_PLAY) {
+        scan->played = 1;
+    }
+
+    if (rc == NGX_AGAIN || (rc == NGX_OK && !replace)) {
+        scan->nstreams -= (rc == NGX_AGAIN);
+
+        os->name = name;
+        scan->names->data = old;
+        ngx_destroy_pool(pool);
+        return rc;
+    }
+
+    if (old) {
+        ngx_destroy_pool(old);
+    }
+
+    scan->msid = msid;
+
+    if (rc != NGX_OK) {
+        return ngx_stream_osp_scan_refuse(os, rc);
+    }
+
+    os->ended = 0;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK, NGX_AGAIN, NGX_DECLINED, NGX_BUSY, NGX_ABORT */
+
+static ngx_int_t
+ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_uint_t replace)
+{
+    ngx_int_t                    rc;
+    ngx_rtmp_route_peer_t        peer;
+    ngx_rtmp_route_session_t     rs;
+    ngx_stream_osp_scan_wait_t  *w;
+
+    ngx_memzero(&rs, sizeof(ngx_rtmp_route_session_t));
+
+    w = os->scan->wait;
+
+    query->late = (w && ngx_current_msec - w->start
+                        >= ngx_rtmp_route_wait_time(route));
+
+    rc = ngx_stream_osp_open_session(os, route, query, &rs, &peer);
+
+    if (rc == NGX_BUSY && query->unsure) {
+        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                      "nobody can tell where the stream is");
+
+    } else if (rc == NGX_BUSY) {
+        ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
+                      "no live upstreams");
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* the client has one connection to one server */
+
+    if (peer.name.len != os->upstream->len
+        || ngx_memcmp(peer.name.data, os->upstream->data, peer.name.len) != 0
+        || peer.id.len != os->server.len
+        || ngx_memcmp(peer.id.data, os->server.data, peer.id.len) != 0)
+    {
+        ngx_rtmp_route_session_close(&rs);
+        return NGX_ABORT;
+    }
+
+    if (!replace) {
+        ngx_rtmp_route_session_close(&rs);
+        return NGX_OK;
+    }
+
+    ngx_rtmp_route_session_close(&os->rs);
+
+    os->rs = rs;
+
+    os->flow[NGX_STREAM_OSP_UP].count = rs.in;
+    os->flow[NGX_STREAM_OSP_DOWN].count = rs.out;
+
+    ngx_rtmp_route_session_state(&os->rs, NGX_RTMP_ROUTE_S_RELAY);
+
+    return NGX_OK;
+}
+
+
+/* NGX_AGAIN or NGX_ERROR; what is held is looked at again when that is over */
+
+static ngx_int_t
+ngx_stream_osp_scan_wait(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route)
+{
+    ngx_msec_t                   passed;
+    ngx_connection_t            *c;
+    ngx_stream_osp_scan_wait_t  *w;
+
+    c = os->session->connection;
+    w = os->scan->wait;
+
+    if (w == NULL) {
+        w = ngx_calloc(sizeof(ngx_stream_osp_scan_wait_t), c->log);
+        if (w == NULL) {
+            return NGX_ERROR;
+        }
+
+        w->start = ngx_current_msec;
+
+        w->timer.handler = ngx_stream_osp_scan_timer_handler;
+        w->timer.data = os;
+        w->timer.log = c->log;
+
+        w->wait.route = route;
+        w->wait.handler = ngx_stream_osp_scan_wait_handler;
+        w->wait.data = os;
+
+        os->scan->wait = w;
+    }
+
+    passed = ngx_current_msec - w->start;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_STREAM, c->log, 0,
+                   "osp another stream waits: %M", passed);
+
+    ngx_stream_osp_scan_wait_set(w, ngx_rtmp_route_wait_time(route) - passed);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_stream_osp_scan_wait_set(ngx_stream_osp_scan_wait_t *w, ngx_msec_t time)
+{
+    ngx_add_timer(&w->timer, time);
+
+    ngx_rtmp_route_wait(&w->wait);
+    w->set = 1;
+}
+
+
+static void
+ngx_stream_osp_scan_wait_handler(ngx_rtmp_route_wait_t *wait)
+{
+    ngx_stream_osp_session_t    *os;
+    ngx_stream_osp_scan_wait_t  *w;
+
+    os = wait->data;
+    w = os->scan->wait;
+
+    /* it is not in the queue any more */
+
+    w->set = 0;
+
+    if (w->timer.timer_set) {
+        ngx_del_timer(&w->timer);
+    }
+
+    ngx_stream_osp_scan_waited(os);
+}
+
+
+static void
+ngx_stream_osp_scan_timer_handler(ngx_event_t *ev)
+{
+    ngx_stream_osp_session_t  *os;
+
+    os = ev->data;
+
+    ngx_stream_osp_scan_wait_unset(os->scan->wait);
+
+    ngx_stream_osp_scan_waited(os);
+}
+
+
+static void
+ngx_stream_osp_scan_waited(ngx_stream_osp_session_t *os)
+{
+    /* there is no origin while the session is moved to another one */
+
+    if (os->setup) {
+        ngx_stream_osp_scan_wait_set(os->scan->wait,
+                                     NGX_STREAM_OSP_SCAN_MOVING);
+        return;
+    }
+
+    ngx_stream_osp_relay_waited(os);
+}
+
+
+static void
+ngx_stream_osp_scan_wait_unset(ngx_stream_osp_scan_wait_t *w)
+{
+    if (!w->set) {
+        return;
+    }
+
+    w->set = 0;
+
+    ngx_rtmp_route_wait_cancel(&w->wait);
+
+    if (w->timer.timer_set) {
+        ngx_del_timer(&w->timer);
+    }
+}
+
+
+/* whether what is held has to wait, so that nothing may be read behind it */
+
+ngx_uint_t
+ngx_stream_osp_scan_waits(ngx_stream_osp_session_t *os)
+{
+    return os->scan
+           && os->scan->wait
+           && os->scan->wait->set
+           && !os->flow[NGX_STREAM_OSP_UP].dead;
+}
+
+
+void
+ngx_stream_osp_scan_wait_free(ngx_stream_osp_scan_t *scan)
+{
+    if (scan->wait) {
+        ngx_stream_osp_scan_wait_unset(scan->wait);
+
+        ngx_free(scan->wait);
+        scan->wait = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os, ngx_int_t rc)
+{
+    const char  *code;
+
+    code = (os->name.op == NGX_RTMP_ROUTE_PUBLISH)
+           ? "NetStream.Publish.Denied" : "NetStream.Play.StreamNotFound";
+
+    switch (rc) {
+
+    case NGX_DECLINED:
+        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                      "client refused, another stream is unknown");
+
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
+                                   NGX_STREAM_OSP_REFUSED, code,
+                                   os->name.op == NGX_RTMP_ROUTE_PUBLISH
+                                   ? "stream is not allowed"
+                                   : "stream not found");
+        break;
+
+    case NGX_ABORT:
+        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                      "client refused, another stream needs a connection");
+
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
+                                   NGX_STREAM_OSP_REFUSED, code,
+                                   "stream needs a connection of its own");
+        break;
+
+    case NGX_BUSY:
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
+                                   NGX_STREAM_OSP_NO_SERVER,
+                                   "NetConnection.Connect.Rejected",
+                                   "no server available");
+        break;
+
+    default: /* NGX_ERROR */
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+    }
+
+    return NGX_DONE;
+}
+
+
+/*
+ * An error for the client, if it can be told where a message of the origin
+ * ends: it says little to a publisher, or to a player who has ended what it
+ * had, and that in whole messages.
+ */
+
+void
+ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os, const char *code,
+    ngx_str_t *description)
+{
+    ngx_osp_rtmp_out_t        out;
+    ngx_stream_osp_buf_t     *b;
+    ngx_stream_osp_filter_t  *f;
+
+    b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
+    f = os->flow[NGX_STREAM_OSP_DOWN].filter;
+
+    out.chunk_size = os->scan->chunk_size;
+    out.track = NULL;
+
+    if (f) {
+        if (!ngx_osp_rtmp_track_idle(f->track)) {
+            return;
+        }
+
+        out.chunk_size = ngx_osp_rtmp_reader_chunk_size(f->reader);
+
+    } else if ((os->scan->played && !os->ended) || b->pos != b->last) {
+        return;
+    }
+
+    if (ngx_stream_osp_buf_reserve(b, 2 * description->len + 1024,
+                                   os->session->connection->log)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    out.pos = b->last;
+    out.end = b->end;
+
+    if (ngx_osp_rtmp_write_on_status(&out, os->scan->msid, "error", code,
+                                     description)
+        == NGX_OK)
+    {
+        b->last = out.pos;
+    }
+}
+
+
+static void
+ngx_stream_osp_scan_cleanup(void *data)
+{
+    ngx_pool_t *pool = data;
+
+    if (pool) {
+        ngx_destroy_pool(pool);
+    }
+}
