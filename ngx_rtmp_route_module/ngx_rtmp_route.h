@@ -303,7 +303,10 @@ ngx_int_t ngx_rtmp_route_session_open(ngx_rtmp_route_t *route,
 ngx_int_t ngx_rtmp_route_session_next(ngx_rtmp_route_session_t *session,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
 
-/* NGX_RTMP_ROUTE_S_*; S_RELAY makes a published stream a live one */
+/*
+ * NGX_RTMP_ROUTE_S_*; S_RELAY makes a published stream a live one, S_CLOSING
+ * gives back the place of one that has not become live
+ */
 void ngx_rtmp_route_session_state(ngx_rtmp_route_session_t *session,
     ngx_uint_t state);
 

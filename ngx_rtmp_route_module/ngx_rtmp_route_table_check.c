@@ -372,7 +372,7 @@ ngx_rtmp_route_check_session(ngx_rtmp_route_check_t *ctx, uint32_t i)
         return NGX_ERROR;
     }
 
-    if (s->kind == NGX_RTMP_ROUTE_PUBLISH) {
+    if (ngx_rtmp_route_session_publishes(s)) {
         c->publishers++;
 
     } else {

@@ -246,7 +246,7 @@ ngx_rtmp_route_rebuild_session(ngx_rtmp_route_shm_t *sh, uint32_t i)
 
     st = ngx_rtmp_route_stream(sh, s->stream);
 
-    if (s->kind == NGX_RTMP_ROUTE_PUBLISH) {
+    if (ngx_rtmp_route_session_publishes(s)) {
         st->publishers++;
 
     } else {

@@ -31,6 +31,8 @@ static void ngx_rtmp_route_session_detach(ngx_rtmp_route_shm_t *sh,
 static ngx_uint_t ngx_rtmp_route_session_move(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_session_cell_t *s, ngx_uint_t server,
     ngx_rtmp_route_endpoint_t *endpoint);
+static void ngx_rtmp_route_session_idle(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_cell_t *s, ngx_uint_t idle);
 static void ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
     uint32_t cell);
 static ngx_uint_t ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table,
@@ -269,7 +271,7 @@ ngx_rtmp_route_session_attach(ngx_rtmp_route_shm_t *sh,
 
     ngx_rtmp_route_stream_count(sh, st, -1);
 
-    if (s->kind == NGX_RTMP_ROUTE_PUBLISH) {
+    if (ngx_rtmp_route_session_publishes(s)) {
         st->publishers++;
 
     } else {
@@ -295,7 +297,7 @@ ngx_rtmp_route_session_detach(ngx_rtmp_route_shm_t *sh,
 
     ngx_rtmp_route_stream_count(sh, st, -1);
 
-    if (s->kind == NGX_RTMP_ROUTE_PUBLISH) {
+    if (ngx_rtmp_route_session_publishes(s)) {
         st->publishers--;
 
     } else {
@@ -399,7 +401,7 @@ ngx_rtmp_route_session_move(ngx_rtmp_route_shm_t *sh,
 
     (void) ngx_rtmp_route_server_conns(sh, server, s->birth, 1);
 
-    if (s->stream == 0 || s->kind != NGX_RTMP_ROUTE_PUBLISH) {
+    if (s->stream == 0 || !ngx_rtmp_route_session_publishes(s)) {
         return full;
     }
 
@@ -459,17 +461,64 @@ ngx_rtmp_route_table_state(ngx_rtmp_route_table_t *table,
     s = ngx_rtmp_route_session_own(table->sh, session);
 
     if (s) {
-        if (state == NGX_RTMP_ROUTE_S_RELAY
-            && s->kind == NGX_RTMP_ROUTE_PUBLISH
-            && s->stream)
-        {
-            ngx_rtmp_route_session_live(table, session->cell);
+        if (s->kind == NGX_RTMP_ROUTE_PUBLISH && s->stream) {
+
+            if (state == NGX_RTMP_ROUTE_S_RELAY) {
+                ngx_rtmp_route_session_idle(table, s, 0);
+                ngx_rtmp_route_session_live(table, session->cell);
+
+            } else if (state == NGX_RTMP_ROUTE_S_CLOSING) {
+                ngx_rtmp_route_session_idle(table, s, 1);
+            }
         }
 
         s->state = (u_char) state;
     }
 
     ngx_rtmp_route_table_unlock(table);
+}
+
+
+/*
+ * A publisher that was refused may stay, but needs no place for its stream:
+ * it counts as one that waits for it.  One that was live is live to its end.
+ */
+
+static void
+ngx_rtmp_route_session_idle(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_cell_t *s, ngx_uint_t idle)
+{
+    ngx_rtmp_route_shm_t          *sh;
+    ngx_rtmp_route_stream_cell_t  *st;
+
+    if ((s->flags & NGX_RTMP_ROUTE_SESSION_LIVE)
+        || !(s->flags & NGX_RTMP_ROUTE_SESSION_IDLE) == !idle)
+    {
+        return;
+    }
+
+    sh = table->sh;
+    st = ngx_rtmp_route_stream(sh, s->stream);
+
+    ngx_rtmp_route_stream_count(sh, st, -1);
+
+    if (idle) {
+        s->flags |= NGX_RTMP_ROUTE_SESSION_IDLE;
+        ngx_rtmp_route_point();
+        st->publishers--;
+        st->players++;
+        table->wake = 1;
+
+    } else {
+        s->flags &= ~NGX_RTMP_ROUTE_SESSION_IDLE;
+        ngx_rtmp_route_point();
+        st->players--;
+        st->publishers++;
+    }
+
+    ngx_rtmp_route_point();
+
+    ngx_rtmp_route_stream_count(sh, st, 1);
 }
 
 

@@ -152,9 +152,10 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
         return;
     }
 
-    if (os->reason == NGX_STREAM_OSP_NONE) {
-        ngx_rtmp_route_session_state(&os->rs, NGX_RTMP_ROUTE_S_RELAY);
-    }
+    ngx_rtmp_route_session_state(&os->rs,
+                                 (os->reason == NGX_STREAM_OSP_NONE)
+                                 ? NGX_RTMP_ROUTE_S_RELAY
+                                 : NGX_RTMP_ROUTE_S_CLOSING);
 
     ngx_stream_osp_setup_done(os);
 

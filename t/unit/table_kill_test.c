@@ -414,7 +414,9 @@ change_session(ngx_rtmp_route_table_t *table)
         break;
 
     case 1:
-        ngx_rtmp_route_table_state(table, session, NGX_RTMP_ROUTE_S_RELAY);
+        ngx_rtmp_route_table_state(table, session,
+                                   some(4) ? NGX_RTMP_ROUTE_S_RELAY
+                                           : NGX_RTMP_ROUTE_S_CLOSING);
         (void) ngx_atomic_fetch_add(session->in, 1000);
         break;
 

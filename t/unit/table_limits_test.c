@@ -282,6 +282,34 @@ test_given_back(void)
     is_uint(server_stat(&table, "s0")->conns, 0, "no connection");
 
     IS_CHECKED(&table);
+
+    /* though its connection stays */
+
+    fresh(1);
+    max_streams("s0", 1);
+    session_open(&table, "live/a", PUBLISH, &a, &peer);
+    ngx_rtmp_route_table_state(&table, &a, NGX_RTMP_ROUTE_S_CLOSING);
+    ngx_rtmp_route_table_state(&table, &a, NGX_RTMP_ROUTE_S_CLOSING);
+    is_uint(server_stat(&table, "s0")->conns, 1, "it is there");
+    is_uint(publish("live/b", &b), NGX_OK, "its place is free");
+    IS_CHECKED(&table);
+    relay(&a);
+    is_uint(server_stat(&table, "s0")->streams, 2, "if it is taken after all");
+    IS_CHECKED(&table);
+    ngx_rtmp_route_table_state(&table, &b, NGX_RTMP_ROUTE_S_CLOSING);
+    is_uint(server_stat(&table, "s0")->streams, 2, "live to its end");
+    end(&b);
+    is_uint(server_stat(&table, "s0")->streams, 1, "ended");
+    end(&a);
+    session_open(&table, "live/a", PUBLISH, &a, &peer);
+    ngx_rtmp_route_table_state(&table, &a, NGX_RTMP_ROUTE_S_CLOSING);
+    ngx_rtmp_route_table_rebuild(table.sh);
+    table.sh->dirty = 0;
+    IS_CHECKED(&table);
+    end(&a);
+    is_uint(server_stat(&table, "s0")->conns, 0, "no connection");
+
+    IS_CHECKED(&table);
 }
 
 
