@@ -1,0 +1,1164 @@
+package Test::Nginx::Chaos;
+
+# Copyright (C) The nginx-osp authors
+
+# Storms for the tests: clients that go on whatever happens, things that
+# happen at random, and what has to hold afterwards.
+#
+#     my $chaos = chaos($t);
+#     $chaos->crew('one', publish => ['live/cam1'], play => ['live/cam1']);
+#     $chaos->viewers('hls', uris => ['/live/cam1/index.m3u8']);
+#     is($chaos->settled(), '', 'all at work');
+#     $chaos->storm([3 => 'kill a worker', sub { $chaos->kill_worker() }], ...);
+#     is($chaos->settled(), '', 'all at work again');
+#     $chaos->stop();
+#     is($chaos->quiet('live'), '', 'nothing is left');
+#     is($chaos->logged(), '', 'log');
+#
+# What happens, and after which pauses, follows from a number that is printed;
+# TEST_NGINX_SEED sets it.  TEST_NGINX_STORM is how many seconds a storm takes.
+#
+# Options of chaos(): rtmp, http, the numbers of the proxy's ports, 8081 and
+# 8080.
+#
+# A crew is a process with any number of sessions: publish and play are lists
+# of APP/STREAM.  Each is opened again once it is closed, unless once => 1 is
+# given.  Publishers number their frames, so that players see what is missing.
+# viewers() fetch playlists and the newest segments of them, count (1) for each
+# of the URIs, and look at the bytes of segments; api_reader() lists all the
+# time; beats() sends registrations, rate (10) a second, of servers (10) of them
+# to the route "fleet".  Reports are in report(NAME), after stop() in {ended}.
+
+use strict;
+use warnings;
+
+use Errno qw/ EAGAIN EINTR /;
+use Exporter qw/ import /;
+use JSON::PP;
+use POSIX qw/ WNOHANG /;
+use Scalar::Util qw/ weaken /;
+use Test::More qw//;
+use Test::Nginx qw/ http_content port /;
+use Test::Nginx::HLS;
+use Test::Nginx::Media;
+use Test::Nginx::Route;
+use Test::Nginx::RTMP;
+use Time::HiRes qw/ sleep time /;
+
+
+our @EXPORT = qw/ chaos chaos_conf chaos_origin chaos_hls alone /;
+
+my $json = JSON::PP->new()->canonical(1)->latin1(1);
+
+# what nginx itself says, in its master, of a process that was killed: that it
+# has gone, that it had a lock, and that messages to it cannot be sent
+
+our $killed = qr/ process\ \d+\ exited\ on\ signal\ 9
+    | shared\ memory\ zone\ "\w+"\ was\ locked\ by\ \d+
+    | sendmsg\(\)\ failed\ \((?:32:\ Broken\ pipe|104:\ Connection\ reset)
+    | kill\(\d+,\ \d+\)\ failed\ \(3:\ No\ such\ process\)/x;
+
+my %storms;
+
+END {
+    $_->tell() for grep { defined } values %storms;
+}
+
+
+###############################################################################
+# set-up
+###############################################################################
+
+sub chaos {
+    my ($t, %opt) = @_;
+    my $self;
+
+    $self = bless {
+        t       => $t,
+        rtmp    => 8081,
+        http    => 8080,
+        seed    => $ENV{TEST_NGINX_SEED} || int(rand(1000000)) + 1,
+        seconds => $ENV{TEST_NGINX_STORM} || 8,
+        dir     => $t->testdir(),
+        load    => {},
+        later   => [],
+        done    => [],
+        owner   => $$,
+        allowed => $killed,
+        %opt,
+    };
+
+    weaken($self->{t});
+
+    $self->{random} = $self->{seed};
+    $self->{begun} = time();
+
+    # forked processes have the same ports
+    port($_) for @$self{qw/ rtmp http /};
+
+    $t->{_ignore_alerts} = $self->{allowed};
+
+    Test::More::note("TEST_NGINX_SEED=$self->{seed}");
+
+    $storms{$self} = $self;
+    weaken($storms{$self});
+
+    return $self;
+}
+
+# What is needed to run a failure again.
+
+sub tell {
+    my ($self) = @_;
+
+    return if $self->{owner} != $$ || $self->{told}++
+        || Test::More->builder()->is_passing();
+
+    local ($@, $!, $?);
+
+    Test::More::diag("TEST_NGINX_SEED=$self->{seed}");
+    Test::More::diag("  $_") for @{$self->{done}};
+}
+
+# Runs the test once more in namespaces of its own, of the network (net) or of
+# mounts (mount), where only its own processes are.  Skips it where that cannot
+# be done; it needs root.
+
+sub alone {
+    my ($t, %opt) = @_;
+    my (@args, $what);
+
+    return $t if $ENV{TEST_NGINX_ALONE};
+
+    @args = map { { net => '-n', mount => '-m' }->{$_} } sort keys %opt;
+    $what = join(' and ', map { "a $_ namespace" } sort keys %opt);
+
+    Test::More::plan(skip_all => "no $what: not root") if $> != 0;
+    Test::More::plan(skip_all => "no $what: no unshare")
+        unless has_program('unshare');
+    Test::More::plan(skip_all => "no $what: unshare fails")
+        unless system("unshare @args true 2>/dev/null") == 0;
+
+    for my $try (map { @{$opt{$_}} } sort keys %opt) {
+        Test::More::plan(skip_all => "no $what: \"$try\" fails") unless
+            system("unshare @args sh -c '$try' >/dev/null 2>&1") == 0;
+    }
+
+    $ENV{TEST_NGINX_ALONE} = 1;
+    $t->{_finished} = 1;
+    File::Path::rmtree($t->testdir());
+
+    exec('unshare', @args, 'sh', '-c',
+        ($opt{net} ? 'ip link set lo up && ' : '') . 'exec "$@"', 'sh', $^X,
+        (map { "-I$_" } grep { !ref($_) } @INC), $0)
+        or die "Can't run unshare: $!\n";
+}
+
+# The configuration of most storms: a route of servers on ports 8090 and 8092,
+# with HTTP on 8091 and 8093, and one of servers that register.  Options:
+# workers (3), and lines of main, route, fleet, stream, http.
+
+sub chaos_conf {
+    my ($t, %opt) = @_;
+    my ($workers, $text);
+
+    $opt{$_} = '' for grep { !defined $opt{$_} } qw/ main fleet stream http /;
+    $workers = $opt{workers} || 3;
+
+    $opt{route} = <<'EOF_CONF' unless defined $opt{route};
+    server    127.0.0.1:8090 http=%%PORT_8091%% fail_timeout=1s;
+    server    127.0.0.1:8092 http=%%PORT_8093%% fail_timeout=1s;
+EOF_CONF
+
+    $t->write_file_expand('nginx.conf', <<"EOF_CONF");
+
+%%TEST_GLOBALS%%
+
+daemon off;
+worker_processes $workers;
+$opt{main}
+
+events {
+    worker_connections  2048;
+}
+
+rtmp_route live {
+    zone      live 1m;
+$opt{route}
+}
+
+rtmp_route fleet {
+    zone      fleet 1m;
+    register  open timeout=10s allow=10.0.0.0/8;
+$opt{fleet}
+}
+
+stream {
+    %%TEST_GLOBALS_STREAM%%
+
+    osp_upstream_connect_timeout  1s;
+    $opt{stream}
+
+    server {
+        listen        127.0.0.1:8081;
+        osp_upstream  live;
+    }
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    access_log      off;
+    hls_cache_zone  hls 16m;
+    $opt{http}
+
+    upstream origin {
+        rtmp_route  live http;
+        keepalive   8;
+    }
+
+    server {
+        listen       127.0.0.1:8080;
+        server_name  localhost;
+
+        location / {
+            hls_cache              hls;
+            rtmp_route             live;
+            proxy_pass             http://origin;
+            proxy_connect_timeout  1s;
+            proxy_read_timeout     2s;
+        }
+
+        location /api/ {
+            rtmp_route_api  write=on;
+        }
+    }
+}
+EOF_CONF
+
+    # a storm fills the disk otherwise
+
+    $text = $t->read_file('nginx.conf');
+    $text =~ s/(error\.log) debug;/$1 info;/;
+    $t->write_file('nginx.conf', $text);
+}
+
+# An origin for RTMP, one process of nginx-rtmp, that can be killed and started
+# again.  Streams are relayed as they come.
+
+sub chaos_origin {
+    my ($t, $num) = @_;
+    my $self;
+
+    need_rtmp_module($t);
+
+    $self = bless {
+        t    => $t,
+        name => "origin$num",
+        port => port($num),
+        conf => <<"EOF_CONF",
+
+master_process off;
+
+rtmp {
+    access_log off;
+
+    server {
+        listen 127.0.0.1:$num;
+
+        application live {
+            live     on;
+            wait_key off;
+        }
+    }
+}
+
+EOF_CONF
+    }, 'Test::Nginx::Chaos::Origin';
+
+    weaken($self->{t});
+
+    return $self->start();
+}
+
+# An origin for HLS, with streams of half a second a segment; what is in a
+# segment follows from its name.  They begin anew with it.
+
+sub chaos_hls {
+    my ($t, $num, @names) = @_;
+
+    return bless({ t => $t, name => "hls$num", port => port($num),
+        streams => \@names }, 'Test::Nginx::Chaos::HLS')->start();
+}
+
+sub right_segment {
+    my ($uri) = @_;
+
+    return $uri =~ m!/([^/]+)/(\d+)\.ts! ? hls_segment($1, '', 0, $2) : '';
+}
+
+
+###############################################################################
+# clients
+###############################################################################
+
+# Forks a process that does something each step seconds, and leaves a report of
+# it.  The code gets the report, and whether it is the last time.
+
+sub load {
+    my ($self, $name, $step, $code) = @_;
+    my ($file, $pid);
+
+    die "there is a $name\n" if $self->{load}{$name};
+
+    $file = "$self->{dir}/load-$name.json";
+    unlink($file);
+
+    $pid = fork();
+    die "Can't fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        my ($parent, $stop, $report, $next) = (getppid(), 0, {});
+
+        $SIG{$_} = 'DEFAULT' for qw/ INT HUP ALRM /;
+        $SIG{TERM} = sub { $stop = 1 };
+        $SIG{PIPE} = 'IGNORE';
+
+        srand($$);
+        $next = 0;
+
+        while (getppid() == $parent) {
+            my $last = $stop;
+
+            eval { $code->($report, $last); 1 } or $report->{died} = "$@";
+
+            if ($last || time() >= $next) {
+                save($file, { %$report, at => time() });
+                $next = time() + 0.2;
+            }
+
+            last if $last;
+            sleep($step) unless $stop;
+        }
+
+        POSIX::_exit(0);
+    }
+
+    push @{$self->{t}{_daemons}}, $pid;
+
+    $self->{load}{$name} = { pid => $pid, name => $name, file => $file };
+
+    return $self;
+}
+
+sub save {
+    my ($file, $report) = @_;
+
+    open(my $fh, '>', "$file.new") or return;
+    print $fh $json->encode($report);
+    close($fh);
+    rename("$file.new", $file);
+}
+
+sub report {
+    my ($self, $name) = @_;
+    my $load = ref($name) ? $name : $self->{load}{$name};
+
+    open(my $fh, '<', $load->{file}) or return {};
+    local $/;
+
+    return eval { $json->decode(<$fh>) } || {};
+}
+
+# The sum of a figure over all sessions that were.
+
+sub ended {
+    my ($self, $field) = @_;
+    my $sum = 0;
+
+    for my $report (values %{$self->{ended}}) {
+        $sum += $_->{$field} || 0 for values %{$report->{sessions} || {}};
+    }
+
+    return $sum;
+}
+
+# Ends all load, or what is named, each in its own way.
+
+sub stop {
+    my ($self, @names) = @_;
+    my ($daemons, @loads);
+
+    @loads = map { delete $self->{load}{$_} } @names ? @names
+        : keys %{$self->{load}};
+
+    $daemons = $self->{t}{_daemons};
+
+    kill('TERM', map { $_->{pid} } @loads) if @loads;
+
+    for my $load (@loads) {
+        @$daemons = grep { $_ != $load->{pid} } @$daemons;
+        Test::Nginx::stop_process($load->{pid}, ['TERM', 15]);
+
+        $self->{ended}{$load->{name}} = $self->report($load);
+    }
+
+    return $self;
+}
+
+sub crew {
+    my ($self, $name, %opt) = @_;
+    my @sessions;
+
+    for my $op (qw/ publish play /) {
+        for my $what (@{$opt{$op} || []}) {
+            my ($app, $stream) = split(m!/!, $what, 2);
+
+            push @sessions, {
+                op => $op, app => $app, stream => $stream, again => 0,
+                name => "$op $what", once => $opt{once}, out => '',
+                port => port($opt{port} || $self->{rtmp}),
+                rate => $opt{rate} || 2,
+            };
+        }
+    }
+
+    return $self->load($name, 0.08, sub {
+        my ($report, $last) = @_;
+
+        for my $s (@sessions) {
+            $s->{report} ||= $report->{sessions}{$s->{name}} ||= {
+                map { $_ => 0 } qw/ opened refused lost frames gaps back up
+                    moved /,
+            };
+
+            $last ? session_end($s) : session_step($s);
+        }
+    });
+}
+
+sub session_step {
+    my ($s) = @_;
+    my ($r, $c) = @$s{qw/ report c /};
+
+    if (!$c) {
+        return if time() < $s->{again} || ($s->{once} && $r->{opened});
+        $c = session_open($s) or return;
+    }
+
+    publish_frames($s) if $s->{op} eq 'publish';
+
+    # acknowledgements and the like, or media
+
+    1 while length($c->{buf}) < 1000000 && $c->fill(length($c->{buf}) + 1, 0);
+
+    while (defined(my $m = $c->parse_chunk())) {
+        frame($s, $m) if $m->{type} == 9 && $s->{op} eq 'play';
+        $r->{status} = $m->{args}[-1]{code} if ($m->{name} || '') eq 'onStatus'
+            && ref($m->{args}[-1]) eq 'HASH';
+    }
+
+    session_lost($s, $c->{error} || $c->{eof}) if $c->{eof} || $c->{error};
+}
+
+sub session_open {
+    my ($s) = @_;
+    my ($r, $c, $want, $begun) = ($s->{report});
+
+    $begun = time();
+    $want = $s->{op} eq 'publish' ? 'NetStream.Publish.Start'
+        : 'NetStream.Play.Start';
+
+    $c = $s->{op} eq 'publish' ? rtmp_publish(@$s{qw/ port app stream /})
+        : rtmp_play(@$s{qw/ port app stream /});
+
+    if (!$c || ($c->{code} || '') ne $want) {
+        $r->{refused}++;
+        $r->{why} = !$c ? 'connect' : $c->{code} || $c->{error} || 'none';
+        $s->{again} = time() + 0.1 + rand(0.2);
+        $c->close() if $c;
+        return undef;
+    }
+
+    $s->{c} = $c;
+    $s->{out} = '';
+    $s->{number} = 0;
+    $s->{last} = {};
+    $s->{id} = int(rand(0xffffffff));
+
+    $r->{opened}++;
+    $r->{up} = 1;
+    $r->{since} = time();
+    $r->{setup} = time() - $begun;
+
+    $s->{out} .= $c->media_bytes(media_messages(0))
+        if $s->{op} eq 'publish';
+
+    return $c;
+}
+
+sub session_lost {
+    my ($s, $why) = @_;
+    my $r = $s->{report};
+
+    $r->{lost}++;
+    $r->{up} = 0;
+    $r->{why} = $why;
+
+    (delete $s->{c})->close();
+    $s->{again} = time() + rand(0.2);
+}
+
+sub session_end {
+    my ($s) = @_;
+    my $c = delete $s->{c} or return;
+
+    $s->{op} eq 'publish' ? $c->unpublish($s->{stream}) : $c->close();
+    $s->{report}{up} = 0;
+}
+
+# As many as a peer takes: one that takes none loses frames, as an encoder
+# does it.
+
+sub publish_frames {
+    my ($s) = @_;
+    my ($c, $r, $n) = @$s{qw/ c report /};
+
+    for (1 .. $s->{rate}) {
+        last if length($s->{out}) > 200000;
+
+        $n = $s->{number}++;
+        $r->{frames}++;
+        $s->{out} .= $c->media_bytes([9, $n * 40, ($n % 10 ? "\x27" : "\x17")
+            . "\x01\x00\x00\x00" . pack('NN', $s->{id}, $n)
+            . 'x' x (200 + $n % 7 * 100)]);
+    }
+
+    $n = syswrite($c->{socket}, $s->{out});
+
+    if (defined $n) {
+        substr($s->{out}, 0, $n, '');
+        $r->{moved} = time() if $n > 0;
+
+    } elsif ($! != EAGAIN && $! != EINTR) {
+        $c->{error} = "$!";
+    }
+}
+
+# What is missing of a broadcast, or comes twice.
+
+sub frame {
+    my ($s, $m) = @_;
+    my ($r, $last, $id, $n) = @$s{qw/ report last /};
+
+    return if length($m->{payload}) < 13
+        || substr($m->{payload}, 1, 1) ne "\x01";
+
+    ($id, $n) = unpack('x5 NN', $m->{payload});
+
+    $r->{frames}++;
+    $r->{moved} = time();
+
+    if (defined $last->{id} && $last->{id} == $id) {
+
+        if ($n <= $last->{n}) {
+            $r->{back}++;
+
+        } elsif ($n > $last->{n} + 1) {
+            $r->{gaps}++;
+            $r->{missing} += $n - $last->{n} - 1;
+        }
+
+    } else {
+        $r->{broadcasts}++;
+    }
+
+    @$last{qw/ id n /} = ($id, $n);
+}
+
+# Each of them asks for a playlist, then for the last segment of it.
+
+sub viewers {
+    my ($self, $name, %opt) = @_;
+    my (@all, $port);
+
+    $port = port($opt{port} || $self->{http});
+    @all = map { my $uri = $_; map { { uri => $uri } } 1 .. $opt{count} || 1 }
+        @{$opt{uris}};
+
+    return $self->load($name, $opt{every} || 0.3, sub {
+        my ($r, $last) = @_;
+        my (@answers, @segments);
+
+        $r->{$_} ||= 0 for qw/ requests good failed cut wrong moved up /;
+        return if $last;
+
+        @answers = hls_gets(map { {
+            uri => $_->{uri}, port => $port, timeout => 15,
+        } } @all);
+
+        for my $answer (@answers) {
+            my $p = count_answer($r, $answer) && hls_parse($answer->{body});
+
+            push @segments, $answer->{uri} =~ s![^/]*$!!r
+                . $p->{segments}[-1]{uri} if $p && @{$p->{segments}};
+        }
+
+        @answers = hls_gets(map { {
+            uri => $_, port => $port, timeout => 15,
+        } } @segments);
+
+        for my $answer (@answers) {
+            next unless count_answer($r, $answer);
+
+            if (right_segment($answer->{uri}) ne $answer->{body}) {
+                $r->{wrong}++;
+                $r->{what} = "$answer->{uri} has other bytes";
+            }
+        }
+
+        $r->{up} = @answers == @all && !grep { $_->{status} != 200 } @answers;
+        $r->{moved} = time() if $r->{up};
+    });
+}
+
+sub count_answer {
+    my ($r, $answer) = @_;
+
+    $r->{requests}++;
+
+    if ($answer->{status} == 200 && $answer->{complete}) {
+        $r->{good}++;
+        return 1;
+    }
+
+    # cut: the connection went, with its worker
+
+    my $how = $answer->{status} == 200 || !$answer->{status} ? 'cut'
+        : 'failed';
+
+    $r->{$how}++;
+    $r->{"what_$how"} = sprintf('%.2f %s: %s %s', time(), $answer->{uri},
+        $answer->{status}, $answer->{error} || '-');
+
+    return 0;
+}
+
+# Lists of everything, all the time.
+
+sub api_reader {
+    my ($self, $name, @paths) = @_;
+    my $port = port($self->{http});
+
+    return $self->load($name, 0.1, sub {
+        my ($r, $last) = @_;
+
+        $r->{$_} ||= 0 for qw/ requests good failed cut /;
+        return if $last;
+
+        count_answer($r, $_) for hls_gets(map { { port => $port,
+            uri => "/api/1/$_", timeout => 15 } } @paths);
+
+        $r->{up} = 1;
+        $r->{moved} = time();
+    });
+}
+
+sub beats {
+    my ($self, $name, %opt) = @_;
+    my ($port, $n, $due) = (port($self->{http}), 0);
+    my $servers = $opt{servers} || 10;
+
+    return $self->load($name, 0.1, sub {
+        my ($r, $last) = @_;
+        my @requests;
+
+        $r->{$_} ||= 0 for qw/ requests good failed cut /;
+        return if $last;
+
+        $due ||= time();
+
+        while ($due < time()) {
+            my $i = $n++ % $servers;
+            my $body = $json->encode({ server => "s$i", service => 's',
+                pid => 'p', ip => '10.0.' . ($i >> 8) . '.' . ($i & 255),
+                rtmp => ['1935'], streams => ["live/of-$i"] });
+
+            push @requests, { port => $port, uri => '/register',
+                timeout => 15, raw => join("\x0d\x0a",
+                    'POST /api/v1/srs/register?route=fleet HTTP/1.1',
+                    'Host: localhost', 'Connection: close',
+                    'Content-Length: ' . length($body), '', $body) };
+
+            $due += 1 / ($opt{rate} || 10);
+            $due = time() if @requests > 200;
+        }
+
+        count_answer($r, $_) for hls_gets(@requests);
+
+        $r->{up} = 1;
+        $r->{moved} = time();
+    });
+}
+
+
+###############################################################################
+# storms
+###############################################################################
+
+# The same numbers for the same seed, whatever else asks for random ones.
+
+sub random {
+    my ($self, $n) = @_;
+
+    $self->{random} = ($self->{random} * 1103515245 + 12345) % 0x80000000;
+
+    return int(($self->{random} >> 8) * $n / 0x800000);
+}
+
+sub one_of {
+    my ($self, @list) = @_;
+
+    return @list ? $list[$self->random(scalar @list)] : undef;
+}
+
+# A list of [weight, name, code].
+
+sub storm {
+    my ($self, @actions) = @_;
+    my ($end, $sum);
+
+    $sum = 0;
+    $sum += $_->[0] for @actions;
+
+    $end = time() + $self->{seconds};
+
+    while (time() < $end) {
+        my $n = $self->random($sum);
+
+        for my $action (@actions) {
+            next if ($n -= $action->[0]) >= 0;
+            $self->act(@$action[1, 2]);
+            last;
+        }
+
+        $self->pass(0.05 + $self->random(400) / 1000);
+    }
+
+    # all that was to be undone
+
+    $self->pass(0) while @{$self->{later}};
+
+    return $self;
+}
+
+sub act {
+    my ($self, $name, $code) = @_;
+
+    my $what = $code->();
+
+    push @{$self->{done}}, sprintf('%.2f %s %s', time() - $self->{begun},
+        $name, defined $what ? $what : '');
+}
+
+# Does something so many seconds later, within the storm.
+
+sub later {
+    my ($self, $seconds, $name, $code) = @_;
+
+    push @{$self->{later}}, [time() + $seconds, $name, $code];
+
+    return undef;
+}
+
+sub pass {
+    my ($self, $seconds) = @_;
+    my $end = time() + $seconds;
+
+    do {
+        my @due = grep { $_->[0] <= time() } @{$self->{later}};
+
+        @{$self->{later}} = grep { $_->[0] > time() } @{$self->{later}}
+            if @due;
+
+        # two may be due at the same moment
+        my %due = map { $_ => 1 } @due;
+        @{$self->{later}} = grep { !$due{$_} } @{$self->{later}};
+
+        $self->act(@$_[1, 2]) for @due;
+        sleep(0.02);
+    } while (time() < $end || ($seconds == 0 && @{$self->{later}}));
+}
+
+sub workers {
+    my ($self) = @_;
+
+    my @pids = sort { $a <=> $b } grep { is_worker($_) }
+        hls_children($self->{t}{_master});
+
+    return @pids;
+}
+
+# a new master is no worker
+
+sub is_worker {
+    my ($pid) = @_;
+
+    open(my $fh, '<', "/proc/$pid/cmdline") or return 0;
+
+    return (<$fh> || '') =~ /worker process/;
+}
+
+# Until there are so many, and no others.
+
+sub same_workers {
+    my ($self, $n, $timeout) = @_;
+
+    return wait_until(sub { $self->workers() == $n }, $timeout || 10);
+}
+
+sub kill_worker {
+    my ($self) = @_;
+    my $pid = $self->one_of($self->workers());
+
+    kill('KILL', $pid) if $pid;
+
+    return $pid;
+}
+
+sub kill_workers {
+    my ($self) = @_;
+    my @pids = $self->workers();
+
+    kill('KILL', @pids) if @pids;
+
+    return "@pids";
+}
+
+sub stop_worker {
+    my ($self) = @_;
+    my $pid = $self->one_of($self->workers()) or return;
+
+    kill('STOP', $pid);
+
+    $self->later(0.1 + $self->random(700) / 1000, "continue $pid", sub {
+        kill('CONT', $pid);
+        return undef;
+    });
+
+    return $pid;
+}
+
+sub reload {
+    my ($self) = @_;
+
+    $self->{t}->reload();
+
+    return undef;
+}
+
+# An origin is gone for a while, or hangs.
+
+sub kill_origin {
+    my ($self, $o) = @_;
+
+    return "$o->{name}: is away" if $o->{away}++;
+
+    $o->kill();
+
+    $self->later(0.1 + $self->random(1000) / 1000, "start $o->{name}", sub {
+        delete $o->{away};
+        $o->start();
+        return undef;
+    });
+
+    return $o->{name};
+}
+
+sub stop_origin {
+    my ($self, $o) = @_;
+
+    return "$o->{name}: is away" if $o->{away}++;
+
+    $o->signal('STOP');
+
+    $self->later(0.1 + $self->random(2500) / 1000, "continue $o->{name}", sub {
+        delete $o->{away};
+        $o->signal('CONT');
+        return undef;
+    });
+
+    return $o->{name};
+}
+
+
+###############################################################################
+# what has to hold
+###############################################################################
+
+# Empty once everyone is at work: sessions are up and media moves, requests
+# are answered; otherwise who is not, after so many seconds.
+
+sub settled {
+    my ($self, $timeout) = @_;
+    my ($since, @not) = (time());
+
+    wait_until(sub {
+        @not = ();
+
+        for my $name (sort keys %{$self->{load}}) {
+            my $report = $self->report($name);
+
+            push @not, "$name died: $report->{died}" if $report->{died};
+
+            if (!$report->{sessions}) {
+                push @not, "$name: " . ($report->{what_failed}
+                    || $report->{what_cut} || 'no answers')
+                    unless $report->{up} && $report->{moved} > $since;
+                next;
+            }
+
+            for my $s (sort keys %{$report->{sessions}}) {
+                my $r = $report->{sessions}{$s};
+
+                push @not, "$s: " . ($r->{up} ? 'no media' : $r->{why}
+                    || 'not opened') unless $r->{up} && $r->{moved} > $since;
+            }
+        }
+
+        return !@not;
+    }, $timeout || 15);
+
+    return join("\n", @not);
+}
+
+# "8 publishers, 8 players" as the table of a route has them in its sessions,
+# in those of its streams, and in the counters of its servers; or how these
+# differ.  Waits until it is as wanted.
+
+sub counted {
+    my ($self, $route, $want, $timeout) = @_;
+    my $text;
+
+    wait_until(sub {
+        ($text = $self->count($route)) eq $want;
+    }, $timeout || 10);
+
+    return $text;
+}
+
+sub count {
+    my ($self, $route) = @_;
+    my (@servers, $streams, %n, $check);
+
+    %n = map { $_ => 0 } qw/ publish play publishers players conns setup /;
+
+    for my $s (sessions($route)) {
+        $n{$s->{type}}++;
+        $n{setup}++ if $s->{state} ne 'relay';
+    }
+
+    $streams = api('GET', "$route/streams/") || {};
+
+    for my $s (values %$streams) {
+        $n{$_} += $s->{$_} for qw/ publishers players /;
+    }
+
+    $n{conns} += $_->{conns} for servers($route);
+    $check = $self->check("routes/$route");
+
+    return "fault: $check->{fault}" if $check->{fault};
+
+    return "$n{publish} publishers, $n{play} players"
+        . ($n{setup} ? ", $n{setup} not set up" : '')
+        . ($n{publishers} != $n{publish} || $n{players} != $n{play}
+            ? ", $n{publishers} and $n{players} in streams" : '')
+        . ($n{conns} != $n{publish} + $n{play}
+            ? ", $n{conns} of servers" : '')
+        . (($check->{sessions} // -1) != $n{publish} + $n{play}
+            ? ', ' . ($check->{sessions} // 'none') . ' in all' : '');
+}
+
+sub check {
+    my ($self, $what) = @_;
+    my $reply;
+
+    ($reply) = hls_get("/api/1/$what/check", port => port($self->{http}),
+        timeout => 15);
+
+    return eval { $json->decode($reply->{body}) } || {};
+}
+
+# Empty once nothing of the load is left in the table of the route and in the
+# cache, if there is one.
+
+sub quiet {
+    my ($self, $route, $cache, $timeout) = @_;
+    my @left;
+
+    wait_until(sub {
+        my ($r, $streams);
+
+        $r = $self->check("routes/$route");
+
+        @left = $r->{consistent} ? () : ('table: ' . ($r->{fault}
+            || 'no answer'));
+        push @left, map { "table: $r->{$_} $_" } grep { $r->{$_} }
+            qw/ sessions conns waiters /;
+
+        push @left, map { "$_->{id}: $_->{conns} conns" }
+            grep { $_->{conns} } servers($route);
+
+        $streams = api('GET', "$route/streams/") || {};
+
+        push @left, grep { $streams->{$_}{publishers}
+            || $streams->{$_}{players} } sort keys %$streams;
+
+        return !@left unless $cache;
+
+        $r = $self->check("caches/$cache");
+
+        push @left, 'cache: ' . ($r->{fault} || 'no answer')
+            unless $r->{consistent};
+        push @left, map { "cache: $r->{$_} $_" } grep { $r->{$_} }
+            qw/ filling references leaving /;
+
+        return !@left;
+    }, $timeout || 10);
+
+    return join("\n", @left);
+}
+
+# Cells of the table that belong to no stream: forgets all streams, and sees
+# what is left.
+
+sub cells {
+    my ($self, $route) = @_;
+    my $streams = api('GET', "$route/streams/") || {};
+
+    for my $key (keys %$streams) {
+        unpin($route, $key);
+    }
+
+    return $self->check("routes/$route")->{cells};
+}
+
+# Empty if the cache can be emptied: a stream keeps a page, its register of
+# viewers.
+
+sub emptied {
+    my ($self, $cache) = @_;
+    my $r;
+
+    request('DELETE', "/api/1/caches/$cache/");
+
+    wait_until(sub {
+        $r = $self->check("caches/$cache");
+        return $r->{consistent} && !$r->{entries} && !$r->{objects}
+            && $r->{used} <= 4096 * $r->{streams};
+    }) and return '';
+
+    return $json->encode($r);
+}
+
+# Lines of the log above "error" that are not to be expected.
+
+sub logged {
+    my ($self) = @_;
+
+    return join("\n", grep { $_ !~ $self->{allowed} }
+        $self->{t}->read_file('error.log')
+            =~ /^.*\[(?:crit|alert|emerg)\].*$/mg);
+}
+
+# Open files of a process, its own memory in kilobytes, connections of all
+# workers as nginx counts them.
+
+sub fds {
+    my ($self, $pid) = @_;
+
+    return scalar(my @list = glob("/proc/$pid/fd/*"));
+}
+
+sub memory {
+    my ($self, $pid) = @_;
+
+    open(my $fh, '<', "/proc/$pid/status") or return 0;
+    local $/;
+
+    return <$fh> =~ /^RssAnon:\s+(\d+)/m ? $1 : 0;
+}
+
+
+package Test::Nginx::Chaos::Origin;
+
+use POSIX qw/ WNOHANG /;
+use Test::Nginx::Media;
+
+
+sub start {
+    my ($self) = @_;
+
+    unlink($self->{t}->testdir() . "/$self->{name}.pid");
+
+    nginx_rtmp($self->{t}, @$self{qw/ name conf /})
+        or die "Can't start $self->{name}\n";
+
+    $self->{pid} = $self->{t}{_daemons}[-1];
+
+    return $self;
+}
+
+sub kill {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+
+    CORE::kill('KILL', $pid);
+    waitpid($pid, 0);
+
+    my $daemons = $self->{t}{_daemons};
+    @$daemons = grep { $_ != $pid } @$daemons;
+}
+
+sub signal {
+    my ($self, $signal) = @_;
+
+    CORE::kill($signal, $self->{pid}) if $self->{pid};
+}
+
+
+package Test::Nginx::Chaos::HLS;
+
+use POSIX qw/ WNOHANG /;
+use Test::Nginx::HLS;
+
+
+sub start {
+    my ($self) = @_;
+
+    $self->{origin} = hls_origin($self->{t}, $self->{port}, life => 10000);
+    $self->{origin}->live($_, auto => 1, duration => 0.5)
+        for @{$self->{streams}};
+
+    return $self;
+}
+
+sub kill {
+    my ($self) = @_;
+    my $pid = $self->{origin}{pid} or return;
+
+    CORE::kill('KILL', $pid);
+    waitpid($pid, 0);
+
+    my $daemons = $self->{t}{_daemons};
+    @$daemons = grep { $_ != $pid } @$daemons;
+}
+
+sub signal {
+    my ($self, $signal) = @_;
+
+    $self->{origin}->signal($signal);
+}
+
+
+1;
