@@ -153,6 +153,7 @@ ok($o->wait(event => 'command', name => 'play', c => $n, count => 4),
     'second goes on');
 is(streams('long'), 'live/second 0 1', 'in the table');
 $c->close();
+last_line($t, 8081);
 
 # it is elsewhere
 
