@@ -129,6 +129,11 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 
     scan->msid = msid;
 
+    if (rc == NGX_BUSY && query.full) {
+        ngx_stream_osp_refuse_full(os);
+        return NGX_DONE;
+    }
+
     if (rc != NGX_OK) {
         return ngx_stream_osp_scan_refuse(os, rc);
     }
@@ -160,11 +165,23 @@ ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
 
     rc = ngx_stream_osp_open_session(os, route, query, &rs, &peer);
 
+    if (rc == NGX_BUSY && query->full && replace) {
+
+        /* the place of the stream that has ended; refused, all ends */
+
+        ngx_rtmp_route_session_close(&os->rs);
+
+        os->flow[NGX_STREAM_OSP_UP].count = os->rs.in;
+        os->flow[NGX_STREAM_OSP_DOWN].count = os->rs.out;
+
+        rc = ngx_stream_osp_open_session(os, route, query, &rs, &peer);
+    }
+
     if (rc == NGX_BUSY && query->unsure) {
         ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
                       "nobody can tell where the stream is");
 
-    } else if (rc == NGX_BUSY) {
+    } else if (rc == NGX_BUSY && !query->full) {
         ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
                       "no live upstreams");
     }
