@@ -37,9 +37,8 @@
  * How it goes on, after ngx_osp_rtmp_media_move():
  *
  * - The rest of a message that had begun before is dropped.
- * - Control and command messages pass, as those of other message streams do.
- *   All other messages are dropped until it begins; headers and metadata are
- *   kept.
+ * - Control and command messages pass.  All other messages are dropped until
+ *   it begins; headers and metadata are kept.
  * - It begins at a key frame of the main track: the lowest number that was
  *   seen, and which is 0 for what is not multitrack.  If no video was ever
  *   seen, or none for NGX_OSP_RTMP_MEDIA_NO_VIDEO of media time, it begins at
@@ -56,6 +55,7 @@
  *   payloads are never changed, timestamps by one offset if at all.
  *
  * An aggregate message counts as its first one; headers in it are not kept.
+ * Messages of all message streams are taken for those of one.
  */
 
 
@@ -148,8 +148,8 @@ ngx_int_t ngx_osp_rtmp_frame_tracks(ngx_uint_t type, u_char *p, size_t len,
 
 /*
  * About 2 KB from the pool, and what is kept: at most max bytes (0: the
- * default), and once more that for messages that come in pieces.  NULL if
- * there is no memory.
+ * default), messages that come in pieces included.  NULL if there is no
+ * memory.
  */
 ngx_osp_rtmp_media_t *ngx_osp_rtmp_media_create(ngx_pool_t *pool, size_t max);
 
