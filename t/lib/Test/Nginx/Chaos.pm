@@ -23,7 +23,8 @@ package Test::Nginx::Chaos;
 #
 # A crew is a process with any number of sessions: publish and play are lists
 # of APP/STREAM.  Each is opened again once it is closed, unless once => 1 is
-# given.  Publishers number their frames, so that players see what is missing.
+# given; addr is another address than that of the proxy.  Publishers number
+# their frames, so that players see what is missing.
 # viewers() fetch playlists and the newest segments of them, count (1) for each
 # of the URIs, and look at the bytes of segments; api_reader() lists all the
 # time; beats() sends registrations, rate (10) a second, of servers (10) of them
@@ -244,18 +245,19 @@ EOF_CONF
 }
 
 # An origin for RTMP, one process of nginx-rtmp, that can be killed and started
-# again.  Streams are relayed as they come.
+# again.  Streams are relayed as they come.  Options: host, 127.0.0.1.
 
 sub chaos_origin {
-    my ($t, $num) = @_;
-    my $self;
+    my ($t, $num, %opt) = @_;
+    my ($self, $host, $port);
 
-    need_rtmp_module($t);
+    $host = $opt{host} || '127.0.0.1';
+    $port = port($num);
 
     $self = bless {
         t    => $t,
-        name => "origin$num",
-        port => port($num),
+        name => "origin$num-$host",
+        addr => "$host:$port",
         conf => <<"EOF_CONF",
 
 master_process off;
@@ -264,9 +266,14 @@ rtmp {
     access_log off;
 
     server {
-        listen 127.0.0.1:$num;
+        listen $host:$port;
 
         application live {
+            live     on;
+            wait_key off;
+        }
+
+        application stream {
             live     on;
             wait_key off;
         }
@@ -282,13 +289,16 @@ EOF_CONF
 }
 
 # An origin for HLS, with streams of half a second a segment; what is in a
-# segment follows from its name.  They begin anew with it.
+# segment follows from its name.  They begin anew with it.  The host may stand
+# in front of their names: \'127.0.0.2'.
 
 sub chaos_hls {
     my ($t, $num, @names) = @_;
+    my $host = ref($names[0]) ? ${shift @names} : '127.0.0.1';
 
-    return bless({ t => $t, name => "hls$num", port => port($num),
-        streams => \@names }, 'Test::Nginx::Chaos::HLS')->start();
+    return bless({ t => $t, name => "hls$num-$host", port => port($num),
+        host => $host, streams => \@names }, 'Test::Nginx::Chaos::HLS')
+        ->start();
 }
 
 sub right_segment {
@@ -417,7 +427,7 @@ sub crew {
             push @sessions, {
                 op => $op, app => $app, stream => $stream, again => 0,
                 name => "$op $what", once => $opt{once}, out => '',
-                port => port($opt{port} || $self->{rtmp}),
+                addr => $opt{addr} || port($opt{port} || $self->{rtmp}),
                 rate => $opt{rate} || 2,
             };
         }
@@ -469,8 +479,8 @@ sub session_open {
     $want = $s->{op} eq 'publish' ? 'NetStream.Publish.Start'
         : 'NetStream.Play.Start';
 
-    $c = $s->{op} eq 'publish' ? rtmp_publish(@$s{qw/ port app stream /})
-        : rtmp_play(@$s{qw/ port app stream /});
+    $c = $s->{op} eq 'publish' ? rtmp_publish(@$s{qw/ addr app stream /})
+        : rtmp_play(@$s{qw/ addr app stream /});
 
     if (!$c || ($c->{code} || '') ne $want) {
         $r->{refused}++;
@@ -1136,7 +1146,9 @@ use Test::Nginx::HLS;
 sub start {
     my ($self) = @_;
 
-    $self->{origin} = hls_origin($self->{t}, $self->{port}, life => 10000);
+    $self->{origin} = hls_origin($self->{t}, $self->{port}, life => 10000,
+        host => $self->{host},
+        control => $self->{t}->testdir() . "/$self->{name}.sock");
     $self->{origin}->live($_, auto => 1, duration => 0.5)
         for @{$self->{streams}};
 
