@@ -33,6 +33,8 @@ static ngx_uint_t ngx_rtmp_route_session_move(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_endpoint_t *endpoint);
 static void ngx_rtmp_route_session_idle(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_session_cell_t *s, ngx_uint_t idle);
+static void ngx_rtmp_route_session_unlive(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_cell_t *s);
 static void ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
     uint32_t cell);
 static ngx_uint_t ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table,
@@ -469,6 +471,9 @@ ngx_rtmp_route_table_state(ngx_rtmp_route_table_t *table,
 
             } else if (state == NGX_RTMP_ROUTE_S_CLOSING) {
                 ngx_rtmp_route_session_idle(table, s, 1);
+
+            } else if (state == NGX_RTMP_ROUTE_S_CONNECT) {
+                ngx_rtmp_route_session_unlive(table, s);
             }
         }
 
@@ -517,6 +522,36 @@ ngx_rtmp_route_session_idle(ngx_rtmp_route_table_t *table,
     }
 
     ngx_rtmp_route_point();
+
+    ngx_rtmp_route_stream_count(sh, st, 1);
+}
+
+
+/* it has left its server, so the stream may have another place */
+
+static void
+ngx_rtmp_route_session_unlive(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_cell_t *s)
+{
+    ngx_rtmp_route_shm_t          *sh;
+    ngx_rtmp_route_stream_cell_t  *st;
+
+    if (!(s->flags & NGX_RTMP_ROUTE_SESSION_LIVE)) {
+        return;
+    }
+
+    sh = table->sh;
+    st = ngx_rtmp_route_stream(sh, s->stream);
+
+    ngx_rtmp_route_stream_count(sh, st, -1);
+
+    s->flags &= ~NGX_RTMP_ROUTE_SESSION_LIVE;
+    ngx_rtmp_route_point();
+
+    if (s->place == st->place) {
+        st->live--;
+        ngx_rtmp_route_point();
+    }
 
     ngx_rtmp_route_stream_count(sh, st, 1);
 }
