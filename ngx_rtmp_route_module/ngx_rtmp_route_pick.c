@@ -30,7 +30,7 @@ static ngx_uint_t ngx_rtmp_route_endpoint(ngx_rtmp_route_hot_t *hot,
 static ngx_int_t ngx_rtmp_route_pick_again(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
 static uint32_t ngx_rtmp_route_pick_count(ngx_rtmp_route_table_t *table,
-    ngx_rtmp_route_choice_t *choice);
+    ngx_rtmp_route_choice_t *choice, ngx_rtmp_route_endpoint_t *endpoint);
 
 
 ngx_int_t
@@ -53,7 +53,8 @@ ngx_rtmp_route_table_pick(ngx_rtmp_route_table_t *table,
             ngx_rtmp_route_pick_copy(table->sh, &choice, peer, &endpoint);
 
             if (choice.counted) {
-                peer->conn = ngx_rtmp_route_pick_count(table, &choice);
+                peer->conn = ngx_rtmp_route_pick_count(table, &choice,
+                                                       &endpoint);
             }
         }
 
@@ -629,7 +630,7 @@ ngx_rtmp_route_pick_name(ngx_rtmp_route_peer_t *peer,
 
 static uint32_t
 ngx_rtmp_route_pick_count(ngx_rtmp_route_table_t *table,
-    ngx_rtmp_route_choice_t *choice)
+    ngx_rtmp_route_choice_t *choice, ngx_rtmp_route_endpoint_t *endpoint)
 {
     uint32_t                        i;
     ngx_uint_t                      slot;
@@ -658,6 +659,7 @@ ngx_rtmp_route_pick_count(ngx_rtmp_route_table_t *table,
     s->generation = ngx_rtmp_route_slot_generation(slot);
     s->server = (uint16_t) choice->index;
     s->birth = ngx_rtmp_route_cold(sh, choice->index)->birth;
+    s->upstream = *endpoint;
 
     ngx_memory_barrier();
     ngx_rtmp_route_point();

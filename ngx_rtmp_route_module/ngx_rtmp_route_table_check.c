@@ -35,6 +35,7 @@ typedef struct {
     ngx_rtmp_route_check_cell_t     *cells;
     ngx_rtmp_route_check_server_t   *servers;
     ngx_rtmp_route_table_stat_t      stat;
+    uint32_t                         strays;
     uint32_t                         waiters;
     const char                      *what;
     uint32_t                         where;
@@ -352,6 +353,9 @@ ngx_rtmp_route_check_session(ngx_rtmp_route_check_t *ctx, uint32_t i)
 
     if (ngx_rtmp_route_server_born(sh, s->server, s->birth)) {
         ctx->servers[s->server].conns++;
+
+    } else {
+        ctx->strays++;
     }
 
     if (s->type == NGX_RTMP_ROUTE_CELL_CONN) {
@@ -770,7 +774,9 @@ ngx_rtmp_route_check_counters(ngx_rtmp_route_check_t *ctx)
                                            sh->streams);
     }
 
-    if (sh->sessions != ctx->stat.sessions || sh->conns != ctx->stat.conns) {
+    if (sh->sessions != ctx->stat.sessions || sh->conns != ctx->stat.conns
+        || sh->strays != ctx->strays)
+    {
         return ngx_rtmp_route_check_failed(ctx, "total of sessions",
                                            sh->sessions);
     }

@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         6
+#define NGX_RTMP_ROUTE_LAYOUT         7
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -309,6 +309,7 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         streams;
     uint32_t                         sessions;
     uint32_t                         conns;
+    uint32_t                         strays;      /* of both, on no server */
 };
 
 
@@ -541,6 +542,10 @@ ngx_rtmp_route_session_cell_t *ngx_rtmp_route_session_own(
 ngx_rtmp_route_session_cell_t *ngx_rtmp_route_stream_publisher(
     ngx_rtmp_route_shm_t *sh, uint32_t i);
 void ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i);
+
+/* a server has come: what has gone on at its address since it went is its */
+void ngx_rtmp_route_session_adopt(ngx_rtmp_route_table_t *table,
+    ngx_uint_t server);
 
 /* without the lock */
 ngx_uint_t ngx_rtmp_route_session_sweep(ngx_rtmp_route_table_t *table);

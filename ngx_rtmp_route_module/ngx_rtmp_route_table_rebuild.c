@@ -48,6 +48,7 @@ ngx_rtmp_route_table_rebuild(ngx_rtmp_route_shm_t *sh)
     sh->streams = 0;
     sh->sessions = 0;
     sh->conns = 0;
+    sh->strays = 0;
 
     for (i = 0; i < sh->nslots; i++) {
         ngx_rtmp_route_head(sh, i)->first = 0;

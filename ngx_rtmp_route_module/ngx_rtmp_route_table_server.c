@@ -193,6 +193,8 @@ ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
     ngx_memory_barrier();
     ngx_rtmp_route_point();
 
+    sh->strays += ngx_rtmp_route_hot(sh, i)->conns;
+
     ngx_rtmp_route_server_unlink(sh, i);
 
     ngx_rtmp_route_cold(sh, i)->list = 0;
@@ -217,6 +219,8 @@ ngx_rtmp_route_server_conns(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     ngx_rtmp_route_table_touch(sh);
 
     if (!ngx_rtmp_route_server_born(sh, i, birth)) {
+        sh->strays += (uint32_t) add;
+        ngx_rtmp_route_point();
         return 0;
     }
 
@@ -466,6 +470,10 @@ ngx_rtmp_route_server_add(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_point();
 
     ngx_rtmp_route_server_link(sh, i);
+
+    if (sh->strays) {
+        ngx_rtmp_route_session_adopt(table, i);
+    }
 
     sh->hosts_version++;
 

@@ -52,6 +52,7 @@ static void test_full(void);
 static void test_backup(void);
 static void test_lowered(void);
 static void test_restart(void);
+static void test_put_back(void);
 static void test_drained(void);
 static void fresh(ngx_uint_t n);
 static void die(void (*work)(void));
@@ -84,6 +85,7 @@ main(void)
     test_backup();
     test_lowered();
     test_restart();
+    test_put_back();
     test_drained();
 
     return done();
@@ -609,6 +611,88 @@ test_restart(void)
     end(&c);
     is_uint(server_stat(&table, "r")->conns, 0, "none");
 
+    IS_CHECKED(&table);
+}
+
+
+/* what goes on at a removed server counts again when that is back */
+
+static void
+test_put_back(void)
+{
+    uint32_t                       cursor;
+    ngx_str_t                      id;
+    ngx_uint_t                     n;
+    ngx_rtmp_route_session_t       a, b, c, d;
+    ngx_rtmp_route_session_stat_t  stat;
+
+    fresh(1);
+    max_streams("s0", 2);
+
+    publish("live/a", &a);
+    session_open(&table, "live/a", PLAY, &b, &peer);
+    session_open(&table, "live/b", PUBLISH, &c, &peer);
+
+    query_init(&query, "live/a", FETCH);
+    query.count = 1;
+    ngx_rtmp_route_table_pick(&table, &query, &peer);
+    is_uint(server_stat(&table, "s0")->conns, 4, "four");
+
+    id = unit_str("s0");
+    ngx_rtmp_route_server_delete(&table, &id);
+    server_add(&table, "other", 1, NULL);
+    is_uint(server_stat(&table, "other")->conns, 0, "not on another one");
+    IS_CHECKED(&table);
+
+    for (cursor = 0, n = 0;
+         ngx_rtmp_route_session_walk(&table, &cursor, &stat) == NGX_OK;
+         n++)
+    {
+        is_str(&stat.server, "", "no server");
+        is_str(&stat.upstream, "10.0.0.0:1935", "but an address");
+    }
+
+    is_uint(n, 3, "they go on");
+
+    server_add(&table, "s0", 0, NULL);
+    is_uint(server_stat(&table, "s0")->conns, 4, "back");
+    is_uint(server_stat(&table, "s0")->streams, 1, "and live");
+    is_str(&stream_stat(&table, "live/a")->server, "s0", "there");
+    is_uint(stream_stat(&table, "live/a")->source,
+            NGX_RTMP_ROUTE_FROM_PUBLISH, "published");
+    IS_CHECKED(&table);
+
+    relay(&c);
+    is_uint(server_stat(&table, "s0")->streams, 2, "the other one, too");
+    ngx_rtmp_route_table_free(&table, &peer);
+    end(&b);
+    is_uint(server_stat(&table, "s0")->conns, 2, "two have ended");
+    end(&c);
+
+    /* it has gone elsewhere meanwhile */
+
+    ngx_rtmp_route_server_delete(&table, &id);
+    is_uint(publish("live/a", &d), NGX_OK, "published once more");
+    is_str(&peer.id, "other", "elsewhere");
+    server_add(&table, "s0", 0, NULL);
+    is_uint(server_stat(&table, "s0")->conns, 1, "the old one");
+    is_uint(server_stat(&table, "s0")->streams, 0, "is not the stream");
+    is_str(&stream_stat(&table, "live/a")->server, "other", "which stays");
+    end(&d);
+    end(&a);
+    is_uint(server_stat(&table, "s0")->conns, 0, "ended");
+    IS_CHECKED(&table);
+
+    /* by another name, but with its address */
+
+    fresh(1);
+    publish("live/c", &a);
+    id = unit_str("s0");
+    ngx_rtmp_route_server_delete(&table, &id);
+    server_add(&table, "again", 0, NULL);
+    is_uint(server_stat(&table, "again")->conns, 1, "the same server");
+    end(&a);
+    is_uint(server_stat(&table, "again")->conns, 0, "ended");
     IS_CHECKED(&table);
 }
 
