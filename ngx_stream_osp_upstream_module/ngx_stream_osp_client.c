@@ -768,6 +768,15 @@ ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
         goto failed;
     }
 
+    setup->stream_end = setup->raw.pos - setup->raw.start;
+
+    if (os->conf->resume
+        && os->name.op == NGX_RTMP_ROUTE_PUBLISH
+        && ngx_stream_osp_resume_create(os) != NGX_OK)
+    {
+        goto failed;
+    }
+
     rc = ngx_stream_osp_scan_init(os, msid);
 
     if (rc == NGX_DECLINED) {

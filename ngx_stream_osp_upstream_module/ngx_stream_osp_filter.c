@@ -31,8 +31,6 @@
 
 
 static ngx_uint_t ngx_stream_osp_filter_begin(ngx_osp_rtmp_item_t *item);
-static ngx_int_t ngx_stream_osp_filter_command(ngx_stream_osp_session_t *os,
-    ngx_osp_rtmp_message_t *msg);
 static ngx_int_t ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd);
 static ngx_int_t ngx_stream_osp_filter_created(ngx_stream_osp_session_t *os,
@@ -43,14 +41,8 @@ static ngx_int_t ngx_stream_osp_filter_status(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd);
 static ngx_int_t ngx_stream_osp_filter_refused(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_command_t *cmd);
-static ngx_int_t ngx_stream_osp_filter_invalid(ngx_stream_osp_session_t *os,
-    const char *text);
 static ngx_int_t ngx_stream_osp_filter_write(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg);
-static ngx_int_t ngx_stream_osp_filter_item(ngx_stream_osp_filter_t *f,
-    ngx_osp_rtmp_item_t *item, ngx_stream_osp_buf_t *out, ngx_log_t *log);
-static void ngx_stream_osp_filter_hold(ngx_stream_osp_filter_t *f,
-    u_char **pos, u_char *last);
 static void ngx_stream_osp_filter_map_control(ngx_stream_osp_filter_t *f,
     ngx_osp_rtmp_item_t *item);
 static void ngx_stream_osp_filter_dirty(ngx_stream_osp_filter_t *f,
@@ -100,7 +92,7 @@ ngx_stream_osp_filter_init(ngx_stream_osp_session_t *os)
 
     /* another connection: the client knows of none before */
 
-    if (!ngx_osp_rtmp_track_idle(setup->track)) {
+    if (!os->moving && !ngx_osp_rtmp_track_idle(setup->track)) {
         return NGX_DECLINED;
     }
 
@@ -268,7 +260,9 @@ ngx_stream_osp_filter_begin(ngx_osp_rtmp_item_t *item)
 }
 
 
-static ngx_int_t
+/* NGX_OK, or NGX_ERROR: the session has moved on or ended */
+
+ngx_int_t
 ngx_stream_osp_filter_command(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg)
 {
@@ -325,6 +319,12 @@ ngx_stream_osp_filter_command(ngx_stream_osp_session_t *os,
         return ngx_stream_osp_filter_status(os, msg, &cmd);
 
     case NGX_OSP_RTMP_CLOSE:
+
+        if (os->moving) {
+            ngx_stream_osp_move_next(os, &cmd.info.description);
+            return NGX_ERROR;
+        }
+
         setup->done = 1;
 
         /* fall through */
@@ -372,6 +372,11 @@ ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
             if (setup->accepted
                 && ngx_stream_osp_search(os, &cmd->info) == NGX_OK)
             {
+                return NGX_ERROR;
+            }
+
+            if (os->moving) {
+                ngx_stream_osp_move_next(os, &cmd->info.description);
                 return NGX_ERROR;
             }
 
@@ -425,7 +430,10 @@ ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
     ngx_stream_osp_peer_set(os, setup->step);
     ngx_rtmp_route_report(setup->route, &setup->query, &setup->peer, 0);
 
-    ngx_add_timer(os->origin->read, os->conf->handshake_timeout);
+    /* while a session is moved others may have to be asked, too */
+
+    ngx_add_timer(os->origin->read, os->moving ? os->conf->connect_timeout
+                                               : os->conf->handshake_timeout);
 
     if (setup->step) {
         setup->send_end = setup->create_end ? setup->create_end
@@ -566,6 +574,11 @@ ngx_stream_osp_filter_status(ngx_stream_osp_session_t *os,
         return NGX_ERROR;
     }
 
+    if (error && os->moving) {
+        ngx_stream_osp_move_next(os, &cmd->info.description);
+        return NGX_ERROR;
+    }
+
     if (error) {
         ngx_log_error(NGX_LOG_INFO, os->origin->log, 0,
                       "client refused by upstream");
@@ -609,6 +622,11 @@ ngx_stream_osp_filter_refused(ngx_stream_osp_session_t *os,
         ngx_str_set(&description, "refused by the server");
     }
 
+    if (os->moving) {
+        ngx_stream_osp_move_next(os, &description);
+        return NGX_ERROR;
+    }
+
     if (cmd->info.code.len && cmd->info.code.len < sizeof(code)) {
         last = ngx_cpymem(code, cmd->info.code.data, cmd->info.code.len);
         *last = '\0';
@@ -628,13 +646,13 @@ ngx_stream_osp_filter_refused(ngx_stream_osp_session_t *os,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_stream_osp_filter_invalid(ngx_stream_osp_session_t *os, const char *text)
 {
     ngx_log_error(NGX_LOG_ERR, os->origin->log, 0,
                   "upstream sent invalid rtmp: %s", text);
 
-    if (!os->setup->accepted) {
+    if (!os->setup->accepted || os->moving) {
         ngx_stream_osp_next(os);
         return NGX_ERROR;
     }
@@ -656,6 +674,12 @@ ngx_stream_osp_filter_write(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_out_t        out;
     ngx_stream_osp_setup_t   *setup;
     ngx_stream_osp_filter_t  *f;
+
+    /* a client that is moved has had these answers */
+
+    if (os->moving) {
+        return NGX_OK;
+    }
 
     setup = os->setup;
     f = &setup->filter;
@@ -716,7 +740,7 @@ ngx_stream_osp_filter_relay(ngx_stream_osp_filter_t *f, u_char **pos,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_stream_osp_filter_item(ngx_stream_osp_filter_t *f,
     ngx_osp_rtmp_item_t *item, ngx_stream_osp_buf_t *out, ngx_log_t *log)
 {
@@ -807,7 +831,7 @@ ngx_stream_osp_filter_map(ngx_stream_osp_filter_t *f, u_char *pos,
 }
 
 
-static void
+void
 ngx_stream_osp_filter_hold(ngx_stream_osp_filter_t *f, u_char **pos,
     u_char *last)
 {

@@ -32,6 +32,9 @@ static ngx_int_t ngx_stream_osp_origin_handshake_input(
     ngx_stream_osp_session_t *os, u_char **pos, u_char *last);
 static void ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
     ngx_uint_t timedout);
+static void ngx_stream_osp_origin_refuse(ngx_stream_osp_session_t *os,
+    ngx_uint_t status, ngx_uint_t reason, const char *code,
+    const char *description);
 
 
 void
@@ -49,7 +52,7 @@ ngx_stream_osp_connect(ngx_stream_osp_session_t *os)
     setup->phase = ngx_stream_osp_connecting;
     c->log->action = "connecting to upstream";
 
-    if (ngx_stream_osp_watch(os) != NGX_OK) {
+    if (!os->moving && ngx_stream_osp_watch(os) != NGX_OK) {
         return;
     }
 
@@ -74,10 +77,10 @@ ngx_stream_osp_connect(ngx_stream_osp_session_t *os)
     ngx_log_debug1(NGX_LOG_DEBUG_STREAM, c->log, 0, "osp connect: %i", rc);
 
     if (rc == NGX_ERROR) {
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
-                                   NGX_STREAM_OSP_INTERNAL_ERROR,
-                                   "NetConnection.Connect.Rejected",
-                                   "internal error");
+        ngx_stream_osp_origin_refuse(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                     NGX_STREAM_OSP_INTERNAL_ERROR,
+                                     "NetConnection.Connect.Rejected",
+                                     "internal error");
         return;
     }
 
@@ -572,7 +575,7 @@ ngx_stream_osp_origin_read(ngx_event_t *rev)
 
         /* what the client gets goes with the answer to publish or play */
 
-        if (b->last - b->pos >= NGX_STREAM_OSP_OUT_MAX) {
+        if (b->last - b->pos >= NGX_STREAM_OSP_OUT_MAX && !os->moving) {
 
             switch (ngx_stream_osp_flush(os)) {
 
@@ -653,6 +656,12 @@ ngx_stream_osp_origin_input(ngx_stream_osp_session_t *os, u_char *pos,
         }
     }
 
+    if (os->moving) {
+        rc = ngx_stream_osp_move_replies(os, &pos, last);
+
+        return (rc == NGX_OK) ? NGX_OK : NGX_DONE;
+    }
+
     rc = ngx_stream_osp_filter_replies(os, &pos, last);
 
     if (rc == NGX_OK) {
@@ -667,7 +676,20 @@ ngx_stream_osp_origin_input(ngx_stream_osp_session_t *os, u_char *pos,
 
     b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
 
-    if (ngx_stream_osp_filter_needed(&setup->filter)) {
+    if (os->resume && ngx_stream_osp_resume_start(os) != NGX_OK) {
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return NGX_DONE;
+    }
+
+    if (os->resume) {
+        rc = ngx_stream_osp_resume_down(os, pos, last);
+
+        if (rc != NGX_OK) {
+            return NGX_DONE;
+        }
+
+    } else if (ngx_stream_osp_filter_needed(&setup->filter)) {
         rc = ngx_stream_osp_filter_relay(&setup->filter, &pos, last, b,
                                          os->origin->log);
 
@@ -779,7 +801,7 @@ ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
         ngx_log_error(NGX_LOG_ERR, pc->log, NGX_ETIMEDOUT,
                       "upstream timed out");
 
-        if (!setup->accepted) {
+        if (!setup->accepted || os->moving) {
             ngx_stream_osp_next(os);
             return;
         }
@@ -805,16 +827,16 @@ ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
     ngx_log_error(NGX_LOG_INFO, pc->log, 0, "client refused by upstream");
 
     if (os->name.op == NGX_RTMP_ROUTE_PUBLISH) {
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED,
-                                   "NetStream.Publish.Denied",
-                                   "refused by the server");
+        ngx_stream_osp_origin_refuse(os, NGX_STREAM_FORBIDDEN,
+                                     NGX_STREAM_OSP_REFUSED,
+                                     "NetStream.Publish.Denied",
+                                     "refused by the server");
 
     } else {
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED,
-                                   "NetStream.Play.StreamNotFound",
-                                   "refused by the server");
+        ngx_stream_osp_origin_refuse(os, NGX_STREAM_FORBIDDEN,
+                                     NGX_STREAM_OSP_REFUSED,
+                                     "NetStream.Play.StreamNotFound",
+                                     "refused by the server");
     }
 }
 
@@ -836,6 +858,11 @@ ngx_stream_osp_next(ngx_stream_osp_session_t *os)
 
     setup->step = 0;
     setup->tries++;
+
+    if (os->moving) {
+        ngx_stream_osp_move_next(os, NULL);
+        return;
+    }
 
     /* it may have had the stream */
 
@@ -861,6 +888,26 @@ ngx_stream_osp_next(ngx_stream_osp_session_t *os)
                                NGX_STREAM_OSP_CONNECT_FAILED,
                                "NetConnection.Connect.Rejected",
                                "no server available");
+}
+
+
+/* it does not take the session, and says so in its way */
+
+static void
+ngx_stream_osp_origin_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
+    ngx_uint_t reason, const char *code, const char *description)
+{
+    ngx_str_t  text;
+
+    if (!os->moving) {
+        ngx_stream_osp_refuse_text(os, status, reason, code, description);
+        return;
+    }
+
+    text.data = (u_char *) description;
+    text.len = ngx_strlen(description);
+
+    ngx_stream_osp_move_next(os, &text);
 }
 
 

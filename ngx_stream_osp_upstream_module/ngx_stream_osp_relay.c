@@ -37,26 +37,29 @@ static void ngx_stream_osp_relay_handlers(ngx_connection_t *c);
 static void ngx_stream_osp_relay_read(ngx_event_t *rev);
 static void ngx_stream_osp_relay_write(ngx_event_t *wev);
 static void ngx_stream_osp_relay_timer(ngx_stream_osp_session_t *os);
+static ngx_connection_t *ngx_stream_osp_relay_side(
+    ngx_stream_osp_session_t *os, ngx_uint_t dir);
 static void ngx_stream_osp_relay(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
 static ngx_int_t ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
 static ngx_int_t ngx_stream_osp_relay_held(ngx_stream_osp_session_t *os);
 static ngx_int_t ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os,
-    ngx_uint_t dir, ngx_connection_t *src, ngx_connection_t *dst);
+    ngx_uint_t dir, ngx_connection_t *src);
 static ngx_int_t ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os,
-    ngx_uint_t dir, ngx_connection_t *dst, u_char *pos, u_char *last);
+    ngx_uint_t dir, u_char *pos, u_char *last);
+static ngx_int_t ngx_stream_osp_relay_up(ngx_stream_osp_session_t *os,
+    u_char *pos, u_char *last);
 static ngx_int_t ngx_stream_osp_relay_out(ngx_stream_osp_session_t *os,
-    ngx_uint_t dir, ngx_connection_t *dst, u_char *pos, u_char *last);
+    ngx_uint_t dir, u_char *pos, u_char *last);
 static ngx_int_t ngx_stream_osp_relay_send(ngx_stream_osp_flow_t *flow,
     ngx_uint_t dir, ngx_connection_t *dst, u_char **pos, u_char *last);
 static ngx_int_t ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os,
     ngx_uint_t dir, ngx_connection_t *dst);
-static void ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os,
-    ngx_uint_t dir);
+static ngx_int_t ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os,
     ngx_uint_t dir, ngx_uint_t error);
-static void ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os,
+static ngx_int_t ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
 static void ngx_stream_osp_relay_shut(ngx_stream_osp_session_t *os,
     ngx_uint_t dir, ngx_connection_t *dst);
@@ -124,7 +127,7 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
         up->filter = &setup->up;
     }
 
-    if (ngx_stream_osp_filter_needed(&setup->filter)) {
+    if (os->resume == NULL && ngx_stream_osp_filter_needed(&setup->filter)) {
         down->filter = &setup->filter;
     }
 
@@ -173,6 +176,27 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
     if (ngx_stream_osp_relay_pass(os, NGX_STREAM_OSP_DOWN) == NGX_OK
         && ngx_stream_osp_relay_held(os) == NGX_OK)
     {
+        ngx_stream_osp_relay(os, NGX_STREAM_OSP_UP);
+    }
+}
+
+
+/* the session has another origin */
+
+void
+ngx_stream_osp_relay_again(ngx_stream_osp_session_t *os)
+{
+    ngx_connection_t  *c;
+
+    c = os->session->connection;
+
+    c->log->action = "relaying";
+
+    ngx_stream_osp_relay_handlers(os->origin);
+
+    os->activity = ngx_current_msec;
+
+    if (ngx_stream_osp_relay_pass(os, NGX_STREAM_OSP_DOWN) == NGX_OK) {
         ngx_stream_osp_relay(os, NGX_STREAM_OSP_UP);
     }
 }
@@ -310,7 +334,10 @@ ngx_stream_osp_relay_timer(ngx_stream_osp_session_t *os)
         os->kept = 1;
 
         ngx_stream_osp_keepalive(c, 1);
-        ngx_stream_osp_keepalive(os->origin, os->conf->socket_keepalive);
+
+        if (os->origin) {
+            ngx_stream_osp_keepalive(os->origin, os->conf->socket_keepalive);
+        }
     }
 
     idle = ngx_current_msec - os->activity;
@@ -324,6 +351,19 @@ ngx_stream_osp_relay_timer(ngx_stream_osp_session_t *os)
                   "connection timed out");
 
     ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_TIMEOUT);
+}
+
+
+/* who sends in that direction; there is no origin while the session moves */
+
+static ngx_connection_t *
+ngx_stream_osp_relay_side(ngx_stream_osp_session_t *os, ngx_uint_t dir)
+{
+    if (dir == NGX_STREAM_OSP_UP) {
+        return os->session->connection;
+    }
+
+    return os->moving ? NULL : os->origin;
 }
 
 
@@ -358,25 +398,36 @@ ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os, ngx_uint_t dir)
 
     flow = &os->flow[dir];
 
-    if (dir == NGX_STREAM_OSP_UP) {
-        src = os->session->connection;
-        dst = os->origin;
-
-    } else {
-        src = os->origin;
-        dst = os->session->connection;
-    }
-
     for (n = 0; /* void */ ; n++) {
 
-        if (flow->buf.pos < flow->buf.last) {
+        /* the origin may have become another one, or none */
 
-            if (ngx_stream_osp_relay_drain(os, dir, dst) == NGX_AGAIN) {
+        src = ngx_stream_osp_relay_side(os, dir);
+        dst = ngx_stream_osp_relay_side(os, !dir);
+
+        if (flow->buf.pos < flow->buf.last && (dst || !os->moving)) {
+
+            rc = ngx_stream_osp_relay_drain(os, dir, dst);
+
+            if (rc == NGX_DONE) {
+                return NGX_DONE;
+            }
+
+            if (rc == NGX_AGAIN) {
                 break;
+            }
+
+            if (dst != ngx_stream_osp_relay_side(os, !dir)) {
+                continue;
             }
         }
 
         if (flow->eof) {
+
+            if (os->moving) {
+                ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_OK);
+                return NGX_DONE;
+            }
 
             if (!flow->shut) {
                 ngx_stream_osp_relay_shut(os, dir, dst);
@@ -385,7 +436,7 @@ ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os, ngx_uint_t dir)
             break;
         }
 
-        if (!src->read->ready) {
+        if (src == NULL || !src->read->ready) {
             break;
         }
 
@@ -405,7 +456,7 @@ ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os, ngx_uint_t dir)
             break;
         }
 
-        rc = ngx_stream_osp_relay_recv(os, dir, src, dst);
+        rc = ngx_stream_osp_relay_recv(os, dir, src);
 
         if (rc == NGX_DONE) {
             return NGX_DONE;
@@ -458,8 +509,7 @@ ngx_stream_osp_relay_held(ngx_stream_osp_session_t *os)
         return NGX_OK;
     }
 
-    return ngx_stream_osp_relay_input(os, NGX_STREAM_OSP_UP, os->origin, buf,
-                                      buf + held);
+    return ngx_stream_osp_relay_input(os, NGX_STREAM_OSP_UP, buf, buf + held);
 }
 
 
@@ -478,11 +528,12 @@ ngx_stream_osp_relay_waited(ngx_stream_osp_session_t *os)
 
 static ngx_int_t
 ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
-    ngx_connection_t *src, ngx_connection_t *dst)
+    ngx_connection_t *src)
 {
     u_char                 *buf;
     size_t                  size, held;
     ssize_t                 n;
+    ngx_int_t               rc;
     ngx_stream_osp_flow_t  *flow;
 
     flow = &os->flow[dir];
@@ -518,6 +569,15 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     }
 
     if (n == 0 || n == NGX_ERROR) {
+
+        if (dir == NGX_STREAM_OSP_DOWN) {
+            rc = ngx_stream_osp_relay_lost(os);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+
         ngx_stream_osp_relay_eof(os, dir, n == NGX_ERROR);
         return NGX_OK;
     }
@@ -537,13 +597,13 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     os->activity = ngx_current_msec;
     *os->rs.active = os->activity;
 
-    return ngx_stream_osp_relay_input(os, dir, dst, buf, buf + held + n);
+    return ngx_stream_osp_relay_input(os, dir, buf, buf + held + n);
 }
 
 
 static ngx_int_t
 ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
-    ngx_connection_t *dst, u_char *pos, u_char *last)
+    u_char *pos, u_char *last)
 {
     u_char                 *end;
     ngx_int_t               rc;
@@ -553,6 +613,10 @@ ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 
     if (dir == NGX_STREAM_OSP_DOWN) {
 
+        if (os->resume) {
+            return ngx_stream_osp_resume_down(os, pos, last);
+        }
+
         if (flow->filter) {
 
             if (ngx_stream_osp_filter_relay(flow->filter, &pos, last,
@@ -560,14 +624,13 @@ ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
                                             os->session->connection->log)
                 != NGX_OK)
             {
-                ngx_stream_osp_relay_invalid(os, dir);
-                return NGX_DONE;
+                return ngx_stream_osp_relay_invalid(os, dir);
             }
 
             return NGX_OK;
         }
 
-        return ngx_stream_osp_relay_out(os, dir, dst, pos, last);
+        return ngx_stream_osp_relay_out(os, dir, pos, last);
     }
 
     do {
@@ -579,14 +642,7 @@ ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
             return NGX_DONE;
         }
 
-        if (flow->filter
-            && ngx_stream_osp_filter_map(flow->filter, pos, end) != NGX_OK)
-        {
-            ngx_stream_osp_relay_invalid(os, dir);
-            return NGX_DONE;
-        }
-
-        if (ngx_stream_osp_relay_out(os, dir, dst, pos, end) != NGX_OK) {
+        if (ngx_stream_osp_relay_up(os, pos, end) != NGX_OK) {
             return NGX_DONE;
         }
 
@@ -598,21 +654,50 @@ ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 }
 
 
+/* of the client, headers and commands are whole */
+
 static ngx_int_t
-ngx_stream_osp_relay_out(ngx_stream_osp_session_t *os, ngx_uint_t dir,
-    ngx_connection_t *dst, u_char *pos, u_char *last)
+ngx_stream_osp_relay_up(ngx_stream_osp_session_t *os, u_char *pos,
+    u_char *last)
 {
     ngx_stream_osp_flow_t  *flow;
 
+    flow = &os->flow[NGX_STREAM_OSP_UP];
+
+    if (os->resume && ngx_stream_osp_resume_on(os)) {
+        return ngx_stream_osp_resume_up(os, pos, last);
+    }
+
+    if (os->moving) {
+        return NGX_OK;
+    }
+
+    if (flow->filter
+        && ngx_stream_osp_filter_map(flow->filter, pos, last) != NGX_OK)
+    {
+        return ngx_stream_osp_relay_invalid(os, NGX_STREAM_OSP_UP);
+    }
+
+    return ngx_stream_osp_relay_out(os, NGX_STREAM_OSP_UP, pos, last);
+}
+
+
+static ngx_int_t
+ngx_stream_osp_relay_out(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    u_char *pos, u_char *last)
+{
+    ngx_connection_t       *dst;
+    ngx_stream_osp_flow_t  *flow;
+
     flow = &os->flow[dir];
+    dst = ngx_stream_osp_relay_side(os, !dir);
 
     /* what came before goes first */
 
     if (flow->buf.pos == flow->buf.last
         && ngx_stream_osp_relay_send(flow, dir, dst, &pos, last) == NGX_ERROR)
     {
-        ngx_stream_osp_relay_dead(os, dir);
-        return NGX_OK;
+        return ngx_stream_osp_relay_dead(os, dir);
     }
 
     if (pos == last) {
@@ -673,7 +758,7 @@ ngx_stream_osp_relay_send(ngx_stream_osp_flow_t *flow, ngx_uint_t dir,
 }
 
 
-/* NGX_OK: the buffer is empty, and gone; NGX_AGAIN: still blocked */
+/* NGX_OK: the buffer is empty, and gone; NGX_AGAIN: still blocked; NGX_DONE */
 
 static ngx_int_t
 ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os, ngx_uint_t dir,
@@ -692,8 +777,7 @@ ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os, ngx_uint_t dir,
                                   flow->buf.last)
         == NGX_ERROR)
     {
-        ngx_stream_osp_relay_dead(os, dir);
-        return NGX_OK;
+        return ngx_stream_osp_relay_dead(os, dir);
     }
 
     if (flow->buf.pos == flow->buf.last) {
@@ -702,15 +786,14 @@ ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     }
 
     if (ngx_handle_write_event(dst->write, 0) != NGX_OK) {
-        ngx_stream_osp_relay_dead(os, dir);
-        return NGX_OK;
+        return ngx_stream_osp_relay_dead(os, dir);
     }
 
     return NGX_AGAIN;
 }
 
 
-static void
+ngx_int_t
 ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
 {
     if (dir == NGX_STREAM_OSP_UP) {
@@ -719,7 +802,7 @@ ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
 
         ngx_stream_osp_finalize(os, NGX_STREAM_BAD_REQUEST,
                                 NGX_STREAM_OSP_PROTOCOL_ERROR);
-        return;
+        return NGX_DONE;
     }
 
     ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
@@ -727,6 +810,31 @@ ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
 
     ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
                             NGX_STREAM_OSP_PROTOCOL_ERROR);
+    return NGX_DONE;
+}
+
+
+/*
+ * The origin has gone, without a word.  NGX_OK: the session looks for another
+ * one; NGX_DECLINED: it ends; NGX_DONE: it has ended.
+ */
+
+static ngx_int_t
+ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os)
+{
+    if (os->reason != NGX_STREAM_OSP_NONE
+        || os->ended
+        || os->closing
+        || os->flow[NGX_STREAM_OSP_UP].eof)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (os->resume) {
+        return ngx_stream_osp_resume_lost(os);
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -772,14 +880,26 @@ ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 
 /* the receiver is gone: what comes for it is read, so as to see the end */
 
-static void
+static ngx_int_t
 ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os, ngx_uint_t dir)
 {
+    ngx_int_t  rc;
+
+    if (dir == NGX_STREAM_OSP_UP) {
+        rc = ngx_stream_osp_relay_lost(os);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
     os->flow[dir].dead = 1;
 
     ngx_stream_osp_buf_free(&os->flow[dir].buf);
 
     ngx_stream_osp_relay_closing(os, NGX_STREAM_OSP_CLOSE_TIME);
+
+    return NGX_OK;
 }
 
 

@@ -273,8 +273,9 @@ ngx_stream_osp_scan_pass(ngx_stream_osp_session_t *os, u_char **pos,
     scan = os->scan;
 
     for ( ;; ) {
-        rc = ngx_osp_rtmp_reader_pass(scan->reader, pos, last,
-                                      NGX_OSP_RTMP_COMMAND_TYPES);
+        rc = os->resume ? ngx_stream_osp_resume_pass(os, pos, last)
+                        : ngx_osp_rtmp_reader_pass(scan->reader, pos, last,
+                                                   NGX_OSP_RTMP_COMMAND_TYPES);
 
         switch (rc) {
 

@@ -94,7 +94,8 @@ ngx_stream_osp_search(ngx_stream_osp_session_t *os, ngx_osp_rtmp_info_t *info)
     setup = os->setup;
     conf = os->conf;
 
-    if (os->name.op != NGX_RTMP_ROUTE_PLAY
+    if (os->moving
+        || os->name.op != NGX_RTMP_ROUTE_PLAY
         || !setup->peer.guess
         || !conf->next_upstream
         || !ngx_osp_rtmp_track_idle(setup->track))

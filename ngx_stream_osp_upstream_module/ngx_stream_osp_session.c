@@ -456,6 +456,8 @@ ngx_stream_osp_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
         return;
     }
 
+    ngx_stream_osp_moved(os);
+
     if (os->reason == NGX_STREAM_OSP_NONE) {
         os->status = status;
         os->reason = reason;
@@ -500,11 +502,15 @@ ngx_stream_osp_refuse_text(ngx_stream_osp_session_t *os, ngx_uint_t status,
 void
 ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os)
 {
+    ngx_uint_t               used;
     ngx_stream_osp_setup_t  *setup;
 
     setup = os->setup;
+    used = 0;
 
     if (setup) {
+        used = os->flow[NGX_STREAM_OSP_UP].filter == &setup->up
+               || os->flow[NGX_STREAM_OSP_DOWN].filter == &setup->filter;
 
         if (setup->wait_set) {
             ngx_rtmp_route_wait_cancel(&setup->wait);
@@ -519,10 +525,7 @@ ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os)
         os->setup = NULL;
     }
 
-    if (os->pool
-        && os->flow[NGX_STREAM_OSP_UP].filter == NULL
-        && os->flow[NGX_STREAM_OSP_DOWN].filter == NULL)
-    {
+    if (os->pool && !used) {
         ngx_destroy_pool(os->pool);
         os->pool = NULL;
     }
@@ -557,6 +560,8 @@ ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
     os->flow[NGX_STREAM_OSP_UP].filter = NULL;
     os->flow[NGX_STREAM_OSP_DOWN].filter = NULL;
 
+    ngx_stream_osp_move_free(os);
+    ngx_stream_osp_resume_free(os);
     ngx_stream_osp_scan_free(os);
     ngx_stream_osp_setup_done(os);
 

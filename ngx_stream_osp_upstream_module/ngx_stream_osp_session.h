@@ -485,9 +485,17 @@ ngx_int_t ngx_stream_osp_origin_send(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_filter_init(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_filter_replies(ngx_stream_osp_session_t *os,
     u_char **pos, u_char *last);
+ngx_int_t ngx_stream_osp_filter_command(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_message_t *msg);
+ngx_int_t ngx_stream_osp_filter_invalid(ngx_stream_osp_session_t *os,
+    const char *text);
 ngx_int_t ngx_stream_osp_filter_relay(ngx_stream_osp_filter_t *f,
     u_char **pos, u_char *last, ngx_stream_osp_buf_t *out, ngx_log_t *log);
 ngx_int_t ngx_stream_osp_filter_map(ngx_stream_osp_filter_t *f, u_char *pos,
+    u_char *last);
+ngx_int_t ngx_stream_osp_filter_item(ngx_stream_osp_filter_t *f,
+    ngx_osp_rtmp_item_t *item, ngx_stream_osp_buf_t *out, ngx_log_t *log);
+void ngx_stream_osp_filter_hold(ngx_stream_osp_filter_t *f, u_char **pos,
     u_char *last);
 size_t ngx_stream_osp_filter_unhold(ngx_stream_osp_filter_t *f, u_char *p);
 ngx_uint_t ngx_stream_osp_filter_needed(ngx_stream_osp_filter_t *f);
@@ -567,13 +575,22 @@ void ngx_stream_osp_move_next(ngx_stream_osp_session_t *os, ngx_str_t *text);
 ngx_int_t ngx_stream_osp_move_replies(ngx_stream_osp_session_t *os,
     u_char **pos, u_char *last);
 
+/* ngx_stream_osp_resume.c */
+
+ngx_int_t ngx_stream_osp_resume_create(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_resume_start(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_resume_free(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_resume_pass(ngx_stream_osp_session_t *os,
+    u_char **pos, u_char *last);
+ngx_uint_t ngx_stream_osp_resume_on(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_resume_up(ngx_stream_osp_session_t *os, u_char *pos,
+    u_char *last);
+ngx_int_t ngx_stream_osp_resume_down(ngx_stream_osp_session_t *os,
+    u_char *pos, u_char *last);
+
 /* ngx_stream_osp_relay.c */
 
-/*
- * Goes on with a session that was moved: sends what is in both flow[].buf,
- * reads both sides.  Nothing of the session may be touched after that.
- */
-void ngx_stream_osp_relay_again(ngx_stream_osp_session_t *os);
 
 /* goes on with what scan.c has held; the session may be gone then */
 void ngx_stream_osp_relay_waited(ngx_stream_osp_session_t *os);
@@ -581,7 +598,18 @@ void ngx_stream_osp_relay_waited(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log,
     u_char **buf);
 void ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os);
+
+/*
+ * Goes on with a session that was moved: sends what is in both flow[].buf,
+ * reads both sides.  Nothing of the session may be touched after that.
+ */
+void ngx_stream_osp_relay_again(ngx_stream_osp_session_t *os);
+
 void ngx_stream_osp_relay_end(ngx_stream_osp_session_t *os);
+/* the sender of that direction makes no sense: ends it, NGX_DONE */
+ngx_int_t ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir);
+
 void ngx_stream_osp_relay_exit(ngx_cycle_t *cycle);
 
 /* ngx_stream_osp_peers.c */

@@ -117,6 +117,27 @@ static ngx_command_t  ngx_stream_osp_upstream_commands[] = {
       offsetof(ngx_stream_osp_srv_conf_t, buffer_size),
       &ngx_stream_osp_buffer_size_bounds },
 
+    { ngx_string("osp_upstream_resume"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_osp_srv_conf_t, resume),
+      NULL },
+
+    { ngx_string("osp_upstream_resume_timeout"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_osp_srv_conf_t, resume_timeout),
+      NULL },
+
+    { ngx_string("osp_upstream_resume_buffer"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_osp_srv_conf_t, resume_buffer),
+      NULL },
+
     { ngx_string("osp_upstream_bind"),
       NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE12,
       ngx_stream_osp_bind,
@@ -289,6 +310,9 @@ ngx_stream_osp_create_srv_conf(ngx_conf_t *cf)
     conf->next_upstream = NGX_CONF_UNSET;
     conf->next_upstream_tries = NGX_CONF_UNSET_UINT;
     conf->proxy_protocol = NGX_CONF_UNSET_UINT;
+    conf->resume = NGX_CONF_UNSET;
+    conf->resume_timeout = NGX_CONF_UNSET_MSEC;
+    conf->resume_buffer = NGX_CONF_UNSET_SIZE;
     conf->buffer_size = NGX_CONF_UNSET_SIZE;
     conf->local = NGX_CONF_UNSET_PTR;
     conf->socket_keepalive = NGX_CONF_UNSET;
@@ -323,6 +347,11 @@ ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
                               prev->next_upstream_tries, 3);
     ngx_conf_merge_uint_value(conf->proxy_protocol, prev->proxy_protocol,
                               NGX_RTMP_ROUTE_PP_OFF);
+    ngx_conf_merge_value(conf->resume, prev->resume, 0);
+    ngx_conf_merge_msec_value(conf->resume_timeout, prev->resume_timeout,
+                              10000);
+    ngx_conf_merge_size_value(conf->resume_buffer, prev->resume_buffer,
+                              2097152);
     ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size,
                               262144);
     ngx_conf_merge_ptr_value(conf->local, prev->local, NULL);
