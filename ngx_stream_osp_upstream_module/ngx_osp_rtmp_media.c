@@ -110,7 +110,7 @@ static ngx_uint_t ngx_osp_rtmp_media_picture(ngx_osp_rtmp_media_t *m,
 static void ngx_osp_rtmp_media_sent(ngx_osp_rtmp_media_t *m,
     ngx_osp_rtmp_frame_t *frame, uint32_t timestamp);
 static ngx_int_t ngx_osp_rtmp_media_held(ngx_osp_rtmp_media_t *m,
-    ngx_osp_rtmp_part_t *part, size_t len, uint32_t msid,
+    ngx_osp_rtmp_part_t *part, ngx_osp_rtmp_item_t *item, uint32_t msid,
     ngx_osp_rtmp_out_t *out);
 static ngx_int_t ngx_osp_rtmp_media_write(ngx_osp_rtmp_media_t *m,
     ngx_osp_rtmp_item_t *item, uint32_t msid, ngx_osp_rtmp_out_t *out);
@@ -227,14 +227,12 @@ ngx_int_t
 ngx_osp_rtmp_media_item(ngx_osp_rtmp_media_t *m, ngx_osp_rtmp_item_t *item,
     uint32_t msid, ngx_osp_rtmp_out_t *out)
 {
-    size_t                 len;
     ngx_int_t              rc;
     ngx_uint_t             waited;
     ngx_osp_rtmp_part_t   *held;
     ngx_osp_rtmp_frame_t   frame;
 
     held = NULL;
-    len = 0;
 
     rc = ngx_osp_rtmp_media_look(m, item, &frame, &held);
 
@@ -260,12 +258,10 @@ ngx_osp_rtmp_media_item(ngx_osp_rtmp_media_t *m, ngx_osp_rtmp_item_t *item,
             return NGX_ERROR;
         }
 
-        if (held) {
-            len = item->offset;
-
-            if (ngx_osp_rtmp_media_held(m, held, len, msid, out) != NGX_OK) {
-                return NGX_ERROR;
-            }
+        if (held
+            && ngx_osp_rtmp_media_held(m, held, item, msid, out) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
 
     } else if (!item->first
@@ -845,49 +841,55 @@ ngx_osp_rtmp_media_sent(ngx_osp_rtmp_media_t *m, ngx_osp_rtmp_frame_t *frame,
 }
 
 
-/* the first bytes of a message, in chunks as they came */
+/* the first bytes of a message, in chunks as they came; the item is next */
 
 static ngx_int_t
 ngx_osp_rtmp_media_held(ngx_osp_rtmp_media_t *m, ngx_osp_rtmp_part_t *part,
-    size_t len, uint32_t msid, ngx_osp_rtmp_out_t *out)
+    ngx_osp_rtmp_item_t *item, uint32_t msid, ngx_osp_rtmp_out_t *out)
 {
-    size_t               n, next;
-    ngx_osp_rtmp_item_t  item;
+    size_t               n, next, len;
+    ngx_osp_rtmp_item_t  piece;
 
-    item = part->first;
-    item.moved = 1;
-    item.fmt = 0;
+    len = item->offset;
+
+    if (item->header_len) {
+        part->chunks &= ~((uint64_t) 1 << len);
+    }
+
+    piece = part->first;
+    piece.moved = 1;
+    piece.fmt = 0;
 
     n = 0;
 
-    do {
-        for (next = n + 1;
-             next < len && !(part->chunks & (uint64_t) 1 << next);
-             next++)
-        {
-            /* void */
-        }
+    for ( ;; ) {
+        next = n;
+
+        do {
+            next++;
+        } while (next <= len && !(part->chunks & (uint64_t) 1 << next));
 
         next = ngx_min(next, len);
 
-        item.payload = part->peek + n;
-        item.payload_len = next - n;
+        piece.payload = part->peek + n;
+        piece.payload_len = next - n;
 
-        if (ngx_osp_rtmp_media_write(m, &item, msid, out) != NGX_OK) {
+        if (ngx_osp_rtmp_media_write(m, &piece, msid, out) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        /* the header is not there any more */
+        if (next == n || !(part->chunks & (uint64_t) 1 << next)) {
+            return NGX_OK;
+        }
 
-        item.first = 0;
-        item.fmt = 3;
-        item.no_ext = 1;
+        /* its header is not there any more */
+
+        piece.first = 0;
+        piece.fmt = 3;
+        piece.no_ext = 1;
 
         n = next;
-
-    } while (n < len);
-
-    return NGX_OK;
+    }
 }
 
 
