@@ -256,8 +256,7 @@ ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os)
     }
 
     ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                  "upstream server \"%V\" was lost, the publisher is moved",
-                  &os->server);
+                  "upstream server \"%V\" was lost", &os->server);
 
     if (resume->reader == NULL) {
         resume->track = ngx_osp_rtmp_track_create(resume->pool);
@@ -278,7 +277,7 @@ ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os)
                              ngx_stream_osp_resume_handler);
 
     if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_INFO, c->log, 0, "publisher was moved too often");
+        ngx_log_error(NGX_LOG_ERR, c->log, 0, "publisher was moved too often");
 
         ngx_stream_osp_refuse_text(os, NGX_STREAM_BAD_GATEWAY,
                                    NGX_STREAM_OSP_CONNECT_FAILED,

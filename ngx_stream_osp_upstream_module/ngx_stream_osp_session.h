@@ -599,6 +599,9 @@ ngx_int_t ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log,
     u_char **buf);
 void ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os);
 
+/* its server was marked down: a session that can be moved is, others stay */
+void ngx_stream_osp_relay_leave(ngx_stream_osp_session_t *os);
+
 /*
  * Goes on with a session that was moved: sends what is in both flow[].buf,
  * reads both sides.  Nothing of the session may be touched after that.
