@@ -539,9 +539,14 @@ void ngx_rtmp_route_slot_remove(ngx_rtmp_route_shm_t *sh, uint32_t i);
 
 ngx_rtmp_route_session_cell_t *ngx_rtmp_route_session_own(
     ngx_rtmp_route_shm_t *sh, ngx_rtmp_route_session_t *session);
+void ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
+    uint32_t cell);
 ngx_rtmp_route_session_cell_t *ngx_rtmp_route_stream_publisher(
     ngx_rtmp_route_shm_t *sh, uint32_t i);
 void ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i);
+
+
+/* ngx_rtmp_route_table_stray.c */
 
 /* a server has come: what has gone on at its address since it went is its */
 void ngx_rtmp_route_session_adopt(ngx_rtmp_route_table_t *table,
