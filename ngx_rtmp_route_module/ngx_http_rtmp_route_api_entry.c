@@ -48,7 +48,10 @@ enum {
     server_service,
     server_pid,
     server_device_id,
-    server_conflicts
+    server_conflicts,
+    server_downtime,
+    server_downstart,
+    server_health_checks
 };
 
 
@@ -83,6 +86,10 @@ enum {
 
 static void ngx_http_rtmp_route_api_server_value(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_server_stat_t *stat, ngx_uint_t field);
+static uint64_t ngx_http_rtmp_route_api_server_number(
+    ngx_rtmp_route_server_stat_t *stat, ngx_uint_t field);
+static void ngx_http_rtmp_route_api_health(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_health_stat_t *stat);
 static void ngx_http_rtmp_route_api_endpoints(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_server_info_t *info, ngx_uint_t protocol);
 static void ngx_http_rtmp_route_api_text(ngx_rtmp_route_json_t *json,
@@ -128,6 +135,9 @@ ngx_http_rtmp_route_api_field_t  ngx_http_rtmp_route_api_server_fields[] = {
     { ngx_string("pid"), server_pid },
     { ngx_string("device_id"), server_device_id },
     { ngx_string("conflicts"), server_conflicts },
+    { ngx_string("downtime"), server_downtime },
+    { ngx_string("downstart"), server_downstart },
+    { ngx_string("health_checks"), server_health_checks },
     { ngx_null_string, 0 }
 };
 
@@ -191,7 +201,10 @@ static ngx_str_t  ngx_http_rtmp_route_api_server_states[] = {
     ngx_string("down"),
     ngx_string("unavail"),
     ngx_string("draining"),
-    ngx_string("down")
+    ngx_string("down"),
+    ngx_string("down"),
+    ngx_string("checking"),
+    ngx_string("stale")
 };
 
 
@@ -201,7 +214,10 @@ static ngx_str_t  ngx_http_rtmp_route_api_server_reasons[] = {
     ngx_string("expired"),
     ngx_string("max_fails"),
     ngx_string("drain"),
-    ngx_string("unresolved")
+    ngx_string("unresolved"),
+    ngx_string("health_check"),
+    ngx_string("health_check"),
+    ngx_string("expired")
 };
 
 
@@ -243,6 +259,10 @@ ngx_http_rtmp_route_api_server(ngx_rtmp_route_json_t *json,
     field = ngx_http_rtmp_route_api_server_fields;
 
     for ( /* void */ ; field->name.len; field++) {
+
+        if (field->number == server_downstart && stat->check.downstart == 0) {
+            continue;
+        }
 
         if (fields & ((uint64_t) 1 << field->number)) {
             ngx_rtmp_route_json_key(json, &field->name);
@@ -320,36 +340,12 @@ ngx_http_rtmp_route_api_server_value(ngx_rtmp_route_json_t *json,
                                          stat->state));
         break;
 
-    case server_weight:
-        ngx_rtmp_route_json_number(json, params->weight);
+    case server_downstart:
+        ngx_http_rtmp_route_api_ago(json, stat->check.downstart);
         break;
 
-    case server_max_conns:
-        ngx_rtmp_route_json_number(json, params->max_conns);
-        break;
-
-    case server_max_streams:
-        ngx_rtmp_route_json_number(json, params->max_streams);
-        break;
-
-    case server_streams:
-        ngx_rtmp_route_json_number(json, stat->streams);
-        break;
-
-    case server_conns:
-        ngx_rtmp_route_json_number(json, stat->conns);
-        break;
-
-    case server_selected:
-        ngx_rtmp_route_json_number(json, stat->selected);
-        break;
-
-    case server_fails:
-        ngx_rtmp_route_json_number(json, stat->fails);
-        break;
-
-    case server_unavail:
-        ngx_rtmp_route_json_number(json, stat->unavail);
+    case server_health_checks:
+        ngx_http_rtmp_route_api_health(json, &stat->check);
         break;
 
     case server_drained:
@@ -360,24 +356,8 @@ ngx_http_rtmp_route_api_server_value(ngx_rtmp_route_json_t *json,
         ngx_http_rtmp_route_api_seen(json, stat->last_seen);
         break;
 
-    case server_expires:
-        ngx_rtmp_route_json_number(json, (stat->expires + 999) / 1000);
-        break;
-
     case server_backup:
         ngx_rtmp_route_json_bool(json, params->backup);
-        break;
-
-    case server_max_fails:
-        ngx_rtmp_route_json_number(json, params->max_fails);
-        break;
-
-    case server_fail_timeout:
-        ngx_rtmp_route_json_number(json, params->fail_timeout);
-        break;
-
-    case server_slow_start:
-        ngx_rtmp_route_json_number(json, params->slow_start);
         break;
 
     case server_proxy_protocol:
@@ -398,10 +378,100 @@ ngx_http_rtmp_route_api_server_value(ngx_rtmp_route_json_t *json,
         ngx_http_rtmp_route_api_text(json, info->device, info->device_len);
         break;
 
-    case server_conflicts:
-        ngx_rtmp_route_json_number(json, stat->conflicts);
+    default:
+        ngx_rtmp_route_json_number(json,
+                            ngx_http_rtmp_route_api_server_number(stat, field));
         break;
     }
+}
+
+
+static uint64_t
+ngx_http_rtmp_route_api_server_number(ngx_rtmp_route_server_stat_t *stat,
+    ngx_uint_t field)
+{
+    switch (field) {
+
+    case server_weight:
+        return stat->params.weight;
+
+    case server_max_conns:
+        return stat->params.max_conns;
+
+    case server_max_streams:
+        return stat->params.max_streams;
+
+    case server_streams:
+        return stat->streams;
+
+    case server_conns:
+        return stat->conns;
+
+    case server_selected:
+        return stat->selected;
+
+    case server_fails:
+        return stat->fails;
+
+    case server_unavail:
+        return stat->unavail;
+
+    case server_downtime:
+        return stat->check.downtime;
+
+    case server_expires:
+        return (stat->expires + 999) / 1000;
+
+    case server_max_fails:
+        return stat->params.max_fails;
+
+    case server_fail_timeout:
+        return stat->params.fail_timeout;
+
+    case server_slow_start:
+        return stat->params.slow_start;
+
+    case server_conflicts:
+        return stat->conflicts;
+
+    default:
+        return 0;
+    }
+}
+
+
+static void
+ngx_http_rtmp_route_api_health(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_health_stat_t *stat)
+{
+    static ngx_str_t  checks = ngx_string("checks");
+    static ngx_str_t  fails = ngx_string("fails");
+    static ngx_str_t  unhealthy = ngx_string("unhealthy");
+    static ngx_str_t  last_passed = ngx_string("last_passed");
+    static ngx_str_t  error = ngx_string("error");
+
+    ngx_rtmp_route_json_open(json, '{');
+
+    ngx_rtmp_route_json_key(json, &checks);
+    ngx_rtmp_route_json_number(json, stat->checks);
+
+    ngx_rtmp_route_json_key(json, &fails);
+    ngx_rtmp_route_json_number(json, stat->fails);
+
+    ngx_rtmp_route_json_key(json, &unhealthy);
+    ngx_rtmp_route_json_number(json, stat->unhealthy);
+
+    if (stat->checks) {
+        ngx_rtmp_route_json_key(json, &last_passed);
+        ngx_rtmp_route_json_bool(json, stat->last_passed);
+    }
+
+    if (stat->error.len) {
+        ngx_rtmp_route_json_key(json, &error);
+        ngx_rtmp_route_json_string(json, &stat->error);
+    }
+
+    ngx_rtmp_route_json_close(json, '}');
 }
 
 

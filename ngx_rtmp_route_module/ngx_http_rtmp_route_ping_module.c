@@ -170,7 +170,12 @@ ngx_http_rtmp_route_ping_enough(ngx_rtmp_route_t *route, ngx_uint_t min_up)
 
     while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat) == NGX_OK)
     {
-        if (stat.state == NGX_RTMP_ROUTE_UP && ++n >= min_up) {
+        if ((stat.state == NGX_RTMP_ROUTE_UP
+             || stat.state == NGX_RTMP_ROUTE_STALE
+             || (stat.state == NGX_RTMP_ROUTE_CHECKING
+                 && !route->table.mandatory))
+            && ++n >= min_up)
+        {
             return 1;
         }
     }

@@ -122,7 +122,7 @@ ngx_rtmp_route_pick_hash(ngx_rtmp_route_shm_t *sh,
         rank.hash *= 0xc4ceb9fe1a85ec53ULL;
         rank.hash ^= rank.hash >> 33;
 
-        rank.weight = hot->weight;
+        rank.weight = ngx_rtmp_route_weight(hot);
         rank.known = 0;
 
         if (found != NGX_ERROR && !ngx_rtmp_route_hash_better(&rank, &best)) {
@@ -250,8 +250,8 @@ ngx_rtmp_route_pick_conns(ngx_rtmp_route_shm_t *sh,
         }
 
         if (best) {
-            a = (uint64_t) hot->conns * best->weight;
-            b = (uint64_t) best->conns * hot->weight;
+            a = (uint64_t) hot->conns * ngx_rtmp_route_weight(best);
+            b = (uint64_t) best->conns * ngx_rtmp_route_weight(hot);
 
             if (a == b) {
                 many = 1;
@@ -284,6 +284,7 @@ ngx_rtmp_route_pick_turn(ngx_rtmp_route_shm_t *sh,
     ngx_uint_t backup, ngx_int_t like)
 {
     int64_t                total, current, most;
+    uint32_t               weight;
     ngx_int_t              found;
     ngx_uint_t             i;
     ngx_rtmp_route_hot_t  *hot, *model;
@@ -303,15 +304,17 @@ ngx_rtmp_route_pick_turn(ngx_rtmp_route_shm_t *sh,
             continue;
         }
 
+        weight = ngx_rtmp_route_weight(hot);
+
         if (model
-            && (uint64_t) hot->conns * model->weight
-               != (uint64_t) model->conns * hot->weight)
+            && (uint64_t) hot->conns * ngx_rtmp_route_weight(model)
+               != (uint64_t) model->conns * weight)
         {
             continue;
         }
 
-        current = hot->current_weight + hot->weight;
-        total += hot->weight;
+        current = hot->current_weight + weight;
+        total += weight;
 
         if (!ngx_rtmp_route_asks(query)) {
             hot->current_weight = current;
@@ -337,6 +340,7 @@ ngx_rtmp_route_pick_random(ngx_rtmp_route_shm_t *sh,
     ngx_uint_t backup)
 {
     uint64_t               total, point;
+    uint32_t               weight;
     ngx_uint_t             i, pass;
     ngx_rtmp_route_hot_t  *hot;
 
@@ -355,16 +359,18 @@ ngx_rtmp_route_pick_random(ngx_rtmp_route_shm_t *sh,
                 continue;
             }
 
+            weight = ngx_rtmp_route_weight(hot);
+
             if (pass == 0) {
-                total += hot->weight;
+                total += weight;
                 continue;
             }
 
-            if (point < hot->weight) {
+            if (point < weight) {
                 return i;
             }
 
-            point -= hot->weight;
+            point -= weight;
         }
 
         if (total == 0) {

@@ -115,6 +115,7 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
     }
 
     choice->forced = ngx_rtmp_route_forced(table, query);
+    choice->mandatory = (table->mandatory != 0);
 
     if (!choice->known && !choice->admitted && !choice->forced
         && !query->only)
@@ -149,6 +150,20 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
     if (rc == NGX_DECLINED) {
 
         rc = ngx_rtmp_route_pick_new(table, query, choice);
+
+        /* the last one may have expired since the survey of this second */
+
+        if (rc == NGX_BUSY
+            && ngx_rtmp_route_health_survey(table) == NGX_OK)
+        {
+            rc = (i && !choice->forced)
+                 ? ngx_rtmp_route_pick_known(sh, query, choice)
+                 : NGX_DECLINED;
+
+            if (rc == NGX_DECLINED) {
+                rc = ngx_rtmp_route_pick_new(table, query, choice);
+            }
+        }
 
         /*
          * It is remembered if nothing else says where the stream is: what does
@@ -433,12 +448,20 @@ ngx_rtmp_route_eligible(ngx_rtmp_route_shm_t *sh,
         {
             return 0;
         }
+
+        /* one that no longer registers keeps what it has */
+
+        if (ngx_rtmp_route_server_expired(hot) && !hot->stale) {
+            return 0;
+        }
     }
 
     if (purpose != NGX_RTMP_ROUTE_FOR_LIVE
         && ((hot->flags & NGX_RTMP_ROUTE_SERVER_DOWN)
             || hot->health == NGX_RTMP_ROUTE_HEALTH_DOWN
-            || ngx_rtmp_route_server_expired(hot)
+            || (hot->health == NGX_RTMP_ROUTE_HEALTH_CHECKING
+                && choice->mandatory)
+            || ngx_rtmp_route_server_lapsed(hot)
             || ngx_rtmp_route_server_unavail(hot)))
     {
         return 0;
@@ -684,12 +707,15 @@ ngx_rtmp_route_table_report(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer,
     ngx_uint_t failed)
 {
+    ngx_uint_t                up, down;
     ngx_rtmp_route_hot_t     *hot;
     ngx_rtmp_route_shm_t     *sh;
     ngx_rtmp_route_tried_t   *tried;
     ngx_rtmp_route_choice_t   choice;
 
     sh = table->sh;
+    up = 0;
+    down = 0;
 
     if (failed && query->ntried < NGX_RTMP_ROUTE_MAX_TRIED) {
         tried = &query->tried[query->ntried++];
@@ -717,7 +743,9 @@ ngx_rtmp_route_table_report(ngx_rtmp_route_table_t *table,
     if (!failed) {
 
         if (hot->max_fails && hot->fails >= hot->max_fails) {
+            ngx_rtmp_route_health_recover(hot);
             table->wake = 1;
+            up = 1;
         }
 
         hot->fails = 0;
@@ -747,9 +775,27 @@ ngx_rtmp_route_table_report(ngx_rtmp_route_table_t *table,
 
     if (hot->fails == hot->max_fails) {
         ngx_rtmp_route_cold(sh, peer->server.index)->unavail++;
+        down = 1;
     }
 
 done:
 
+    if (up || down) {
+        ngx_rtmp_route_health_note(table, peer->server.index);
+    }
+
     ngx_rtmp_route_table_unlock(table);
+
+    if (down) {
+        ngx_log_error(NGX_LOG_WARN, table->log, 0,
+                      "upstream server \"%V\" is unavailable for a while "
+                      "after failed attempts%s", &peer->id,
+                      table->shpool->log_ctx);
+    }
+
+    if (up) {
+        ngx_log_error(NGX_LOG_NOTICE, table->log, 0,
+                      "upstream server \"%V\" is available again%s",
+                      &peer->id, table->shpool->log_ctx);
+    }
 }

@@ -52,6 +52,8 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
     table->wake = 0;
     table->log_full = 0;
     table->log_rebuilt = 0;
+    table->log_fresh = 0;
+    table->log_stale = 0;
 
     if (shpool->data) {
         return ngx_rtmp_route_table_reuse(table, shpool);
@@ -308,6 +310,22 @@ ngx_rtmp_route_table_unlock(ngx_rtmp_route_table_t *table)
                       "table was rebuilt after a process died while changing "
                       "it%s", table->shpool->log_ctx);
     }
+
+    if (table->log_stale) {
+        n = table->log_stale;
+        table->log_stale = 0;
+        ngx_log_error(NGX_LOG_WARN, table->log, 0,
+                      "no upstream server has registered in time, %ui of "
+                      "them stay in use as their health checks pass%s",
+                      n, table->shpool->log_ctx);
+    }
+
+    if (table->log_fresh) {
+        table->log_fresh = 0;
+        ngx_log_error(NGX_LOG_NOTICE, table->log, 0,
+                      "no upstream server is in use any more that has not "
+                      "registered in time%s", table->shpool->log_ctx);
+    }
 }
 
 
@@ -423,6 +441,7 @@ void
 ngx_rtmp_route_table_sweep(ngx_rtmp_route_table_t *table)
 {
     ngx_rtmp_route_session_sweep(table);
+    ngx_rtmp_route_health_sweep(table);
 
     ngx_rtmp_route_table_lock(table);
 

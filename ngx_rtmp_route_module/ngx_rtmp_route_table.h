@@ -53,6 +53,9 @@
 #define NGX_RTMP_ROUTE_UNAVAIL        3    /* max_fails */
 #define NGX_RTMP_ROUTE_DRAINING       4
 #define NGX_RTMP_ROUTE_UNRESOLVED     5    /* a name without an address yet */
+#define NGX_RTMP_ROUTE_UNHEALTHY      6    /* health check failed */
+#define NGX_RTMP_ROUTE_CHECKING       7    /* no result of a check yet */
+#define NGX_RTMP_ROUTE_STALE          8    /* expired, but its check passes */
 
 /* what the active health check of a server has found */
 
@@ -92,6 +95,7 @@
 
 #define NGX_RTMP_ROUTE_MAX_ENDPOINTS  4
 #define NGX_RTMP_ROUTE_TEXT_LEN       64
+#define NGX_RTMP_ROUTE_WHY_LEN      110  /* why a check has failed */
 
 
 /* an address and port; family 0: none, port in host byte order */
@@ -156,6 +160,21 @@ typedef struct {
 } ngx_rtmp_route_server_params_t;
 
 
+/* what checks have found of a server, and since when it is out of use */
+
+typedef struct {
+    uint64_t                    checks;
+    uint64_t                    fails;
+    uint64_t                    unhealthy;      /* so often marked down */
+    uint64_t                    downtime;       /* ms, while out of use */
+    ngx_msec_t                  downstart;      /* ms ago, 0: is in use */
+    ngx_msec_t                  last;           /* check, ms ago */
+    ngx_uint_t                  last_passed;
+    ngx_str_t                   error;          /* why it failed last */
+    u_char                      error_buf[NGX_RTMP_ROUTE_WHY_LEN];
+} ngx_rtmp_route_health_stat_t;
+
+
 /* a copy of all that the table knows of a server */
 
 typedef struct {
@@ -164,6 +183,7 @@ typedef struct {
     ngx_rtmp_route_server_params_t   params;
     ngx_uint_t                       state;     /* NGX_RTMP_ROUTE_UP ... */
     ngx_uint_t                       health;    /* NGX_RTMP_ROUTE_HEALTH_* */
+    ngx_rtmp_route_health_stat_t     check;
     uint32_t                         streams;   /* live ones */
     uint32_t                         conns;
     uint32_t                         conflicts; /* listed, but elsewhere */
@@ -253,6 +273,8 @@ struct ngx_rtmp_route_table_s {
     ngx_msec_t                       inactive;  /* 0: forget nothing */
     ngx_uint_t                       forced;    /* HTTP to forced servers */
                                                 /* only, known or not */
+    ngx_uint_t                       checks;    /* all servers are checked, */
+    ngx_uint_t                       mandatory; /* and not used before */
     uint32_t                         config;    /* of this process, or 0 */
 
     /* set while the lock is held, seen to once it is released */
@@ -260,7 +282,23 @@ struct ngx_rtmp_route_table_s {
     unsigned                         wake:1;
     unsigned                         log_full:1;
     unsigned                         log_rebuilt:1;
+    unsigned                         log_fresh:1;
+    uint32_t                         log_stale;
 };
+
+
+/* who is to be checked, and where: all in it is copied */
+
+typedef struct {
+    ngx_rtmp_route_ref_t             ref;
+    ngx_str_t                        id;
+    ngx_str_t                        host;      /* with a zero at its end */
+    u_char                           nendpoints[NGX_RTMP_ROUTE_NPROTO];
+    ngx_rtmp_route_endpoint_t        endpoints[NGX_RTMP_ROUTE_NPROTO]
+                                              [NGX_RTMP_ROUTE_MAX_ENDPOINTS];
+    u_char                           id_buf[NGX_RTMP_ROUTE_ID_LEN];
+    u_char                           host_buf[NGX_RTMP_ROUTE_HOST_LEN + 1];
+} ngx_rtmp_route_target_t;
 
 
 /* HTTP may have servers of its own */
@@ -379,6 +417,41 @@ ngx_int_t ngx_rtmp_route_server_update(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_server_params_t *params);
 
 /*
+ * Health checks, made by one process at a time for all.  With table->checks
+ * each server is checked; without it those that do not register any more, if
+ * there would be no other server (the health of others is HEALTH_NONE, and of
+ * these HEALTH_UP at best).
+ */
+
+/* to be called when the settings of table may have changed */
+void ngx_rtmp_route_health_reset(ngx_rtmp_route_table_t *table);
+
+/*
+ * The next server whose time has come, and sets this to interval ms from now.
+ * *cursor is 0 at first.  NGX_OK: target is filled; NGX_AGAIN: call again, a
+ * bounded number was looked at; NGX_DONE: no more.
+ */
+ngx_int_t ngx_rtmp_route_health_next(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_msec_t interval, ngx_rtmp_route_target_t *target);
+
+/*
+ * The result of a check, with error NULL if it was passed.  So many fails or
+ * passes in a row change the state.  NGX_OK: it has changed, to *health;
+ * NGX_DONE: it has not; NGX_DECLINED: that server is gone, or was restarted.
+ * After HEALTH_DOWN call ngx_rtmp_route_server_lost().
+ */
+ngx_int_t ngx_rtmp_route_health_result(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ref_t *ref, ngx_str_t *error, ngx_uint_t fails,
+    ngx_uint_t passes, ngx_uint_t *health);
+
+/*
+ * Sets the health (NGX_RTMP_ROUTE_HEALTH_*) whatever it was.  NGX_OK: it is
+ * another than before; NGX_DONE: the same; NGX_DECLINED: as above.
+ */
+ngx_int_t ngx_rtmp_route_health_set(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ref_t *ref, ngx_uint_t health);
+
+/*
  * Walks: *cursor is 0 at first; NGX_OK: stat is filled, NGX_DONE: no more.
  * The lock is held for one record, so records may come and go meanwhile; one
  * that is there all the time is seen once.
@@ -394,15 +467,6 @@ ngx_int_t ngx_rtmp_route_session_walk(ngx_rtmp_route_table_t *table,
 /* NGX_OK, or NGX_DECLINED: unknown */
 ngx_int_t ngx_rtmp_route_stream_get(ngx_rtmp_route_table_t *table,
     ngx_str_t *key, ngx_rtmp_route_stream_stat_t *stat);
-
-/*
- * Sets what a health check has found (NGX_RTMP_ROUTE_HEALTH_*).  NGX_OK: it is
- * another than before; NGX_DONE: the same; NGX_DECLINED: that server is gone,
- * or was restarted.  What runs on a server that is down is told by
- * ngx_rtmp_route_events.h.
- */
-ngx_int_t ngx_rtmp_route_health_set(ngx_rtmp_route_table_t *table,
-    ngx_rtmp_route_ref_t *ref, ngx_uint_t health);
 
 /*
  * Says that a stream is on a server.  from is one of FROM_PIN, FROM_LIST,

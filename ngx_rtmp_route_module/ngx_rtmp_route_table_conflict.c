@@ -148,7 +148,7 @@ ngx_rtmp_route_conflict_fill(ngx_rtmp_route_shm_t *sh, uint32_t i,
         hot = ngx_rtmp_route_hot(sh, c->server);
 
         if (!ngx_rtmp_route_server_is(sh, c->server, c->seq)
-            || ngx_rtmp_route_server_expired(hot)
+            || ngx_rtmp_route_server_lapsed(hot)
             || stat->nconflicts == NGX_RTMP_ROUTE_MAX_CONFLICTS)
         {
             continue;

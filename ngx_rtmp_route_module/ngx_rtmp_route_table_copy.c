@@ -177,7 +177,8 @@ ngx_rtmp_route_copy_server(ngx_rtmp_route_copy_t *ctx, ngx_uint_t n)
     hot = ngx_rtmp_route_hot(sh, i);
     cold = ngx_rtmp_route_cold(sh, i);
 
-    hot->health = ohot->health;
+    ngx_rtmp_route_health_copy(sh, i, ctx->osh, n);
+
     hot->fails = ohot->fails;
     hot->checked = ohot->checked;
     hot->last_seen = ohot->last_seen;

@@ -69,6 +69,16 @@
 #define NGX_RTMP_ROUTE_SERVER_BACKUP  0x04
 #define NGX_RTMP_ROUTE_SERVER_FORCED  0x08
 
+/* why a server is out of use, as it was noted last */
+
+#define NGX_RTMP_ROUTE_OUT_EXPIRED    1
+#define NGX_RTMP_ROUTE_OUT_HEALTH     2
+#define NGX_RTMP_ROUTE_OUT_CHECKING   3
+#define NGX_RTMP_ROUTE_OUT_UNAVAIL    4
+
+/* weights are so much finer while they grow */
+#define NGX_RTMP_ROUTE_WEIGHT_BITS    10
+
 /*
  * Tests kill a process at each of these: they stand wherever a change is half
  * done.
@@ -118,13 +128,21 @@ typedef struct {
     uint32_t                         max_fails;
     uint32_t                         fail_timeout;
     uint32_t                         timeout;
+    uint32_t                         slow_start;
     uint64_t                         key;         /* ... up to here */
 
     u_char                           health;      /* NGX_RTMP_ROUTE_HEALTH_ */
+    u_char                           stale;       /* used though expired */
+    u_char                           wanted;      /* to be checked */
+    u_char                           slow;        /* its weight grows */
+    u_char                           out;         /* NGX_RTMP_ROUTE_OUT_* */
     uint32_t                         seq;         /* of this incarnation */
     uint32_t                         fails;
     ngx_msec_t                       checked;
     ngx_msec_t                       last_seen;
+    ngx_msec_t                       check;       /* when it is due */
+    ngx_msec_t                       staled;      /* when it was needed */
+    ngx_msec_t                       started;     /* its weight to grow */
     int64_t                          current_weight;
 
     uint32_t                         conns;       /* derived */
@@ -132,6 +150,20 @@ typedef struct {
     uint32_t                         pinned;      /* derived */
     uint32_t                         pending;     /* derived: not yet live */
 } ngx_rtmp_route_hot_t;
+
+
+typedef struct {
+    uint64_t                         checks;
+    uint64_t                         fails;
+    uint64_t                         unhealthy;
+    uint64_t                         downtime;    /* before downstart */
+    ngx_msec_t                       downstart;   /* if hot->out */
+    ngx_msec_t                       last;
+    uint32_t                         count;       /* results like the last */
+    u_char                           passed;
+    u_char                           error_len;
+    u_char                           error[NGX_RTMP_ROUTE_WHY_LEN];
+} ngx_rtmp_route_health_t;
 
 
 typedef struct {
@@ -148,6 +180,8 @@ typedef struct {
     uint32_t                         conflicts;   /* of the last list */
     ngx_pid_t                        list_owner;
     uint64_t                         addrs;       /* derived: bloom of rtmp */
+
+    ngx_rtmp_route_health_t          health;
 
     uint64_t                         selected;
     uint64_t                         fails;
@@ -285,6 +319,7 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         rule;        /* the last id given */
     uint32_t                         rules_used;  /* 0 or 1 */
     uint32_t                         rules_len[2];
+    uint32_t                         stale;       /* servers that are */
     ngx_atomic_t                     rules_version;
     ngx_atomic_t                     hosts_version;
     ngx_atomic_t                     changes;     /* of what is saved */
@@ -325,6 +360,7 @@ typedef struct {
     unsigned                         last:1;
     unsigned                         counted:1;   /* adds a connection */
     unsigned                         admitted:1;  /* known or not */
+    unsigned                         mandatory:1; /* checks come first */
     unsigned                         forced:1;    /* to forced servers */
     unsigned                         room:1;      /* for a stream is wanted */
     unsigned                         full:1;      /* one had no room */
@@ -464,10 +500,59 @@ uint64_t ngx_rtmp_route_server_addrs(ngx_rtmp_route_server_info_t *info);
     ((hot)->source == NGX_RTMP_ROUTE_SRC_REGISTER && (hot)->timeout           \
      && ngx_rtmp_route_passed((hot)->last_seen)                               \
         > (ngx_msec_int_t) (hot)->timeout)
+#define ngx_rtmp_route_server_late(hot)                                       \
+    ((hot)->source == NGX_RTMP_ROUTE_SRC_REGISTER && (hot)->timeout           \
+     && ngx_rtmp_route_passed((hot)->last_seen)                               \
+        > (ngx_msec_int_t) ((hot)->timeout / 2))
 #define ngx_rtmp_route_server_unavail(hot)                                    \
     ((hot)->max_fails && (hot)->fails >= (hot)->max_fails                     \
      && ngx_rtmp_route_passed((hot)->checked)                                 \
         <= (ngx_msec_int_t) (hot)->fail_timeout)
+
+
+/*
+ * For a while, or if there is no other, a server is used that does not
+ * register any more but passes its checks
+ */
+
+#define ngx_rtmp_route_server_kept(hot)                                       \
+    ((hot)->health == NGX_RTMP_ROUTE_HEALTH_UP                                \
+     && ((hot)->stale                                                         \
+         || ngx_rtmp_route_passed((hot)->last_seen) / 2                       \
+            <= (ngx_msec_int_t) (hot)->timeout))
+#define ngx_rtmp_route_server_lapsed(hot)                                     \
+    (ngx_rtmp_route_server_expired(hot) && !ngx_rtmp_route_server_kept(hot))
+
+
+/* ngx_rtmp_route_table_health.c */
+
+/*
+ * Looks which servers are used though they have expired, and which are to be
+ * checked for that.  NGX_OK: there are more of the former than before.
+ */
+ngx_int_t ngx_rtmp_route_health_survey(ngx_rtmp_route_table_t *table);
+
+/* notes since when a server is out of use, or that it is in use again */
+void ngx_rtmp_route_health_note(ngx_rtmp_route_table_t *table, ngx_uint_t i);
+
+/* the server was out of use: its weight grows from now on, if it shall */
+void ngx_rtmp_route_health_recover(ngx_rtmp_route_hot_t *hot);
+
+/* one that has come, or come back as another one */
+void ngx_rtmp_route_health_born(ngx_rtmp_route_table_t *table, ngx_uint_t i);
+
+void ngx_rtmp_route_health_copy(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
+    ngx_rtmp_route_shm_t *osh, ngx_uint_t n);
+void ngx_rtmp_route_health_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
+    ngx_rtmp_route_health_stat_t *stat);
+uint32_t ngx_rtmp_route_health_weight(ngx_rtmp_route_hot_t *hot);
+
+/* takes the lock; writes to the log what has changed with time alone */
+void ngx_rtmp_route_health_sweep(ngx_rtmp_route_table_t *table);
+
+#define ngx_rtmp_route_weight(hot)                                            \
+    ((hot)->slow ? ngx_rtmp_route_health_weight(hot)                          \
+                 : (hot)->weight << NGX_RTMP_ROUTE_WEIGHT_BITS)
 
 
 /* ngx_rtmp_route_table_rules.c; NGX_OK, or NGX_DECLINED: they do not fit */

@@ -804,7 +804,7 @@ ngx_rtmp_route_load_held(ngx_rtmp_route_shm_t *sh, uint32_t i,
 
     if (n == NGX_ERROR
         || (how != NGX_RTMP_ROUTE_LOAD_FRESH
-            && (ngx_rtmp_route_server_expired(ngx_rtmp_route_hot(sh, n))
+            && (ngx_rtmp_route_server_lapsed(ngx_rtmp_route_hot(sh, n))
                 || (st->live && st->server != n)
                 || (st->pin_birth && st->pin != n))))
     {

@@ -125,6 +125,7 @@ ngx_rtmp_route_server_derive(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
     hot->max_fails = params->max_fails;
     hot->fail_timeout = params->fail_timeout;
     hot->timeout = params->timeout;
+    hot->slow_start = params->slow_start;
 
     /* of all proxies alike */
 
@@ -248,7 +249,7 @@ ngx_rtmp_route_server_sweep(ngx_rtmp_route_table_t *table)
     for (i = 0; i < sh->server_top; i++) {
         hot = ngx_rtmp_route_hot(sh, i);
 
-        if (!hot->valid || !ngx_rtmp_route_server_expired(hot)) {
+        if (!hot->valid || !ngx_rtmp_route_server_lapsed(hot)) {
             continue;
         }
 
@@ -392,7 +393,7 @@ ngx_rtmp_route_server_place(ngx_rtmp_route_shm_t *sh)
             return i;
         }
 
-        if (ngx_rtmp_route_server_expired(hot) && hot->conns == 0) {
+        if (ngx_rtmp_route_server_lapsed(hot) && hot->conns == 0) {
             idle = ngx_current_msec - hot->last_seen;
 
             if (idle > longest) {
@@ -461,6 +462,8 @@ ngx_rtmp_route_server_add(ngx_rtmp_route_table_t *table,
     hot->last_seen = ngx_current_msec;
     cold->birth = hot->seq;
 
+    ngx_rtmp_route_health_born(table, i);
+
     ngx_memory_barrier();
     ngx_rtmp_route_point();
 
@@ -519,7 +522,8 @@ ngx_rtmp_route_server_change(ngx_rtmp_route_table_t *table, ngx_uint_t i,
 
     changed = !ngx_rtmp_route_server_equal(&cold->info[hot->active], info);
 
-    if (ngx_rtmp_route_server_expired(hot)) {
+    if (ngx_rtmp_route_server_lapsed(hot)) {
+        ngx_rtmp_route_health_recover(hot);
         table->wake = 1;
     }
 
@@ -554,6 +558,9 @@ ngx_rtmp_route_server_change(ngx_rtmp_route_table_t *table, ngx_uint_t i,
          */
 
         hot->fails = 0;
+        ngx_rtmp_route_point();
+        ngx_rtmp_route_health_born(table, i);
+        ngx_rtmp_route_health_recover(hot);
         ngx_rtmp_route_point();
         ngx_rtmp_route_server_number(sh, hot);
         hot->streams = 0;
@@ -905,6 +912,7 @@ ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     stat->params = cold->params[hot->active];
     stat->state = ngx_rtmp_route_server_state(hot);
     stat->health = hot->health;
+    ngx_rtmp_route_health_fill(sh, i, &stat->check);
     stat->streams = hot->streams + hot->pinned;
     stat->conns = hot->conns;
     stat->drained = (hot->flags & NGX_RTMP_ROUTE_SERVER_DRAIN)
@@ -939,8 +947,12 @@ ngx_rtmp_route_server_state(ngx_rtmp_route_hot_t *hot)
         return NGX_RTMP_ROUTE_UNRESOLVED;
     }
 
-    if (ngx_rtmp_route_server_expired(hot)) {
+    if (ngx_rtmp_route_server_lapsed(hot)) {
         return NGX_RTMP_ROUTE_EXPIRED;
+    }
+
+    if (hot->health == NGX_RTMP_ROUTE_HEALTH_DOWN) {
+        return NGX_RTMP_ROUTE_UNHEALTHY;
     }
 
     if (ngx_rtmp_route_server_unavail(hot)) {
@@ -949,6 +961,14 @@ ngx_rtmp_route_server_state(ngx_rtmp_route_hot_t *hot)
 
     if (hot->flags & NGX_RTMP_ROUTE_SERVER_DRAIN) {
         return NGX_RTMP_ROUTE_DRAINING;
+    }
+
+    if (ngx_rtmp_route_server_expired(hot)) {
+        return NGX_RTMP_ROUTE_STALE;
+    }
+
+    if (hot->health == NGX_RTMP_ROUTE_HEALTH_CHECKING) {
+        return NGX_RTMP_ROUTE_CHECKING;
     }
 
     return NGX_RTMP_ROUTE_UP;

@@ -196,7 +196,7 @@ ngx_rtmp_route_stream_refresh(ngx_rtmp_route_shm_t *sh, uint32_t i)
 
     list = (st->list_seq
             && (!ngx_rtmp_route_server_is(sh, st->list, st->list_seq)
-                || ngx_rtmp_route_server_expired(
+                || ngx_rtmp_route_server_lapsed(
                                         ngx_rtmp_route_hot(sh, st->list))));
 
     if (!server && !pin && !list) {
@@ -497,7 +497,8 @@ ngx_rtmp_route_stream_allow(ngx_rtmp_route_shm_t *sh,
         hot = ngx_rtmp_route_hot(sh, st->server);
 
         if (!(hot->flags & NGX_RTMP_ROUTE_SERVER_DOWN)
-            && !ngx_rtmp_route_server_expired(hot)
+            && hot->health != NGX_RTMP_ROUTE_HEALTH_DOWN
+            && !ngx_rtmp_route_server_lapsed(hot)
             && !ngx_rtmp_route_server_unavail(hot))
         {
             return NGX_ABORT;

@@ -163,6 +163,8 @@ ok(wait_state($file, sub { /live\/pinned"/ && /x{900}"/ }), 'written soon');
 ok(wait_state("$d/pub.json", sub { /"stream":"live\/cam1",.*"live":true/ }),
     'published stream');
 
+wait_state("$d/other.json", sub { /"live\/#/ });
+
 my $state = read_state($file);
 
 is($state->{format}, 'nginx-osp route', 'format');

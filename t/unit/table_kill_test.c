@@ -43,6 +43,7 @@ static void change_core(ngx_rtmp_route_table_t *table);
 static void change_session(ngx_rtmp_route_table_t *table);
 static void change_conn(ngx_rtmp_route_table_t *table);
 static void change_rule(ngx_rtmp_route_table_t *table);
+static void change_health(ngx_rtmp_route_table_t *table);
 static void look(ngx_rtmp_route_table_t *table);
 static void finish(ngx_rtmp_route_table_t *table, const char *what);
 static const char *some_key(void);
@@ -193,6 +194,8 @@ work(ngx_rtmp_route_table_t *table)
     table->method = some(4);
     table->unknown = some(3);
     table->inactive = some(3) ? 60000 : 1;
+    table->checks = some(2);
+    table->mandatory = some(2);
 
     /* early ones, too; some are left to end by themselves */
 
@@ -200,7 +203,7 @@ work(ngx_rtmp_route_table_t *table)
 
     for (i = 0; i < 3000; i++) {
 
-        switch (some(17)) {
+        switch (some(18)) {
 
         case 0:
             change_server(table);
@@ -223,6 +226,10 @@ work(ngx_rtmp_route_table_t *table)
 
         case 7:
             change_rule(table);
+            break;
+
+        case 8:
+            change_health(table);
             break;
 
         default:
@@ -474,6 +481,40 @@ change_rule(ngx_rtmp_route_table_t *table)
 
     (void) ngx_rtmp_route_rule_add(table, &rule,
                                    (n && some(2)) ? rules[some(n)].id : 0);
+}
+
+
+static void
+change_health(ngx_rtmp_route_table_t *table)
+{
+    uint32_t                  cursor;
+    ngx_str_t                 error;
+    ngx_uint_t                health;
+    ngx_rtmp_route_ref_t      ref;
+    ngx_rtmp_route_target_t   target;
+
+    error = unit_str("connect() failed");
+
+    if (some(10) == 0) {
+        ngx_rtmp_route_health_reset(table);
+    }
+
+    for (cursor = 0; /* void */ ; /* void */ ) {
+
+        if (ngx_rtmp_route_health_next(table, &cursor, some(3), &target)
+            != NGX_OK)
+        {
+            return;
+        }
+
+        ref = target.ref;
+        ref.seq += (some(8) == 0);
+
+        (void) ngx_rtmp_route_health_result(table, &ref,
+                                            some(2) ? &error : NULL,
+                                            1 + some(2), 1 + some(2),
+                                            &health);
+    }
 }
 
 
