@@ -24,6 +24,7 @@ package Test::Nginx::RTMP::Origin;
 #   chunk      size of its chunks
 #   before     code that is called with the connection and the name of each
 #              command; true means that it has done all there is to do
+#   messages   each message is an event
 #   media      how many messages a player gets, size of them in media_size
 #   slow       seconds to wait before each byte that is written
 #   split      handshake in several writes, as nginx-rtmp does it
@@ -33,13 +34,14 @@ package Test::Nginx::RTMP::Origin;
 #
 # Events, each with c, the number of its connection: accept, preamble, handshake
 # (digest), command (name, tid, args, csid, fmt, msid, type), control (type,
-# hex), media (count, digest), ready (after the answer to publish or play), sent
+# hex), message (type, csid, fmt, msid, ts, len, the first bytes in hex, and a
+# digest of all), media (count, digest), ready (after the answer to publish or play), sent
 # (digest of what a player got), close (how, and the bytes behind C2).
 
 use strict;
 use warnings;
 
-use Digest::SHA;
+use Digest::SHA qw/ sha1_hex /;
 use IO::Select;
 use IO::Socket::IP;
 use JSON::PP;
@@ -434,6 +436,12 @@ sub handle {
 
     $c = $self->{c};
     $type = $m->{type};
+
+    $self->event(event => 'message', len => length($m->{payload}),
+        hex => unpack('H*', substr($m->{payload}, 0, 32)),
+        sha => sha1_hex($m->{payload}),
+        map { $_ => $m->{$_} } qw/ type csid fmt msid ts /)
+        if $self->{messages};
 
     if ($type == 8 || $type == 9 || $type == 18 || $type == 15) {
         $self->{media_sha} ||= Digest::SHA->new(1);
