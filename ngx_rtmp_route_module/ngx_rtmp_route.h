@@ -329,9 +329,10 @@ void ngx_rtmp_route_session_stay(ngx_rtmp_route_session_t *session);
 /*
  * Makes room for a publisher: whoever publishes the stream is told to end, at
  * once with idle 0, otherwise if it was silent for that time, in ms.
- * NGX_DECLINED: nobody publishes it; NGX_BUSY: somebody does, and stays (with
- * idle TAKEOVER_ASK nobody is told anything); NGX_AGAIN: it was told, so
- * ngx_rtmp_route_wait(), with a timer of one's own, and ask again.
+ * NGX_DECLINED: nobody publishes it; NGX_DONE: the same, but somebody did whose
+ * process is gone; NGX_BUSY: somebody does, and stays (with idle TAKEOVER_ASK
+ * nobody is told anything); NGX_AGAIN: it was told, so ngx_rtmp_route_wait(),
+ * with a timer of one's own, and ask again.
  * Takes and releases the zone's lock.
  */
 ngx_int_t ngx_rtmp_route_takeover(ngx_rtmp_route_t *route, ngx_str_t *key,

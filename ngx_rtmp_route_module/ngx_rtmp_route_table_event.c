@@ -97,6 +97,10 @@ ngx_rtmp_route_table_takeover(ngx_rtmp_route_table_t *table, ngx_str_t *key,
 
         ngx_rtmp_route_table_unlock(table);
 
+        if (n && rc == NGX_DECLINED) {
+            return NGX_DONE;
+        }
+
         if (n
             || slot == NGX_RTMP_ROUTE_NO_SLOT
             || ngx_rtmp_route_slot_alive(slot, generation))
@@ -106,7 +110,7 @@ ngx_rtmp_route_table_takeover(ngx_rtmp_route_table_t *table, ngx_str_t *key,
 
         /* of a process that is gone: it does not answer */
 
-        ngx_rtmp_route_session_sweep(table);
+        (void) ngx_rtmp_route_session_sweep(table);
     }
 
     if (wake) {

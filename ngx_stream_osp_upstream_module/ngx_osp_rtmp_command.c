@@ -554,6 +554,15 @@ ngx_osp_rtmp_user_control_parse(u_char *payload, size_t len,
 
 
 ngx_uint_t
+ngx_osp_rtmp_connect_reconnects(ngx_osp_rtmp_connect_t *connect)
+{
+    return connect->has_caps_ex
+           && connect->caps_ex >= 0 && connect->caps_ex <= 0xffffffff
+           && ((uint32_t) connect->caps_ex & NGX_OSP_RTMP_CAPS_RECONNECT);
+}
+
+
+ngx_uint_t
 ngx_osp_rtmp_info_is_error(ngx_osp_rtmp_info_t *info)
 {
     ngx_str_t  *code;

@@ -149,6 +149,9 @@ ngx_int_t ngx_osp_rtmp_command_parse(u_char *payload, size_t len,
 ngx_int_t ngx_osp_rtmp_user_control_parse(u_char *payload, size_t len,
     ngx_uint_t *event, uint32_t *value);
 
+/* 1 if the client understands that it is asked to connect anew */
+ngx_uint_t ngx_osp_rtmp_connect_reconnects(ngx_osp_rtmp_connect_t *connect);
+
 /* 1 if it says that the server refuses: its level or its code tells */
 ngx_uint_t ngx_osp_rtmp_info_is_error(ngx_osp_rtmp_info_t *info);
 

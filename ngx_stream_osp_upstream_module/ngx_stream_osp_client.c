@@ -178,8 +178,8 @@ ngx_stream_osp_client_read(ngx_event_t *rev)
     os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
     setup = os->setup;
 
-    if (c->close) {
-        ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_SHUTDOWN);
+    if (c->close && !os->exiting) {
+        ngx_stream_osp_shutdown(os);
         return;
     }
 
@@ -311,6 +311,11 @@ ngx_stream_osp_client_timeout(ngx_stream_osp_session_t *os)
 
     if (setup->phase == ngx_stream_osp_searching) {
         ngx_stream_osp_search_timeout(os);
+        return;
+    }
+
+    if (setup->phase == ngx_stream_osp_retrying) {
+        ngx_stream_osp_connect(os);
         return;
     }
 
@@ -620,6 +625,8 @@ ngx_stream_osp_client_connect(ngx_stream_osp_session_t *os,
 
     setup->connect = 1;
     os->flow[NGX_STREAM_OSP_DOWN].buf.last = out.pos;
+
+    os->reconnects = ngx_osp_rtmp_connect_reconnects(connect);
 
     return NGX_OK;
 

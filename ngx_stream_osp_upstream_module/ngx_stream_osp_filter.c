@@ -370,7 +370,9 @@ ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
             && ngx_stream_osp_same_tid(cmd->tid, setup->stream_tid))
         {
             if (setup->accepted
-                && ngx_stream_osp_search(os, &cmd->info) == NGX_OK)
+                && (ngx_stream_osp_search(os, &cmd->info) == NGX_OK
+                    || ngx_stream_osp_takeover_retry(os, &cmd->info)
+                       == NGX_OK))
             {
                 return NGX_ERROR;
             }
@@ -571,6 +573,10 @@ ngx_stream_osp_filter_status(ngx_stream_osp_session_t *os,
         && ngx_stream_osp_search_missing(&cmd->info)
         && ngx_stream_osp_search(os, &cmd->info) == NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (error && ngx_stream_osp_takeover_retry(os, &cmd->info) == NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -242,8 +242,8 @@ ngx_stream_osp_connect_handler(ngx_event_t *ev)
     s = pc->data;
     os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
 
-    if (pc->close) {
-        ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_SHUTDOWN);
+    if (pc->close && !os->exiting) {
+        ngx_stream_osp_shutdown(os);
         return;
     }
 
@@ -551,8 +551,8 @@ ngx_stream_osp_origin_read(ngx_event_t *rev)
     s = pc->data;
     os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
 
-    if (pc->close) {
-        ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_SHUTDOWN);
+    if (pc->close && !os->exiting) {
+        ngx_stream_osp_shutdown(os);
         return;
     }
 
@@ -820,7 +820,10 @@ ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
         return;
     }
 
-    if (setup->accepted && ngx_stream_osp_search(os, NULL) == NGX_OK) {
+    if (setup->accepted
+        && (ngx_stream_osp_search(os, NULL) == NGX_OK
+            || ngx_stream_osp_takeover_retry(os, NULL) == NGX_OK))
+    {
         return;
     }
 

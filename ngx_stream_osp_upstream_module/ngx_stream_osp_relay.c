@@ -56,7 +56,6 @@ static ngx_int_t ngx_stream_osp_relay_send(ngx_stream_osp_flow_t *flow,
     ngx_uint_t dir, ngx_connection_t *dst, u_char **pos, u_char *last);
 static ngx_int_t ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os,
     ngx_uint_t dir, ngx_connection_t *dst);
-static ngx_int_t ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os,
     ngx_uint_t dir, ngx_uint_t error);
 static ngx_int_t ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os,
@@ -170,6 +169,8 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
     }
 
     os->activity = ngx_current_msec;
+    *os->rs.active = os->activity;
+
     ngx_add_timer(c->read, ngx_min(os->conf->timeout,
                                    NGX_STREAM_OSP_KEEP_TIME));
 
@@ -281,8 +282,8 @@ ngx_stream_osp_relay_read(ngx_event_t *rev)
     s = c->data;
     os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
 
-    if (c->close) {
-        ngx_stream_osp_finalize(os, NGX_STREAM_OK, NGX_STREAM_OSP_SHUTDOWN);
+    if (c->close && !os->exiting) {
+        ngx_stream_osp_shutdown(os);
         return;
     }
 
@@ -606,7 +607,12 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     }
 
     os->activity = ngx_current_msec;
-    *os->rs.active = os->activity;
+
+    /* that an origin has something to say does not mean that a client lives */
+
+    if (dir == NGX_STREAM_OSP_UP || os->name.op == NGX_RTMP_ROUTE_PLAY) {
+        *os->rs.active = os->activity;
+    }
 
     return ngx_stream_osp_relay_input(os, dir, buf, buf + held + n);
 }
@@ -830,7 +836,7 @@ ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
  * one; NGX_DECLINED: it ends; NGX_DONE: it has ended.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os)
 {
     if (os->reason != NGX_STREAM_OSP_NONE
@@ -959,6 +965,10 @@ ngx_stream_osp_relay_closing(ngx_stream_osp_session_t *os, ngx_msec_t time)
     ngx_connection_t  *c;
 
     c = os->session->connection;
+
+    if (os->exiting) {
+        time = ngx_min(time, NGX_STREAM_OSP_EXIT_TIME);
+    }
 
     /* a timer that is close to the old one would be left as it is */
 

@@ -209,6 +209,7 @@ ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
     ngx_rtmp_route_session_close(&os->rs);
 
     os->rs = rs;
+    ngx_rtmp_route_session_watch(&os->rs, ngx_stream_osp_event);
 
     os->flow[NGX_STREAM_OSP_UP].count = rs.in;
     os->flow[NGX_STREAM_OSP_DOWN].count = rs.out;
@@ -405,56 +406,6 @@ ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os, ngx_int_t rc)
     }
 
     return NGX_DONE;
-}
-
-
-/*
- * An error for the client, if it can be told where a message of the origin
- * ends: it says little to a publisher, or to a player who has ended what it
- * had, and that in whole messages.
- */
-
-void
-ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os, const char *code,
-    ngx_str_t *description)
-{
-    ngx_osp_rtmp_out_t        out;
-    ngx_stream_osp_buf_t     *b;
-    ngx_stream_osp_filter_t  *f;
-
-    b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
-    f = os->flow[NGX_STREAM_OSP_DOWN].filter;
-
-    out.chunk_size = os->scan->chunk_size;
-    out.track = NULL;
-
-    if (f) {
-        if (!ngx_osp_rtmp_track_idle(f->track)) {
-            return;
-        }
-
-        out.chunk_size = ngx_osp_rtmp_reader_chunk_size(f->reader);
-
-    } else if ((os->scan->played && !os->ended) || b->pos != b->last) {
-        return;
-    }
-
-    if (ngx_stream_osp_buf_reserve(b, 2 * description->len + 1024,
-                                   os->session->connection->log)
-        != NGX_OK)
-    {
-        return;
-    }
-
-    out.pos = b->last;
-    out.end = b->end;
-
-    if (ngx_osp_rtmp_write_on_status(&out, os->scan->msid, "error", code,
-                                     description)
-        == NGX_OK)
-    {
-        b->last = out.pos;
-    }
 }
 
 

@@ -121,6 +121,10 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
     c = os->session->connection;
     setup = os->setup;
 
+    if (ngx_stream_osp_takeover(os) != NGX_OK) {
+        return;
+    }
+
     setup->phase = ngx_stream_osp_waiting;
     c->log->action = "choosing an upstream server";
 
@@ -212,6 +216,8 @@ ngx_stream_osp_opened(ngx_stream_osp_session_t *os)
     if (c->read->timer_set) {
         ngx_del_timer(c->read);
     }
+
+    ngx_rtmp_route_session_watch(&os->rs, ngx_stream_osp_event);
 
     os->flow[NGX_STREAM_OSP_UP].count = os->rs.in;
     os->flow[NGX_STREAM_OSP_DOWN].count = os->rs.out;
@@ -467,8 +473,19 @@ ngx_stream_osp_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
         ngx_stream_osp_client_status(os, code, description);
 
     } else {
-        ngx_stream_osp_scan_status(os, code, description);
+        ngx_stream_osp_tell(os, os->scan->msid, "error", code, description);
     }
+
+    ngx_stream_osp_leave(os);
+}
+
+
+/* ends all of the session but the connection of the client */
+
+void
+ngx_stream_osp_leave(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_quiet_free(os);
 
     ngx_stream_osp_origin_close(os);
 
@@ -550,6 +567,8 @@ ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
 
     ngx_stream_osp_log_end(os);
 
+    ngx_stream_osp_quiet_free(os);
+
     ngx_stream_osp_origin_close(os);
 
     ngx_rtmp_route_session_close(&os->rs);
@@ -593,6 +612,14 @@ ngx_stream_osp_log_end(ngx_stream_osp_session_t *os)
 
     case NGX_STREAM_OSP_SHUTDOWN:
         side = "disconnected on shutdown";
+        break;
+
+    case NGX_STREAM_OSP_REPLACED:
+        side = "disconnected for another publisher";
+        break;
+
+    case NGX_STREAM_OSP_KICKED:
+        side = "disconnected by the operator";
         break;
 
     case NGX_STREAM_OSP_TIMEOUT:

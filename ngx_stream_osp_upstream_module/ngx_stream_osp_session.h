@@ -58,6 +58,10 @@
 #define NGX_STREAM_OSP_CLOSE_TIME         5000
 #define NGX_STREAM_OSP_LINGER_TIME        2000
 
+/* the same when this process has to end */
+
+#define NGX_STREAM_OSP_EXIT_TIME          500
+
 /*
  * What a client may send before publish or play; a session in set-up must
  * not need more than 64 kilobytes, whatever the two sides send.
@@ -72,6 +76,10 @@
 
 #define NGX_STREAM_OSP_HOLD_MAX           16384
 
+/* a description in a status of ours */
+
+#define NGX_STREAM_OSP_TELL_MAX           1024
+
 /* our answers that a client has not read yet */
 
 #define NGX_STREAM_OSP_OUT_MAX            8192
@@ -82,6 +90,7 @@ typedef struct ngx_stream_osp_setup_s    ngx_stream_osp_setup_t;
 typedef struct ngx_stream_osp_filter_s   ngx_stream_osp_filter_t;
 typedef struct ngx_stream_osp_scan_s     ngx_stream_osp_scan_t;
 typedef struct ngx_stream_osp_search_s   ngx_stream_osp_search_t;
+typedef struct ngx_stream_osp_quiet_s    ngx_stream_osp_quiet_t;
 typedef struct ngx_stream_osp_move_s     ngx_stream_osp_move_t;
 typedef struct ngx_stream_osp_resume_s   ngx_stream_osp_resume_t;
 
@@ -105,6 +114,8 @@ typedef struct {
     ngx_flag_t                       next_upstream;
     ngx_uint_t                       next_upstream_tries;
     ngx_uint_t                       proxy_protocol;
+    ngx_flag_t                       takeover;
+    ngx_msec_t                       takeover_idle;  /* 0: at once */
     ngx_flag_t                       resume;
     ngx_msec_t                       resume_timeout;
     size_t                           resume_buffer;
@@ -277,10 +288,15 @@ struct ngx_stream_osp_session_s {
     ngx_stream_osp_scan_t           *scan;       /* NULL: no stream yet */
     ngx_stream_osp_move_t           *move;       /* NULL: it stays here */
     ngx_stream_osp_resume_t         *resume;
+    ngx_stream_osp_quiet_t          *quiet;      /* to be told then */
     ngx_stream_osp_name_t            name;
     ngx_str_t                        agent;
     ngx_str_t                        server;
 
+    unsigned                         reconnects:1;   /* if asked to */
+    unsigned                         told:1;     /* that it has to end */
+    unsigned                         exiting:1;  /* with this process */
+    unsigned                         between:1;  /* two messages down */
     unsigned                         ended:1;    /* the client said so */
     unsigned                         closing:1;
     unsigned                         moving:1;   /* to another server */
@@ -306,7 +322,8 @@ typedef enum {
     ngx_stream_osp_connecting,
     ngx_stream_osp_origin_handshake,
     ngx_stream_osp_replies,                      /* of the origin */
-    ngx_stream_osp_searching                     /* others do it */
+    ngx_stream_osp_searching,                    /* others do it */
+    ngx_stream_osp_retrying                      /* the same server */
 } ngx_stream_osp_phase_e;
 
 
@@ -363,6 +380,13 @@ struct ngx_stream_osp_setup_s {
     ngx_stream_osp_search_t         *search;     /* as leader, or waiting */
     ngx_queue_t                      search_queue;
     ngx_event_t                      search_event;
+
+    /* a publisher whose place was not free */
+    ngx_msec_t                       takeover_start; /* or its end */
+    ngx_uint_t                       retries;
+
+    unsigned                         taking:1;   /* who is there was told */
+    unsigned                         taken:1;    /* it has gone */
 
     unsigned                         unclear:1;  /* another client may do */
     unsigned                         nowhere:1;  /* others have found out */
@@ -439,6 +463,7 @@ void ngx_stream_osp_refuse(ngx_stream_osp_session_t *os, ngx_uint_t status,
 void ngx_stream_osp_refuse_text(ngx_stream_osp_session_t *os,
     ngx_uint_t status, ngx_uint_t reason, const char *code,
     const char *description);
+void ngx_stream_osp_leave(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
     ngx_uint_t reason);
@@ -521,13 +546,25 @@ ngx_uint_t ngx_stream_osp_scan_waits(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_scan_wait_free(ngx_stream_osp_scan_t *scan);
 ngx_int_t ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os,
     ngx_int_t rc);
-void ngx_stream_osp_scan_status(ngx_stream_osp_session_t *os,
-    const char *code, ngx_str_t *description);
 
 /* ngx_stream_osp_redirect.c */
 
 ngx_int_t ngx_stream_osp_redirect(ngx_stream_osp_session_t *os,
     ngx_str_t *url);
+
+/* ngx_stream_osp_takeover.c */
+
+ngx_int_t ngx_stream_osp_takeover(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_takeover_retry(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_info_t *info);
+
+/* ngx_stream_osp_tell.c */
+
+void ngx_stream_osp_event(ngx_rtmp_route_session_t *rs, ngx_uint_t what);
+void ngx_stream_osp_shutdown(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_tell(ngx_stream_osp_session_t *os, uint32_t msid,
+    const char *level, const char *code, ngx_str_t *description);
+void ngx_stream_osp_quiet_free(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_search.c */
 
@@ -613,6 +650,7 @@ void ngx_stream_osp_relay_end(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
 
+ngx_int_t ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_relay_exit(ngx_cycle_t *cycle);
 
 /* ngx_stream_osp_peers.c */

@@ -15,6 +15,8 @@ static char *ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_stream_osp_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_stream_osp_takeover_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_stream_osp_bind(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 #if (NGX_SSL)
@@ -109,6 +111,13 @@ static ngx_command_t  ngx_stream_osp_upstream_commands[] = {
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_osp_srv_conf_t, proxy_protocol),
       &ngx_stream_osp_proxy_protocols },
+
+    { ngx_string("osp_upstream_takeover"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_stream_osp_takeover_directive,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("osp_upstream_buffer_size"),
       NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
@@ -310,6 +319,8 @@ ngx_stream_osp_create_srv_conf(ngx_conf_t *cf)
     conf->next_upstream = NGX_CONF_UNSET;
     conf->next_upstream_tries = NGX_CONF_UNSET_UINT;
     conf->proxy_protocol = NGX_CONF_UNSET_UINT;
+    conf->takeover = NGX_CONF_UNSET;
+    conf->takeover_idle = NGX_CONF_UNSET_MSEC;
     conf->resume = NGX_CONF_UNSET;
     conf->resume_timeout = NGX_CONF_UNSET_MSEC;
     conf->resume_buffer = NGX_CONF_UNSET_SIZE;
@@ -347,6 +358,8 @@ ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
                               prev->next_upstream_tries, 3);
     ngx_conf_merge_uint_value(conf->proxy_protocol, prev->proxy_protocol,
                               NGX_RTMP_ROUTE_PP_OFF);
+    ngx_conf_merge_value(conf->takeover, prev->takeover, 1);
+    ngx_conf_merge_msec_value(conf->takeover_idle, prev->takeover_idle, 3000);
     ngx_conf_merge_value(conf->resume, prev->resume, 0);
     ngx_conf_merge_msec_value(conf->resume_timeout, prev->resume_timeout,
                               10000);
@@ -438,6 +451,65 @@ ngx_stream_osp_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     *oscf->route_value = cv;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_stream_osp_takeover_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_stream_osp_srv_conf_t *oscf = conf;
+
+    ngx_str_t   s, *value;
+    ngx_msec_t  idle;
+
+    if (oscf->takeover != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        oscf->takeover = 0;
+        oscf->takeover_idle = 0;
+        return NGX_CONF_OK;
+    }
+
+    oscf->takeover = 1;
+
+    if (ngx_strcmp(value[1].data, "on") == 0) {
+        oscf->takeover_idle = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[1].data, "idle=", 5) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", it must be \"off\", "
+                           "\"on\" or \"idle=time\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    s.data = value[1].data + 5;
+    s.len = value[1].len - 5;
+
+    idle = ngx_parse_time(&s, 0);
+
+    if (idle == (ngx_msec_t) NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time in \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (idle == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "time in \"%V\" must not be zero, to take over "
+                           "at once is \"on\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    oscf->takeover_idle = idle;
 
     return NGX_CONF_OK;
 }
