@@ -67,6 +67,8 @@ typedef struct {
                                                /* empty */
 
     ngx_http_rtmp_route_keys_t       keys;
+    ngx_msec_t                       timeout;  /* of connecting and between */
+                                               /* reads, at most; 0: none */
     ngx_rtmp_route_wait_t            wait;
     ngx_event_t                      timer;
 
@@ -78,6 +80,8 @@ typedef struct {
     unsigned                         unsure:1;   /* nobody can tell */
     unsigned                         full:1;     /* servers have no room */
     unsigned                         only:1;     /* no other server */
+    unsigned                         told:1;     /* somebody says that the */
+                                                 /* stream is there */
 } ngx_http_rtmp_route_ctx_t;
 
 
@@ -108,6 +112,15 @@ ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_answered_by(
  */
 ngx_int_t ngx_http_rtmp_route_again(ngx_http_request_t *r,
     ngx_http_request_t *answered);
+
+/*
+ * For subrequests of r: a server that hangs is left after so many ms (0: as
+ * the location says), and with a peer this server is asked, for that stream,
+ * and no other one.
+ */
+ngx_int_t ngx_http_rtmp_route_ask(ngx_http_request_t *r,
+    ngx_rtmp_route_t *route, ngx_msec_t timeout, ngx_str_t *key,
+    ngx_rtmp_route_peer_t *peer);
 
 /* NGX_OK, NGX_DECLINED: the request names no stream, or NGX_ERROR */
 ngx_int_t ngx_http_rtmp_route_keys(ngx_http_request_t *r,

@@ -9,9 +9,12 @@
 #include <ngx_http.h>
 #include <nginx.h>
 #include "ngx_http_rtmp_route.h"
+#include "ngx_rtmp_route_table.h"
 
 
 static ngx_int_t ngx_http_rtmp_route_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rtmp_route_inherit(ngx_http_request_t *r,
+    ngx_rtmp_route_t *route);
 static ngx_int_t ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx, ngx_uint_t protocol);
 static void ngx_http_rtmp_route_restore_uri(ngx_http_request_t *r);
@@ -25,6 +28,8 @@ static void ngx_http_rtmp_route_wait_handler(ngx_rtmp_route_wait_t *wait);
 static void ngx_http_rtmp_route_timer_handler(ngx_event_t *ev);
 static void ngx_http_rtmp_route_cancel(void *data);
 static void ngx_http_rtmp_route_cleanup(void *data);
+static void ngx_http_rtmp_route_copy_ctx(ngx_http_rtmp_route_ctx_t *ctx,
+    ngx_http_rtmp_route_ctx_t *octx);
 static ngx_int_t ngx_http_rtmp_route_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_rtmp_route_scheme_variable(ngx_http_request_t *r,
@@ -143,6 +148,14 @@ ngx_http_rtmp_route_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    if (ctx == NULL) {
+        rc = ngx_http_rtmp_route_inherit(r, rlcf->route);
+
+        if (rc != NGX_AGAIN) {
+            return rc;
+        }
+    }
+
     if (ctx == NULL || !ctx->waited || ctx->found) {
 
         ngx_http_rtmp_route_restore_uri(r);
@@ -203,6 +216,35 @@ ngx_http_rtmp_route_handler(ngx_http_request_t *r)
     default: /* NGX_ERROR */
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+}
+
+
+/* NGX_AGAIN: nobody has said which server to ask */
+
+static ngx_int_t
+ngx_http_rtmp_route_inherit(ngx_http_request_t *r, ngx_rtmp_route_t *route)
+{
+    ngx_http_rtmp_route_ctx_t  *ctx, *octx;
+
+    octx = ngx_http_rtmp_route_get_ctx(r);
+
+    if (octx == NULL
+        || octx->request == r
+        || octx->route != route
+        || !octx->only)
+    {
+        return NGX_AGAIN;
+    }
+
+    ctx = ngx_http_rtmp_route_create_ctx(r, route);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_rtmp_route_copy_ctx(ctx, octx);
+
+    return (ngx_http_rtmp_route_change_uri(r, ctx) == NGX_ERROR)
+           ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
 }
 
 
@@ -495,7 +537,9 @@ ngx_http_rtmp_route_ctx_t *
 ngx_http_rtmp_route_create_ctx(ngx_http_request_t *r, ngx_rtmp_route_t *route)
 {
     ngx_pool_cleanup_t         *cln;
-    ngx_http_rtmp_route_ctx_t  *ctx;
+    ngx_http_rtmp_route_ctx_t  *ctx, *octx;
+
+    octx = ngx_http_rtmp_route_get_ctx(r);
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_rtmp_route_ctx_t));
     if (cln == NULL) {
@@ -508,6 +552,7 @@ ngx_http_rtmp_route_create_ctx(ngx_http_request_t *r, ngx_rtmp_route_t *route)
 
     ctx->request = r;
     ctx->route = route;
+    ctx->timeout = octx ? octx->timeout : 0;
 
     cln->handler = ngx_http_rtmp_route_cleanup;
 
@@ -523,6 +568,10 @@ ngx_http_rtmp_route_choose(ngx_http_request_t *r,
 {
     ctx->protocol = peer->protocol;
     ctx->ref = peer->server;
+
+    if (!ctx->only) {
+        ctx->told = (peer->source > NGX_RTMP_ROUTE_FROM_PICK);
+    }
 
     if (ctx->chosen
         && ctx->server.len == peer->id.len
@@ -590,6 +639,18 @@ ngx_http_rtmp_route_again(ngx_http_request_t *r, ngx_http_request_t *answered)
         return NGX_ERROR;
     }
 
+    ngx_http_rtmp_route_copy_ctx(ctx, octx);
+
+    ctx->only = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rtmp_route_copy_ctx(ngx_http_rtmp_route_ctx_t *ctx,
+    ngx_http_rtmp_route_ctx_t *octx)
+{
     ctx->key = octx->key;
     ctx->found = octx->found;
     ctx->chosen = octx->chosen;
@@ -597,6 +658,39 @@ ngx_http_rtmp_route_again(ngx_http_request_t *r, ngx_http_request_t *answered)
     ctx->host = octx->host;
     ctx->protocol = octx->protocol;
     ctx->ref = octx->ref;
+    ctx->only = octx->only;
+    ctx->told = octx->told;
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_ask(ngx_http_request_t *r, ngx_rtmp_route_t *route,
+    ngx_msec_t timeout, ngx_str_t *key, ngx_rtmp_route_peer_t *peer)
+{
+    ngx_http_rtmp_route_ctx_t  *ctx;
+
+    ctx = ngx_http_rtmp_route_create_ctx(r, route);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->timeout = timeout;
+
+    if (peer == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_rtmp_route_choose(r, ctx, peer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->key.len = key->len;
+    ctx->key.data = ngx_pstrdup(r->pool, key);
+    if (ctx->key.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->found = 1;
     ctx->only = 1;
 
     return NGX_OK;

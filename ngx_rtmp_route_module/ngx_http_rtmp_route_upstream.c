@@ -36,6 +36,8 @@ static ngx_int_t ngx_http_rtmp_route_peer_key(
     ngx_http_rtmp_route_peer_data_t *rp, ngx_http_rtmp_route_srv_conf_t *rscf);
 static ngx_int_t ngx_http_rtmp_route_value_key(
     ngx_http_rtmp_route_peer_data_t *rp, ngx_http_complex_value_t *cv);
+static ngx_int_t ngx_http_rtmp_route_limit(
+    ngx_http_rtmp_route_peer_data_t *rp);
 static ngx_int_t ngx_http_rtmp_route_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_rtmp_route_free_peer(ngx_peer_connection_t *pc,
@@ -150,6 +152,10 @@ ngx_http_rtmp_route_init_peer(ngx_http_request_t *r,
         }
     }
 
+    if (rp->ctx->timeout && ngx_http_rtmp_route_limit(rp) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     u->peer.data = rp;
     u->peer.get = ngx_http_rtmp_route_get_peer;
     u->peer.free = ngx_http_rtmp_route_free_peer;
@@ -233,6 +239,32 @@ ngx_http_rtmp_route_value_key(ngx_http_rtmp_route_peer_data_t *rp,
     }
 
     return rc;
+}
+
+
+/* the configuration is for all requests of the location */
+
+static ngx_int_t
+ngx_http_rtmp_route_limit(ngx_http_rtmp_route_peer_data_t *rp)
+{
+    ngx_msec_t                 timeout;
+    ngx_http_upstream_conf_t  *conf;
+
+    conf = ngx_palloc(rp->request->pool, sizeof(ngx_http_upstream_conf_t));
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *conf = *rp->upstream->conf;
+    timeout = rp->ctx->timeout;
+
+    conf->connect_timeout = ngx_min(conf->connect_timeout, timeout);
+    conf->send_timeout = ngx_min(conf->send_timeout, timeout);
+    conf->read_timeout = ngx_min(conf->read_timeout, timeout);
+
+    rp->upstream->conf = conf;
+
+    return NGX_OK;
 }
 
 
