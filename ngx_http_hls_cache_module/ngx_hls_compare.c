@@ -152,6 +152,7 @@ ngx_hls_compare_read_part(ngx_hls_edit_ctx_t *ctx)
 
     if (state->offset != 0
         || state->generation != 0
+        || edit->restart
         || list->strange
         || ctx->mapped
         || list->playlist.sequence < state->next - state->count
@@ -239,7 +240,7 @@ ngx_hls_compare(ngx_hls_edit_ctx_t *ctx)
 
     differs = ngx_hls_compare_overlap(ctx, &durations);
 
-    if (differs) {
+    if (differs || ctx->edit->restart) {
         restart = 1;
 
     } else if (back) {

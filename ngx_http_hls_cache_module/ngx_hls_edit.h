@@ -88,6 +88,7 @@ typedef struct {
     void                *data;
 
     unsigned             continuity:1;
+    unsigned             restart:1;   /* it is of another server: a new run */
     unsigned             endlist:1;   /* have ENDLIST appended */
 
     /* ---- */

@@ -86,7 +86,7 @@ ngx_http_hls_object_fill(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
     fill->timeout = conf->fill_timeout;
     fill->host = obj->target.host;
     fill->pass = conf->pass_header;
-    fill->ask = conf->route ? ngx_http_hls_tier_ask : NULL;
+    fill->ask = conf->route ? ngx_http_hls_switch_ask : NULL;
     fill->again = ngx_http_rtmp_route_again;
 
     obj->fill = fill;
@@ -102,6 +102,9 @@ ngx_http_hls_object_fill(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *conf,
 
         return NGX_DECLINED;
     }
+
+    ngx_http_hls_switch_prepare(obj,
+                                ngx_http_hls_object_data(&ctx->found.times));
 
     ngx_http_hls_object_started(obj, ctx);
 
@@ -373,6 +376,11 @@ ngx_http_hls_object_header(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr)
     obj->status = sr->headers_out.status;
 
     ngx_http_hls_tier_age(obj, sr);
+
+    if (ngx_http_hls_switch_answer(obj, sr) != NGX_OK) {
+        ngx_http_hls_object_failed(obj, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DECLINED;
+    }
 
     if (obj->status != NGX_HTTP_OK) {
 

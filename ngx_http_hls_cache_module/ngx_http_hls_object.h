@@ -80,6 +80,10 @@ struct ngx_http_hls_object_s {
     ngx_str_t                   session;   /* value asked with */
     ngx_str_t                   viewer_session;  /* value of the viewer */
     ngx_uint_t                  private_session; /* session is his */
+    ngx_str_t                   server;    /* whose answer it is, or empty */
+    ngx_rtmp_route_peer_t      *other;     /* the one that is asked instead */
+                                           /* of its own, or NULL */
+    ngx_msec_t                  hang;      /* servers that do are left, or 0 */
     ngx_http_hls_list_t        *list;
     ngx_http_hls_ghost_t       *ghost;     /* to refresh it */
     ngx_http_hls_ghost_t       *prefetch;  /* and what it lists */
@@ -92,6 +96,7 @@ struct ngx_http_hls_object_s {
     unsigned                    closing:1; /* what is served gets an end */
     unsigned                    ghostly:1; /* nobody waits for it here */
     unsigned                    tier:1;    /* a proxy has asked for it */
+    unsigned                    known:1;   /* the table knew the server */
 };
 
 
@@ -123,6 +128,7 @@ struct ngx_http_hls_list_s {
 
     unsigned                    ended:1;   /* the origin's has an end */
     unsigned                    own:1;     /* that host is a server's */
+    unsigned                    moved:1;   /* it was another server's before */
 };
 
 
@@ -183,6 +189,29 @@ ngx_int_t ngx_http_hls_notes_step(ngx_http_hls_object_t *obj);
 
 /* whether what was served is still held, for ngx_hls_edit() */
 ngx_uint_t ngx_http_hls_notes_held(void *data, ngx_str_t *uri);
+
+
+/* ngx_http_hls_switch.c */
+
+/*
+ * Before a fill starts: how long it waits for a server that hangs, and whether
+ * it asks another one than that of data, in which that is noted
+ */
+void ngx_http_hls_switch_prepare(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data);
+/* what the parent's subrequests are to know of it: as fill->ask */
+ngx_int_t ngx_http_hls_switch_ask(ngx_http_request_t *pr);
+/* who has answered; NGX_ERROR: no memory */
+ngx_int_t ngx_http_hls_switch_answer(ngx_http_hls_object_t *obj,
+    ngx_http_request_t *sr);
+/* before and after the playlist is edited; found is what is served */
+void ngx_http_hls_switch_begin(ngx_http_hls_object_t *obj,
+    ngx_http_hls_found_t *found);
+/* NGX_OK, times are changed; NGX_DECLINED: it is not used, the claim ended */
+ngx_int_t ngx_http_hls_switch_check(ngx_http_hls_object_t *obj,
+    ngx_http_hls_times_t *times);
+/* the other server has no playlist; ends the claim */
+void ngx_http_hls_switch_failed(ngx_http_hls_object_t *obj);
 
 
 /* ngx_http_hls_session.c */

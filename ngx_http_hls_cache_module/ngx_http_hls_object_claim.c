@@ -82,6 +82,11 @@ ngx_http_hls_object_failed(ngx_http_hls_object_t *obj, ngx_uint_t status)
 
     now = ngx_current_msec;
 
+    if (obj->other) {
+        ngx_http_hls_switch_failed(obj);
+        return;
+    }
+
     ngx_http_hls_object_times(obj, &times);
     data = ngx_http_hls_object_data(&times);
 
@@ -220,6 +225,11 @@ ngx_http_hls_object_pass(ngx_http_hls_object_t *obj, ngx_msec_t ttl)
 {
     ngx_http_hls_times_t   times;
     ngx_http_hls_store_t  *store;
+
+    if (obj->other) {
+        ngx_http_hls_switch_failed(obj);
+        return;
+    }
 
     store = &obj->zone->store;
 

@@ -147,6 +147,8 @@ ngx_http_hls_list_edit(ngx_http_hls_object_t *obj, ngx_http_hls_found_t *found)
         edit->endlist = 1;
     }
 
+    ngx_http_hls_switch_begin(obj, found);
+
     state = list->state;
 
     rc = ngx_hls_edit(edit, &list->state);
@@ -182,6 +184,11 @@ ngx_http_hls_list_edit(ngx_http_hls_object_t *obj, ngx_http_hls_found_t *found)
 
     data = ngx_http_hls_object_data(&times);
 
+    if (edit->playlist.master && obj->other) {
+        ngx_http_hls_object_failed(obj, 0);
+        return;
+    }
+
     if (edit->playlist.master) {
 
         rc = ngx_http_hls_session_master(obj, data);
@@ -195,6 +202,9 @@ ngx_http_hls_list_edit(ngx_http_hls_object_t *obj, ngx_http_hls_found_t *found)
             ngx_http_hls_object_failed(obj, NGX_HTTP_BAD_GATEWAY);
             return;
         }
+
+    } else if (ngx_http_hls_switch_check(obj, &times) != NGX_OK) {
+        return;
 
     } else {
         ngx_http_hls_session_learn(obj, data);

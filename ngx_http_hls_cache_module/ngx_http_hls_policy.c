@@ -428,6 +428,110 @@ ngx_http_hls_policy_answer(ngx_http_hls_policy_found_t *in,
 }
 
 
+ngx_msec_t
+ngx_http_hls_policy_hang(ngx_http_hls_data_t *data, ngx_uint_t segment)
+{
+    ngx_msec_t  target;
+
+    target = data->target;
+
+    if (segment) {
+        return ngx_max(2 * target, NGX_HTTP_HLS_HANG_SEGMENT);
+    }
+
+    /* some are always slow */
+
+    target = ngx_max(target, 4 * (ngx_msec_t) data->took);
+
+    return ngx_max(target, NGX_HTTP_HLS_HANG_MIN);
+}
+
+
+ngx_uint_t
+ngx_http_hls_policy_look(ngx_http_hls_data_t *data, ngx_msec_t now,
+    ngx_msec_t changed)
+{
+    ngx_msec_t  target, since;
+
+    target = data->target;
+
+    if ((data->flags & (NGX_HTTP_HLS_MEDIA|NGX_HTTP_HLS_LIST_END))
+        != NGX_HTTP_HLS_MEDIA
+        || data->server == 0
+        || (ngx_msec_int_t) (now - changed)
+           <= (ngx_msec_int_t) (target + target / 2))
+    {
+        return 0;
+    }
+
+    if (data->look & NGX_HTTP_HLS_LOOK_PAUSE) {
+        since = now - ngx_http_hls_policy_moment(now, data->since);
+
+        if ((ngx_msec_int_t) since >= 0
+            && since < NGX_HTTP_HLS_LOOK_TARGETS * target)
+        {
+            return 0;
+        }
+
+        data->look = 0;
+        data->place = 0;
+        data->other = 0;
+    }
+
+    return !(data->look & NGX_HTTP_HLS_LOOK_TURN);
+}
+
+
+ngx_int_t
+ngx_http_hls_policy_looked(ngx_http_hls_data_t *data, ngx_msec_t now,
+    uint32_t server, uint32_t seen)
+{
+    uint16_t    other;
+    ngx_msec_t  since;
+
+    other = (uint16_t) (server ^ (server >> 16));
+    other = other ? other : 1;
+
+    if (seen && data->other != other) {
+
+        /* the next change of it tells that it is alive */
+
+        data->other = other;
+        data->seen = seen;
+        data->since = (uint32_t) now;
+
+        return NGX_AGAIN;
+    }
+
+    if (seen && data->seen != seen) {
+        data->server = server;
+        data->other = 0;
+        data->place = 0;
+        data->look = NGX_HTTP_HLS_LOOK_PAUSE;
+        data->since = (uint32_t) now;
+
+        return NGX_OK;
+    }
+
+    since = now - ngx_http_hls_policy_moment(now, data->since);
+
+    if (seen && since <= (ngx_msec_t) data->target + data->target / 2) {
+        return NGX_AGAIN;
+    }
+
+    data->other = 0;
+    data->place++;
+
+    if (data->place >= NGX_HTTP_HLS_LOOK_PLACES) {
+        data->place = 0;
+        data->look = NGX_HTTP_HLS_LOOK_PAUSE;
+        data->since = (uint32_t) now;
+    }
+
+    return NGX_DECLINED;
+}
+
+
 void
 ngx_http_hls_policy_header(ngx_http_hls_policy_headers_t *headers,
     ngx_str_t *name, ngx_str_t *value, time_t now)

@@ -41,6 +41,10 @@
 #define NGX_HTTP_HLS_REDIRECT      1000
 #define NGX_HTTP_HLS_TRIES         2         /* more, of what is listed, 404 */
 #define NGX_HTTP_HLS_AHEAD         2         /* _HLS_msn after the next one */
+#define NGX_HTTP_HLS_HANG_MIN      1000      /* a server, with a playlist */
+#define NGX_HTTP_HLS_HANG_SEGMENT  5000      /* ... with what that lists */
+#define NGX_HTTP_HLS_LOOK_PLACES   2         /* other servers that are asked */
+#define NGX_HTTP_HLS_LOOK_TARGETS  6         /* between two searches */
 
 /* ngx_http_hls_data_t.flags */
 
@@ -56,6 +60,11 @@
 #define NGX_HTTP_HLS_ASK_NONE      0x0400    /* the next fill: without it */
 #define NGX_HTTP_HLS_ASK_VIEWER    0x0800    /* with that of its viewer */
 #define NGX_HTTP_HLS_AGED          0x1000    /* the origin is a proxy */
+
+/* ngx_http_hls_data_t.look */
+
+#define NGX_HTTP_HLS_LOOK_TURN     0x01      /* another server was asked */
+#define NGX_HTTP_HLS_LOOK_PAUSE    0x02      /* since, nobody is to be asked */
 
 /* what to do with what was found */
 
@@ -99,6 +108,13 @@ typedef struct {
             uint32_t   generation;
         } note;                  /* of what a playlist lists */
     } u;
+
+    uint32_t       server;       /* hash of the name of that it is of, or 0 */
+    uint32_t       seen;         /* of what another one had last, or 0 */
+    uint32_t       since;        /* it had that first, or this is over */
+    uint16_t       other;        /* hash of the name of that one */
+    uint8_t        place;        /* in the order in which they are asked */
+    uint8_t        look;         /* NGX_HTTP_HLS_LOOK_* */
 } ngx_http_hls_data_t;
 
 
@@ -224,6 +240,25 @@ ngx_msec_t ngx_http_hls_policy_delay(ngx_uint_t tries);
 
 void ngx_http_hls_policy_answer(ngx_http_hls_policy_found_t *in,
     ngx_http_hls_data_t *data, ngx_http_hls_policy_answer_t *answer);
+
+/*
+ * How long a server may keep those waiting who have a playlist, or know that
+ * there is a segment, before it hangs
+ */
+ngx_msec_t ngx_http_hls_policy_hang(ngx_http_hls_data_t *data,
+    ngx_uint_t segment);
+
+/* whether to look for a playlist elsewhere that has not changed since */
+ngx_uint_t ngx_http_hls_policy_look(ngx_http_hls_data_t *data, ngx_msec_t now,
+    ngx_msec_t changed);
+
+/*
+ * What another server has: NGX_OK: it goes on there; NGX_AGAIN: it may yet;
+ * NGX_DECLINED: it does not, and the next one is to be asked.  seen is a hash
+ * of its newest segment, 0: it has no such playlist.
+ */
+ngx_int_t ngx_http_hls_policy_looked(ngx_http_hls_data_t *data, ngx_msec_t now,
+    uint32_t server, uint32_t seen);
 
 /* a header of the origin's answer; the name is in lower case */
 void ngx_http_hls_policy_header(ngx_http_hls_policy_headers_t *headers,

@@ -37,7 +37,7 @@
 #define NGX_HTTP_HLS_STORE_KEY_LEN   4096
 #define NGX_HTTP_HLS_STORE_NAME_LEN  1024   /* of a stream */
 #define NGX_HTTP_HLS_STORE_HEAD_LEN  8192
-#define NGX_HTTP_HLS_STORE_DATA      64     /* bytes that are the caller's */
+#define NGX_HTTP_HLS_STORE_DATA      80     /* bytes that are the caller's */
 #define NGX_HTTP_HLS_STORE_HINTS     256
 
 /* what a look-up has found */

@@ -31,7 +31,7 @@
 
 
 #define NGX_HTTP_HLS_MAGIC            0x65726f7473736c68ULL
-#define NGX_HTTP_HLS_LAYOUT           1
+#define NGX_HTTP_HLS_LAYOUT           2
 
 /* records that are handled within one hold of the lock */
 #define NGX_HTTP_HLS_BATCH            256
@@ -164,7 +164,7 @@ typedef struct {
     uint64_t                    misses;
     uint16_t                    status;     /* without a body: 404 ... */
     u_char                      kind;
-    u_char                      key[61];
+    u_char                      key[45];
 } ngx_http_hls_entry_cell_t;
 
 

@@ -47,6 +47,7 @@ static void test_restart(void);
 static void test_restart_twice(void);
 static void test_restart_window(void);
 static void test_restart_names(void);
+static void test_restart_moved(void);
 static void test_restart_number(void);
 static void test_held(void);
 static void test_lost_body(void);
@@ -101,6 +102,7 @@ main(void)
     test_restart_twice();
     test_restart_window();
     test_restart_names();
+    test_restart_moved();
     test_restart_number();
     test_held();
     test_lost_body();
@@ -359,6 +361,30 @@ test_restart_names(void)
 
 
 /* a URI returns at another number */
+
+/* what is of another server is another run, whatever it looks like */
+
+static void
+test_restart_moved(void)
+{
+    begin("restart, moved");
+
+    step(HEAD("3") SEG("a-3.ts") SEG("a-4.ts"),
+         HEAD("3") SEG("a-3.ts") SEG("a-4.ts"), SAME|ADVANCED, "before");
+
+    edit.restart = 1;
+
+    step(HEAD("4") SEG("a-4.ts") SEG("a-5.ts"),
+         HEAD("3") SEG("a-3.ts") SEG("a-4.ts") BREAK SEG("a-4.ts?g=1")
+         SEG("a-5.ts?g=1"), ADVANCED|RESTARTED, "elsewhere");
+
+    edit.restart = 0;
+
+    step(HEAD("5") SEG("a-5.ts") SEG("a-6.ts"),
+         HEAD_D("6", "1") SEG("a-5.ts?g=1") SEG("a-6.ts?g=1"), ADVANCED,
+         "and on");
+}
+
 
 static void
 test_restart_number(void)

@@ -64,6 +64,9 @@ static void test_answer(void);
 static void test_headers(void);
 static void parse(char *text, ngx_http_hls_policy_headers_t *headers);
 static void test_msn(void);
+static void test_hang(void);
+static void test_look(void);
+static void test_looked(void);
 static void test_moment(void);
 
 
@@ -212,6 +215,9 @@ main(void)
     test_answer();
     test_headers();
     test_msn();
+    test_hang();
+    test_look();
+    test_looked();
     test_moment();
 
     return done();
@@ -713,6 +719,113 @@ test_msn(void)
     data.target = 0;
 
     ok(!ngx_http_hls_policy_msn(&data, 11, 10, 0), "no target duration");
+}
+
+
+static void
+test_hang(void)
+{
+    ngx_http_hls_data_t  data;
+
+    ngx_memzero(&data, sizeof(ngx_http_hls_data_t));
+
+    data.target = 6000;
+    data.took = 20;
+
+    is_uint(ngx_http_hls_policy_hang(&data, 0), 6000, "a target duration");
+    is_uint(ngx_http_hls_policy_hang(&data, 1), 12000, "two of a segment");
+
+    data.took = 2000;
+    is_uint(ngx_http_hls_policy_hang(&data, 0), 8000, "always slow");
+
+    data.target = 300;
+    data.took = 2;
+    is_uint(ngx_http_hls_policy_hang(&data, 0), 1000, "a second at least");
+    is_uint(ngx_http_hls_policy_hang(&data, 1), 5000, "five of a segment");
+}
+
+
+static void
+test_look(void)
+{
+    ngx_http_hls_data_t  data;
+
+    ngx_memzero(&data, sizeof(ngx_http_hls_data_t));
+
+    data.target = 2000;
+    data.flags = NGX_HTTP_HLS_MEDIA;
+    data.server = 1;
+
+    ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 3000), "goes on");
+    ok(ngx_http_hls_policy_look(&data, NOW, NOW - 3001), "stands still");
+    ok(!ngx_http_hls_policy_look(&data, NOW, NOW + 10), "in the future");
+
+    data.look = NGX_HTTP_HLS_LOOK_TURN;
+    ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "its own turn");
+
+    data.look = NGX_HTTP_HLS_LOOK_PAUSE;
+    data.since = (uint32_t) (NOW - 11999);
+    data.place = 1;
+    ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "a pause");
+
+    data.since = (uint32_t) (NOW - 12000);
+    ok(ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "it is over");
+    is_uint(data.place, 0, "begins with the first");
+
+    data.flags |= NGX_HTTP_HLS_LIST_END;
+    ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "has an end");
+
+    data.flags = 0;
+    ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "a master playlist");
+
+    data.flags = NGX_HTTP_HLS_MEDIA;
+    data.server = 0;
+    ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "nobody's");
+}
+
+
+static void
+test_looked(void)
+{
+    ngx_http_hls_data_t  data;
+
+    ngx_memzero(&data, sizeof(ngx_http_hls_data_t));
+
+    data.target = 2000;
+    data.server = 1;
+
+    ok(ngx_http_hls_policy_looked(&data, NOW, 2, 70) == NGX_AGAIN, "new");
+    ok(ngx_http_hls_policy_looked(&data, NOW + 3000, 2, 70) == NGX_AGAIN,
+       "the same yet");
+    ok(ngx_http_hls_policy_looked(&data, NOW + 3000, 2, 71) == NGX_OK,
+       "goes on there");
+    is_uint(data.server, 2, "it is that one's");
+    is_uint(data.look, NGX_HTTP_HLS_LOOK_PAUSE, "no more for now");
+
+    /* it stands still, too, and the next one has nothing */
+
+    data.look = 0;
+
+    ok(ngx_http_hls_policy_looked(&data, NOW, 3, 70) == NGX_AGAIN, "third");
+    ok(ngx_http_hls_policy_looked(&data, NOW + 3001, 3, 70) == NGX_DECLINED,
+       "for too long");
+    is_uint(data.place, 1, "the next one");
+    is_uint(data.look, 0, "goes on");
+
+    /* another one than before is not what has changed */
+
+    ok(ngx_http_hls_policy_looked(&data, NOW, 4, 70) == NGX_AGAIN, "fourth");
+    ok(ngx_http_hls_policy_looked(&data, NOW, 5, 71) == NGX_AGAIN, "fifth");
+    ok(ngx_http_hls_policy_looked(&data, NOW, 5, 0) == NGX_DECLINED,
+       "has none");
+    is_uint(data.server, 2, "it stays with the second");
+    is_uint(data.look, NGX_HTTP_HLS_LOOK_PAUSE, "that were all");
+    is_uint(data.place, 0, "begins anew after that");
+
+    /* half of a hash may be 0 */
+
+    ok(ngx_http_hls_policy_looked(&data, NOW, 0x50005, 1) == NGX_AGAIN, "0");
+    ok(ngx_http_hls_policy_looked(&data, NOW, 0x50005, 2) == NGX_OK, "on");
 }
 
 

@@ -419,7 +419,7 @@ test_keys(void)
     size_t                len;
     ngx_http_hls_found_t  found;
 
-    static size_t  lens[] = { 1, 60, 61, 62, 308, 309, 310, 311, 4096 };
+    static size_t  lens[] = { 1, 44, 45, 46, 292, 293, 294, 295, 4096 };
     ngx_uint_t     i;
 
     for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {

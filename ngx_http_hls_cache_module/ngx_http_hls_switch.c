@@ -1,0 +1,394 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * A playlist that goes on at another server.  Whose it is is kept with it: if
+ * the table says that the stream is elsewhere now, what comes from there
+ * begins a new run.  If it was but a guess where the stream is, another server
+ * may have a playlist that was left behind long ago: there it has to change
+ * once before viewers see it.
+ *
+ * Where it is a guess and the playlist stands still, each second fill asks
+ * another server instead, so that there is one search for all viewers and
+ * processes: a fill is.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_http_rtmp_route.h"
+#include "ngx_http_hls_object.h"
+#include "ngx_http_hls_tier.h"
+
+
+/* ports of one server by one protocol */
+#define NGX_HTTP_HLS_SWITCH_PORTS  4
+
+
+static void ngx_http_hls_switch_other(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data);
+static ngx_int_t ngx_http_hls_switch_pick(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data, ngx_rtmp_route_peer_t *peer);
+static uint32_t ngx_http_hls_switch_hash(ngx_str_t *server);
+static void ngx_http_hls_switch_keep(ngx_http_hls_object_t *obj,
+    ngx_http_hls_times_t *times);
+static void ngx_http_hls_switch_found(ngx_http_hls_object_t *obj);
+
+
+void
+ngx_http_hls_switch_prepare(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data)
+{
+    ngx_uint_t           generation;
+    ngx_http_hls_data_t  owner;
+
+    if (obj->kind == NGX_HTTP_HLS_PLAYLIST
+        || obj->kind == NGX_HTTP_HLS_MANIFEST)
+    {
+        if (!obj->old || obj->target.directives.len) {
+            return;
+        }
+
+        obj->hang = ngx_http_hls_policy_hang(data, 0);
+
+        if (obj->conf->route == NULL) {
+            obj->fill->timeout = ngx_min(obj->fill->timeout, obj->hang);
+            return;
+        }
+
+        ngx_http_hls_switch_other(obj, data);
+
+        return;
+    }
+
+    /* a part may be listed before it is there */
+
+    if ((data->flags & (NGX_HTTP_HLS_NOTED|NGX_HTTP_HLS_LISTED))
+        == (NGX_HTTP_HLS_NOTED|NGX_HTTP_HLS_LISTED)
+        && ngx_http_hls_session_owner(obj, &owner, &generation) == NGX_OK
+        && !(owner.flags & NGX_HTTP_HLS_BLOCK_RELOAD))
+    {
+        obj->hang = ngx_http_hls_policy_hang(&owner, 1);
+    }
+}
+
+
+static void
+ngx_http_hls_switch_other(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data)
+{
+    ngx_rtmp_route_peer_t  *peer;
+
+    if (obj->conf->continuity
+        && obj->conf->key == NULL
+        && obj->kind == NGX_HTTP_HLS_PLAYLIST
+        && obj->target.stream.len
+        && ngx_http_hls_policy_look(data, obj->start,
+                                    obj->found.times.changed))
+    {
+        peer = ngx_palloc(obj->pool, sizeof(ngx_rtmp_route_peer_t));
+
+        if (peer && ngx_http_hls_switch_pick(obj, data, peer) == NGX_OK) {
+            obj->other = peer;
+            data->look |= NGX_HTTP_HLS_LOOK_TURN;
+
+            return;
+        }
+    }
+
+    data->look &= ~NGX_HTTP_HLS_LOOK_TURN;
+}
+
+
+/* the next server in the order of the table; it counts as no choice */
+
+static ngx_int_t
+ngx_http_hls_switch_pick(ngx_http_hls_object_t *obj, ngx_http_hls_data_t *data,
+    ngx_rtmp_route_peer_t *peer)
+{
+    ngx_uint_t               i, n;
+    ngx_rtmp_route_tried_t  *tried;
+    ngx_rtmp_route_query_t   query;
+
+    ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
+
+    query.key = obj->target.stream;
+    query.op = NGX_RTMP_ROUTE_FETCH;
+    query.protocol = NGX_RTMP_ROUTE_HTTP;
+    query.alternative = NGX_RTMP_ROUTE_HTTPS;
+    query.peek = 1;
+    query.search = 1;
+    query.late = 1;
+
+    if (ngx_rtmp_route_pick(obj->conf->route, &query, peer) != NGX_OK
+        || !peer->guess
+        || peer->single
+        || ngx_http_hls_switch_hash(&peer->id) != data->server)
+    {
+        return NGX_DECLINED;
+    }
+
+    for (n = 0; n <= data->place; n++) {
+
+        for (i = 0; i < NGX_HTTP_HLS_SWITCH_PORTS; i++) {
+
+            if (query.ntried == NGX_RTMP_ROUTE_MAX_TRIED) {
+                return NGX_DECLINED;
+            }
+
+            tried = &query.tried[query.ntried++];
+
+            tried->server = peer->server;
+            tried->protocol = peer->protocol;
+            tried->endpoint = i;
+        }
+
+        if (ngx_rtmp_route_pick(obj->conf->route, &query, peer) != NGX_OK) {
+
+            /* that were all; a pause follows */
+
+            if (n) {
+                data->place = NGX_HTTP_HLS_LOOK_PLACES;
+                (void) ngx_http_hls_policy_looked(data, obj->start, 0, 0);
+            }
+
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_hls_switch_ask(ngx_http_request_t *pr)
+{
+    ngx_http_hls_fill_t    *fill;
+    ngx_http_hls_object_t  *obj;
+
+    fill = ngx_http_hls_fill_of(pr);
+    obj = fill->data;
+
+    if (ngx_http_hls_tier_ask(pr) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (obj->hang == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_rtmp_route_ask(pr, obj->conf->route, obj->hang,
+                                   &obj->target.stream, obj->other);
+}
+
+
+ngx_int_t
+ngx_http_hls_switch_answer(ngx_http_hls_object_t *obj, ngx_http_request_t *sr)
+{
+    ngx_http_rtmp_route_ctx_t  *ctx;
+
+    if (obj->kind != NGX_HTTP_HLS_PLAYLIST || obj->conf->route == NULL) {
+        return NGX_OK;
+    }
+
+    ctx = ngx_http_rtmp_route_answered_by(sr, obj->conf->route);
+
+    if (ctx == NULL || !ctx->chosen) {
+        return NGX_OK;
+    }
+
+    obj->known = ctx->told;
+    obj->server.len = ctx->server.len;
+    obj->server.data = ngx_pstrdup(obj->pool, &ctx->server);
+
+    return obj->server.data ? NGX_OK : NGX_ERROR;
+}
+
+
+static uint32_t
+ngx_http_hls_switch_hash(ngx_str_t *server)
+{
+    uint32_t  hash;
+
+    hash = ngx_murmur_hash2(server->data, server->len);
+
+    return hash ? hash : 1;
+}
+
+
+void
+ngx_http_hls_switch_begin(ngx_http_hls_object_t *obj,
+    ngx_http_hls_found_t *found)
+{
+    uint32_t               hash;
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_list_t   *list;
+
+    list = obj->list;
+
+    if (obj->server.len == 0 || found->body.body == 0
+        || !list->edit.continuity)
+    {
+        return;
+    }
+
+    data = ngx_http_hls_object_data(&found->times);
+    hash = ngx_http_hls_switch_hash(&obj->server);
+
+    if (data->server == 0 || data->server == hash) {
+        return;
+    }
+
+    list->moved = 1;
+
+    /* where it is a guess, servers may have the very same files */
+
+    list->edit.restart = obj->known || obj->other != NULL;
+}
+
+
+ngx_int_t
+ngx_http_hls_switch_check(ngx_http_hls_object_t *obj,
+    ngx_http_hls_times_t *times)
+{
+    uint32_t              hash, seen;
+    ngx_hls_state_t      *state;
+    ngx_http_hls_data_t  *data;
+    ngx_http_hls_list_t  *list;
+
+    list = obj->list;
+    state = &list->state;
+    data = ngx_http_hls_object_data(times);
+
+    if (obj->server.len == 0) {
+        return NGX_OK;
+    }
+
+    hash = ngx_http_hls_switch_hash(&obj->server);
+
+    if (!list->moved || obj->known || !list->edit.restarted) {
+        goto done;
+    }
+
+    if (obj->target.directives.len
+        || (obj->other == NULL
+            && (int32_t) (data->usable - (uint32_t) ngx_current_msec) <= 0))
+    {
+        /* there is nothing better */
+
+        goto done;
+    }
+
+    seen = 0;
+
+    if (!list->edit.playlist.endlist) {
+        seen = (uint32_t) state->next * 0x9e3779b1 ^ state->uri;
+        seen = seen ? seen : 1;
+    }
+
+    if (ngx_http_hls_policy_looked(data, ngx_current_msec, hash, seen)
+        != NGX_OK)
+    {
+        ngx_http_hls_switch_keep(obj, times);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_hls_switch_found(obj);
+
+    return NGX_OK;
+
+done:
+
+    if (list->moved) {
+        data->look = NGX_HTTP_HLS_LOOK_PAUSE;
+        data->since = (uint32_t) ngx_current_msec;
+    }
+
+    if (list->moved || list->edit.advanced) {
+        data->other = 0;
+        data->place = 0;
+    }
+
+    data->server = hash;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_hls_switch_failed(ngx_http_hls_object_t *obj)
+{
+    ngx_http_hls_times_t  times;
+
+    ngx_http_hls_object_times(obj, &times);
+
+    (void) ngx_http_hls_policy_looked(ngx_http_hls_object_data(&times),
+                                      ngx_current_msec, 0, 0);
+
+    ngx_http_hls_switch_keep(obj, &times);
+}
+
+
+/* what is served is not touched by what another server says */
+
+static void
+ngx_http_hls_switch_keep(ngx_http_hls_object_t *obj,
+    ngx_http_hls_times_t *times)
+{
+    ngx_http_hls_data_t        *data;
+    ngx_http_hls_policy_ttl_t   ttl;
+
+    data = ngx_http_hls_object_data(times);
+
+    if (obj->other == NULL) {
+
+        /* its own server is away */
+
+        (void) ngx_http_hls_store_touch(&obj->zone->store, &obj->target.key,
+                                        times, 0);
+
+        ngx_http_hls_object_failed(obj, NGX_HTTP_BAD_GATEWAY);
+        return;
+    }
+
+    ngx_memzero(&ttl, sizeof(ngx_http_hls_policy_ttl_t));
+
+    ttl.next = ngx_current_msec
+               + ngx_min(ngx_max(data->target / 8, NGX_HTTP_HLS_POLL_MIN),
+                         NGX_HTTP_HLS_ERROR);
+    ttl.target = data->target;
+    ttl.predicted = 1;
+
+    times->fresh = ttl.next;
+    obj->took = data->took;
+
+    ngx_http_hls_refresh(obj, &ttl, times);
+    ngx_http_hls_object_keep(obj, times);
+}
+
+
+/* other playlists of the stream, and other processes, follow */
+
+static void
+ngx_http_hls_switch_found(ngx_http_hls_object_t *obj)
+{
+    ngx_rtmp_route_peer_t   peer;
+    ngx_rtmp_route_query_t  query;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "stream goes on at server \"%V\" of route \"%V\"",
+                  &obj->server, ngx_rtmp_route_name(obj->conf->route));
+
+    ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
+    ngx_memzero(&peer, sizeof(ngx_rtmp_route_peer_t));
+
+    query.key = obj->target.stream;
+    query.op = NGX_RTMP_ROUTE_FETCH;
+    peer.id = obj->server;
+
+    ngx_rtmp_route_found(obj->conf->route, &query, &peer);
+}
