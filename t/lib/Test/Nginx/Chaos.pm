@@ -513,7 +513,8 @@ sub session_lost {
 
     $r->{lost}++;
     $r->{up} = 0;
-    $r->{why} = $why;
+    $r->{why} = $why . ($r->{status} ? " $r->{status}" : '');
+    $r->{lost_at} = time();
 
     (delete $s->{c})->close();
     $s->{again} = time() + rand(0.2);
