@@ -182,17 +182,6 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
 }
 
 
-/* others have found out that the origin is dead, which may take long here */
-
-void
-ngx_stream_osp_relay_leave(ngx_stream_osp_session_t *os)
-{
-    if (os->setup == NULL) {
-        (void) ngx_stream_osp_relay_lost(os);
-    }
-}
-
-
 /* the session has another origin */
 
 void

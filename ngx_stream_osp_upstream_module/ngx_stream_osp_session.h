@@ -636,9 +636,6 @@ ngx_int_t ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log,
     u_char **buf);
 void ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os);
 
-/* its server was marked down: a session that can be moved is, others stay */
-void ngx_stream_osp_relay_leave(ngx_stream_osp_session_t *os);
-
 /*
  * Goes on with a session that was moved: sends what is in both flow[].buf,
  * reads both sides.  Nothing of the session may be touched after that.
@@ -650,7 +647,12 @@ void ngx_stream_osp_relay_end(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
 
+/*
+ * The server has gone.  NGX_OK: the session looks for another one;
+ * NGX_DECLINED: it can't be moved, nothing was done; NGX_DONE: it has ended.
+ */
 ngx_int_t ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os);
+
 void ngx_stream_osp_relay_exit(ngx_cycle_t *cycle);
 
 /* ngx_stream_osp_peers.c */
