@@ -55,6 +55,7 @@ struct ngx_osp_rtmp_media_s {
     ngx_uint_t                  frames;
 
     ngx_osp_rtmp_store_t        store;
+    size_t                      chunk_size;     /* 0: not known */
 
     ngx_uint_t                  nparts;
     ngx_osp_rtmp_part_t        *parts[NGX_OSP_RTMP_MAX_OPEN];
@@ -79,6 +80,8 @@ struct ngx_osp_rtmp_media_s {
 };
 
 
+static ngx_int_t ngx_osp_rtmp_media_chunk_size(ngx_osp_rtmp_media_t *m,
+    ngx_osp_rtmp_item_t *item, ngx_osp_rtmp_out_t *out);
 static ngx_int_t ngx_osp_rtmp_media_look(ngx_osp_rtmp_media_t *m,
     ngx_osp_rtmp_item_t *item, ngx_osp_rtmp_frame_t *frame,
     ngx_osp_rtmp_part_t **held);
@@ -188,6 +191,7 @@ ngx_osp_rtmp_media_move(ngx_osp_rtmp_media_t *m, ngx_uint_t sender)
     ngx_uint_t  i;
 
     m->state = ngx_osp_rtmp_media_wait;
+    m->chunk_size = 0;
 
     for (i = 0; i < m->ntracks; i++) {
         m->tracks[i].pass = 0;
@@ -267,10 +271,49 @@ ngx_osp_rtmp_media_item(ngx_osp_rtmp_media_t *m, ngx_osp_rtmp_item_t *item,
     } else if (!item->first
                && !ngx_osp_rtmp_track_open(out->track, item->csid))
     {
+        /* what it says of chunks is in force all the same */
+
+        if (item->type == NGX_OSP_RTMP_SET_CHUNK_SIZE && item->last) {
+            return ngx_osp_rtmp_media_chunk_size(m, item, out);
+        }
+
         return NGX_OK;
     }
 
+    m->chunk_size = out->chunk_size;
+
     return ngx_osp_rtmp_media_write(m, item, msid, out);
+}
+
+
+/* a message of which the receiver has not got the beginning, made anew */
+
+static ngx_int_t
+ngx_osp_rtmp_media_chunk_size(ngx_osp_rtmp_media_t *m,
+    ngx_osp_rtmp_item_t *item, ngx_osp_rtmp_out_t *out)
+{
+    u_char     payload[4];
+    size_t     size;
+    ngx_int_t  rc;
+
+    size = out->chunk_size;
+
+    payload[0] = (u_char) (item->control >> 24);
+    payload[1] = (u_char) (item->control >> 16);
+    payload[2] = (u_char) (item->control >> 8);
+    payload[3] = (u_char) item->control;
+
+    /* it is in chunks as they were before */
+
+    out->chunk_size = m->chunk_size ? m->chunk_size : NGX_OSP_RTMP_CHUNK_SIZE;
+
+    rc = ngx_osp_rtmp_write_message(out, item->csid, 0, item->type, 0,
+                                    payload, 4);
+
+    out->chunk_size = size;
+    m->chunk_size = size;
+
+    return rc;
 }
 
 
@@ -280,7 +323,7 @@ ngx_osp_rtmp_media_room(ngx_osp_rtmp_media_t *m, ngx_osp_rtmp_item_t *item,
 {
     size_t  size;
 
-    size = NGX_OSP_RTMP_HEADER_MAX + item->payload_len;
+    size = 2 * NGX_OSP_RTMP_HEADER_MAX + item->payload_len;
 
     if (m->nparts) {
         size += NGX_OSP_RTMP_HEADER_MAX + NGX_OSP_RTMP_HELD_ROOM;
@@ -691,6 +734,10 @@ ngx_osp_rtmp_media_passes(ngx_osp_rtmp_media_t *m,
 {
     if (m->state == ngx_osp_rtmp_media_wait) {
         return ngx_osp_rtmp_media_begins(m, frame, timestamp);
+    }
+
+    if (m->state == ngx_osp_rtmp_media_watching) {
+        return 1;
     }
 
     if (frame->kind != NGX_OSP_RTMP_MEDIA_FRAME) {

@@ -237,6 +237,12 @@ fuzz_relay(ngx_osp_rtmp_media_t *m, ngx_osp_rtmp_reader_t *r, u_char *pos,
 
     size = ngx_osp_rtmp_reader_chunk_size(r);
 
+    /* a change that is cut is told in one chunk */
+
+    if (size < 4) {
+        return;
+    }
+
     out.pos = output;
     out.track = ngx_osp_rtmp_track_create(pool);
 

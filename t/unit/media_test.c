@@ -1033,6 +1033,19 @@ pieces(void)
                 "9@120+108 ", expected);
     }
 
+    /* a change of their size is cut in half */
+
+    for (n = 1; n < 16; n++) {
+        begin();
+
+        put(6, 0, 9, AVC_HEAD, 40);
+        put_chunk_size(1000);
+        split = in - wire - n;
+        put(6, 80, 9, "17 01 000000", 2000);
+
+        goes_on("1@0+4 9@80+47 9@80+2005 ", "a cut Set Chunk Size");
+    }
+
     /* interleaved, and one that is given up */
 
     begin();
