@@ -305,8 +305,8 @@ ngx_int_t ngx_rtmp_route_session_next(ngx_rtmp_route_session_t *session,
 
 /*
  * NGX_RTMP_ROUTE_S_*; S_RELAY makes a published stream a live one, S_CLOSING
- * gives back the place of one that has not become live, S_CONNECT of one that
- * was live: it has left its server, and may be moved to another one
+ * ends that, and gives back its place, as does S_CONNECT: it has left its
+ * server, and may be moved to another one
  */
 void ngx_rtmp_route_session_state(ngx_rtmp_route_session_t *session,
     ngx_uint_t state);

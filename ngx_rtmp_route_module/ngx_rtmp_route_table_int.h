@@ -56,7 +56,7 @@
 /* flags of a session */
 
 #define NGX_RTMP_ROUTE_SESSION_LIVE   0x01  /* counted in stream->live */
-#define NGX_RTMP_ROUTE_SESSION_IDLE   0x02  /* was refused: publishes nothing */
+#define NGX_RTMP_ROUTE_SESSION_IDLE   0x02  /* publishes nothing any more */
 
 #define ngx_rtmp_route_session_publishes(s)                                   \
     ((s)->kind == NGX_RTMP_ROUTE_PUBLISH                                      \

@@ -462,6 +462,7 @@ ngx_rtmp_route_table_state(ngx_rtmp_route_table_t *table,
                 ngx_rtmp_route_session_live(table, session->cell);
 
             } else if (state == NGX_RTMP_ROUTE_S_CLOSING) {
+                ngx_rtmp_route_session_unlive(table, s);
                 ngx_rtmp_route_session_idle(table, s, 1);
 
             } else if (state == NGX_RTMP_ROUTE_S_CONNECT) {
@@ -477,8 +478,9 @@ ngx_rtmp_route_table_state(ngx_rtmp_route_table_t *table,
 
 
 /*
- * A publisher that was refused may stay, but needs no place for its stream:
- * it counts as one that waits for it.  One that was live is live to its end.
+ * The connection of a publisher that was refused, or whose server has gone,
+ * may stay for a while.  Its stream is not live, and needs no place: the
+ * session counts as one that waits for it.
  */
 
 static void
@@ -488,9 +490,7 @@ ngx_rtmp_route_session_idle(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_shm_t          *sh;
     ngx_rtmp_route_stream_cell_t  *st;
 
-    if ((s->flags & NGX_RTMP_ROUTE_SESSION_LIVE)
-        || !(s->flags & NGX_RTMP_ROUTE_SESSION_IDLE) == !idle)
-    {
+    if (!(s->flags & NGX_RTMP_ROUTE_SESSION_IDLE) == !idle) {
         return;
     }
 

@@ -300,9 +300,13 @@ test_given_back(void)
     is_uint(server_stat(&table, "s0")->streams, 2, "if it is taken after all");
     IS_CHECKED(&table);
     ngx_rtmp_route_table_state(&table, &b, NGX_RTMP_ROUTE_S_CLOSING);
-    is_uint(server_stat(&table, "s0")->streams, 2, "live to its end");
+    is_uint(server_stat(&table, "s0")->streams, 1, "one has ended");
+    is_uint(stream_stat(&table, "live/b")->source, NGX_RTMP_ROUTE_FROM_PICK,
+            "it is remembered");
+    is_uint(server_stat(&table, "s0")->conns, 2, "its connection is there");
+    IS_CHECKED(&table);
     end(&b);
-    is_uint(server_stat(&table, "s0")->streams, 1, "ended");
+    is_uint(server_stat(&table, "s0")->streams, 1, "which makes no odds");
     end(&a);
     session_open(&table, "live/a", PUBLISH, &a, &peer);
     ngx_rtmp_route_table_state(&table, &a, NGX_RTMP_ROUTE_S_CLOSING);
