@@ -189,7 +189,7 @@ $opt{route}
 }
 
 rtmp_route fleet {
-    zone      fleet 1m;
+    zone      fleet 4m;
     register  open timeout=10s allow=10.0.0.0/8;
 $opt{fleet}
 }
