@@ -166,6 +166,7 @@ ngx_rtmp_route_takeover_locked(ngx_rtmp_route_shm_t *sh, ngx_str_t *key,
     }
 
     s->wanted = 1;
+    s->heard = (u_char) s->active;
 
     *wake = ngx_rtmp_route_session_mark(sh, s,
                                         idle ? NGX_RTMP_ROUTE_E_SILENT
@@ -230,6 +231,15 @@ ngx_rtmp_route_table_told(ngx_rtmp_route_table_t *table,
     if (s) {
         told = s->told;
         ngx_rtmp_route_session_unmark(sh, s);
+
+        /* not silent, but not read for some time: who waits may look again */
+
+        if ((told & (1 << NGX_RTMP_ROUTE_E_SILENT))
+            && s->heard != (u_char) s->active)
+        {
+            told &= ~(1 << NGX_RTMP_ROUTE_E_SILENT);
+            table->wake = 1;
+        }
     }
 
     ngx_rtmp_route_table_unlock(table);

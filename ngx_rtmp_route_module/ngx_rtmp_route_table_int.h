@@ -245,7 +245,7 @@ typedef struct {
     u_char                           agent_len;
     u_char                           told;        /* bits of ROUTE_E_ */
     u_char                           wanted;      /* its end is waited for */
-    u_char                           reserved[1];
+    u_char                           heard;       /* active, when told so */
     ngx_rtmp_route_endpoint_t        upstream;
     ngx_msec_t                       started;
     ngx_atomic_t                     in;
