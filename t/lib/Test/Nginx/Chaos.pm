@@ -157,14 +157,15 @@ sub alone {
 
 # The configuration of most storms: a route of servers on ports 8090 and 8092,
 # with HTTP on 8091 and 8093, and one of servers that register.  Options:
-# workers (3), and lines of main, route, fleet, stream, http.
+# workers (3), daemon (off), and lines of main, route, fleet, stream, http.
 
 sub chaos_conf {
     my ($t, %opt) = @_;
-    my ($workers, $text);
+    my ($workers, $daemon, $text);
 
     $opt{$_} = '' for grep { !defined $opt{$_} } qw/ main fleet stream http /;
     $workers = $opt{workers} || 3;
+    $daemon = $opt{daemon} || 'off';
 
     $opt{route} = <<'EOF_CONF' unless defined $opt{route};
     server    127.0.0.1:8090 http=%%PORT_8091%% fail_timeout=1s;
@@ -175,7 +176,7 @@ EOF_CONF
 
 %%TEST_GLOBALS%%
 
-daemon off;
+daemon $daemon;
 worker_processes $workers;
 $opt{main}
 
