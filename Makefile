@@ -9,7 +9,7 @@
 #   make STATIC=1           the same, with the modules inside
 #   make run                a demo on loopback: proxy, two origins, encoder
 #   make test               unit tests, then t/*.t; or TESTS="t/api.t ..."
-#   make soak               those with players, for minutes instead of seconds
+#   make soak               storms and players for half an hour, or SOAK=2m
 #   make unit               unit tests alone
 #   make fuzz               fuzzing, SECS=60 of each target
 #   make bench              measurements beside other relays
@@ -40,7 +40,7 @@ test:		setup-test setup-browser build
 	@tools/test $(TESTS)
 
 soak:		setup-test setup-browser build
-	@TEST_NGINX_LONG=1 tools/test t/hls_real.t
+	@tools/soak $(SOAK)
 
 unit:		setup-test
 	@tools/unit

@@ -19,12 +19,14 @@ package Test::Nginx::Chaos;
 # TEST_NGINX_SEED sets it.  TEST_NGINX_STORM is how many seconds a storm takes.
 #
 # Options of chaos(): rtmp, http, the numbers of the proxy's ports, 8081 and
-# 8080.
+# 8080; seconds, how long a storm is by default, 8; sample, code that is called
+# every so many seconds of a storm.
 #
 # A crew is a process with any number of sessions: publish and play are lists
 # of APP/STREAM.  Each is opened again once it is closed, unless once => 1 is
-# given; addr is another address than that of the proxy.  Publishers number
-# their frames, so that players see what is missing.
+# given; turn => SECONDS closes it now and then; addr is another address than
+# that of the proxy.  Publishers number their frames, so that players see what
+# is missing.
 # viewers() fetch playlists and the newest segments of them, count (1) for each
 # of the URIs, and look at the bytes of segments; api_reader() lists all the
 # time; beats() sends registrations, rate (10) a second, of servers (10) of them
@@ -80,6 +82,7 @@ sub chaos {
         http    => 8080,
         seed    => $ENV{TEST_NGINX_SEED} || int(rand(1000000)) + 1,
         seconds => $ENV{TEST_NGINX_STORM} || 8,
+        every   => 1,
         dir     => $t->testdir(),
         load    => {},
         later   => [],
@@ -429,7 +432,7 @@ sub crew {
                 op => $op, app => $app, stream => $stream, again => 0,
                 name => "$op $what", once => $opt{once}, out => '',
                 addr => $opt{addr} || port($opt{port} || $self->{rtmp}),
-                rate => $opt{rate} || 2,
+                rate => $opt{rate} || 2, turn => $opt{turn},
             };
         }
     }
@@ -439,6 +442,7 @@ sub crew {
 
         for my $s (@sessions) {
             $s->{report} ||= $report->{sessions}{$s->{name}} ||= {
+                holes => [],
                 map { $_ => 0 } qw/ opened refused lost frames gaps back up
                     moved /,
             };
@@ -470,6 +474,9 @@ sub session_step {
     }
 
     session_lost($s, $c->{error} || $c->{eof}) if $c->{eof} || $c->{error};
+
+    session_end($s) if $s->{turn} && $s->{c} && time() > $r->{since}
+        + $s->{turn};
 }
 
 sub session_open {
@@ -494,7 +501,7 @@ sub session_open {
     $s->{c} = $c;
     $s->{out} = '';
     $s->{number} = 0;
-    $s->{last} = {};
+    $s->{last}{reopened} = 1;
     $s->{id} = int(rand(0xffffffff));
 
     $r->{opened}++;
@@ -557,7 +564,9 @@ sub publish_frames {
     }
 }
 
-# What is missing of a broadcast, or comes twice.
+# What is missing of a broadcast, or comes twice.  Holes have a beginning and an
+# end, as the player sees them, and how many frames are missing; what was sent
+# while the player had no session is one, too, but not counted in gaps.
 
 sub frame {
     my ($s, $m) = @_;
@@ -571,21 +580,20 @@ sub frame {
     $r->{frames}++;
     $r->{moved} = time();
 
-    if (defined $last->{id} && $last->{id} == $id) {
-
-        if ($n <= $last->{n}) {
-            $r->{back}++;
-
-        } elsif ($n > $last->{n} + 1) {
-            $r->{gaps}++;
-            $r->{missing} += $n - $last->{n} - 1;
-        }
-
-    } else {
+    if (!defined $last->{id} || $last->{id} != $id) {
         $r->{broadcasts}++;
+
+    } elsif ($n > $last->{n} + 1) {
+        $r->{gaps}++ unless $last->{reopened};
+        $r->{missing} += $n - $last->{n} - 1;
+        push @{$r->{holes}}, [$last->{at}, time(), $n - $last->{n} - 1]
+            if @{$r->{holes}} < 1000;
+
+    } elsif ($n <= $last->{n}) {
+        $r->{back}++ unless $last->{reopened};
     }
 
-    @$last{qw/ id n /} = ($id, $n);
+    @$last{qw/ id n reopened at /} = ($id, $n, 0, time());
 }
 
 # Each of them asks for a playlist, then for the last segment of it.
@@ -798,6 +806,12 @@ sub pass {
         @{$self->{later}} = grep { !$due{$_} } @{$self->{later}};
 
         $self->act(@$_[1, 2]) for @due;
+
+        if ($self->{sample} && time() >= ($self->{sampled} || 0)) {
+            $self->{sampled} = time() + $self->{every};
+            $self->{sample}->();
+        }
+
         sleep(0.02);
     } while (time() < $end || ($seconds == 0 && @{$self->{later}}));
 }
