@@ -7,7 +7,7 @@
 /*
  * RTMP load on loopback: a sink that takes every publisher, and publishers
  * that measure.  It looks for the strings of the answers instead of parsing
- * chunks, so that it costs next to nothing.
+ * chunks, so that it costs next to nothing.  Frames are pictures of AVC.
  *
  *   rtmp sink -p PORT
  *   rtmp publish -p PORT -n CONNS -b BYTES           flat out, bytes for each
@@ -322,6 +322,7 @@ client(const char *mode)
 
     p = malloc(FRAME);
     memset(p, 0x27, FRAME);
+    p[1] = 1;
     frame_len = put_message(frame, 4, 9, 1, p, FRAME, CHUNK) - frame;
     free(p);
 
