@@ -397,6 +397,7 @@ ngx_stream_osp_move_setup(ngx_stream_osp_session_t *os)
 static void
 ngx_stream_osp_move_handler(ngx_event_t *ev)
 {
+    ngx_uint_t                 i;
     ngx_stream_osp_move_t     *move;
     ngx_rtmp_route_query_t    *query;
     ngx_stream_osp_session_t  *os;
@@ -418,6 +419,10 @@ ngx_stream_osp_move_handler(ngx_event_t *ev)
 
     if (move->round++ == 0) {
         ngx_stream_osp_move_tried(query, &move->left);
+
+        for (i = 0; i < move->nsilent; i++) {
+            ngx_stream_osp_move_tried(query, &move->silent[i]);
+        }
     }
 
     ngx_add_timer(ev, move->deadline - ngx_current_msec);

@@ -676,7 +676,9 @@ ngx_stream_osp_origin_input(ngx_stream_osp_session_t *os, u_char *pos,
 
     b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
 
-    if (os->resume && ngx_stream_osp_resume_start(os) != NGX_OK) {
+    if ((os->resume && ngx_stream_osp_resume_start(os) != NGX_OK)
+        || ngx_stream_osp_no_input_start(os) != NGX_OK)
+    {
         ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
                                 NGX_STREAM_OSP_INTERNAL_ERROR);
         return NGX_DONE;
@@ -689,11 +691,22 @@ ngx_stream_osp_origin_input(ngx_stream_osp_session_t *os, u_char *pos,
             return NGX_DONE;
         }
 
-    } else if (ngx_stream_osp_filter_needed(&setup->filter)) {
+    } else if (os->no_input == NULL
+               && ngx_stream_osp_filter_needed(&setup->filter))
+    {
         rc = ngx_stream_osp_filter_relay(&setup->filter, &pos, last, b,
                                          os->origin->log);
 
     } else {
+
+        if (os->no_input) {
+            rc = ngx_stream_osp_no_input_down(os, &pos, &last);
+
+            if (rc != NGX_OK) {
+                return NGX_DONE;
+            }
+        }
+
         rc = ngx_stream_osp_buf_reserve(b, last - pos, os->origin->log);
 
         if (rc == NGX_OK) {

@@ -126,7 +126,10 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
         up->filter = &setup->up;
     }
 
-    if (os->resume == NULL && ngx_stream_osp_filter_needed(&setup->filter)) {
+    if (os->resume == NULL
+        && os->no_input == NULL
+        && ngx_stream_osp_filter_needed(&setup->filter))
+    {
         down->filter = &setup->filter;
     }
 
@@ -558,6 +561,9 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
             held = ngx_stream_osp_scan_unhold(os, buf);
         }
 
+    } else if (os->no_input) {
+        held = ngx_stream_osp_no_input_unhold(os, buf);
+
     } else if (flow->filter) {
         size = ngx_min(size, NGX_STREAM_OSP_FILTER_READ);
         held = ngx_stream_osp_filter_unhold(flow->filter, buf);
@@ -623,6 +629,14 @@ ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
             return ngx_stream_osp_resume_down(os, pos, last);
         }
 
+        if (os->no_input) {
+            rc = ngx_stream_osp_no_input_down(os, &pos, &last);
+
+            if (rc != NGX_OK || pos == last) {
+                return rc;
+            }
+        }
+
         if (flow->filter) {
 
             if (ngx_stream_osp_filter_relay(flow->filter, &pos, last,
@@ -630,7 +644,7 @@ ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
                                             os->session->connection->log)
                 != NGX_OK)
             {
-                return ngx_stream_osp_relay_invalid(os, dir);
+                return ngx_stream_osp_invalid(os, dir);
             }
 
             return NGX_OK;
@@ -674,6 +688,10 @@ ngx_stream_osp_relay_up(ngx_stream_osp_session_t *os, u_char *pos,
         return ngx_stream_osp_resume_up(os, pos, last);
     }
 
+    if (os->no_input && ngx_stream_osp_no_input_on(os)) {
+        return ngx_stream_osp_no_input_up(os, pos, last);
+    }
+
     if (os->moving) {
         return NGX_OK;
     }
@@ -681,7 +699,7 @@ ngx_stream_osp_relay_up(ngx_stream_osp_session_t *os, u_char *pos,
     if (flow->filter
         && ngx_stream_osp_filter_map(flow->filter, pos, last) != NGX_OK)
     {
-        return ngx_stream_osp_relay_invalid(os, NGX_STREAM_OSP_UP);
+        return ngx_stream_osp_invalid(os, NGX_STREAM_OSP_UP);
     }
 
     return ngx_stream_osp_relay_out(os, NGX_STREAM_OSP_UP, pos, last);
@@ -799,27 +817,6 @@ ngx_stream_osp_relay_drain(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 }
 
 
-ngx_int_t
-ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
-{
-    if (dir == NGX_STREAM_OSP_UP) {
-        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
-                      "client sent invalid rtmp");
-
-        ngx_stream_osp_finalize(os, NGX_STREAM_BAD_REQUEST,
-                                NGX_STREAM_OSP_PROTOCOL_ERROR);
-        return NGX_DONE;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
-                  "upstream sent invalid rtmp");
-
-    ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
-                            NGX_STREAM_OSP_PROTOCOL_ERROR);
-    return NGX_DONE;
-}
-
-
 /*
  * The origin has gone, without a word.  NGX_OK: the session looks for another
  * one; NGX_DECLINED: it ends; NGX_DONE: it has ended.
@@ -838,6 +835,10 @@ ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os)
 
     if (os->resume) {
         return ngx_stream_osp_resume_lost(os);
+    }
+
+    if (os->no_input) {
+        return ngx_stream_osp_no_input_lost(os);
     }
 
     return NGX_DECLINED;

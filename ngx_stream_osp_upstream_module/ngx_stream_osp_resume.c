@@ -379,7 +379,7 @@ ngx_stream_osp_resume_up(ngx_stream_osp_session_t *os, u_char *pos,
         }
 
         if (rc != NGX_OK) {
-            return ngx_stream_osp_relay_invalid(os, NGX_STREAM_OSP_UP);
+            return ngx_stream_osp_invalid(os, NGX_STREAM_OSP_UP);
         }
 
         /*
@@ -480,7 +480,7 @@ ngx_stream_osp_resume_down(ngx_stream_osp_session_t *os, u_char *pos,
         }
 
         if (rc != NGX_OK) {
-            return ngx_stream_osp_relay_invalid(os, NGX_STREAM_OSP_DOWN);
+            return ngx_stream_osp_invalid(os, NGX_STREAM_OSP_DOWN);
         }
 
         if (ngx_osp_rtmp_asm_add(&resume->replies, &item, &msg) == NGX_OK) {
@@ -493,7 +493,7 @@ ngx_stream_osp_resume_down(ngx_stream_osp_session_t *os, u_char *pos,
                                        os->session->connection->log)
             != NGX_OK)
         {
-            return ngx_stream_osp_relay_invalid(os, NGX_STREAM_OSP_DOWN);
+            return ngx_stream_osp_invalid(os, NGX_STREAM_OSP_DOWN);
         }
 
         if (ngx_stream_osp_resume_whole(os) != NGX_OK) {

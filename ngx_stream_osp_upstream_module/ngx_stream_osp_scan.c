@@ -37,6 +37,8 @@ static ngx_int_t ngx_stream_osp_scan_read(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg);
 static ngx_int_t ngx_stream_osp_scan_handle(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd);
+static void ngx_stream_osp_scan_paused(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd);
 static void ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, u_char *pos, u_char *last);
 static ngx_int_t ngx_stream_osp_scan_invalid(ngx_stream_osp_session_t *os,
@@ -532,8 +534,33 @@ ngx_stream_osp_scan_handle(ngx_stream_osp_session_t *os,
         os->ended = 1;
         return NGX_OK;
 
+    case NGX_OSP_RTMP_PAUSE:
+        ngx_stream_osp_scan_paused(os, cmd);
+        return NGX_OK;
+
     default:
         return NGX_OK;
+    }
+}
+
+
+/* null, a boolean, and where in the stream that is */
+
+static void
+ngx_stream_osp_scan_paused(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd)
+{
+    ngx_osp_rtmp_amf_t        amf;
+    ngx_osp_rtmp_amf_value_t  value;
+
+    ngx_osp_rtmp_amf_init(&amf, cmd->args.data,
+                          cmd->args.data + cmd->args.len);
+
+    if (ngx_osp_rtmp_amf_read(&amf, &value) == NGX_OK
+        && ngx_osp_rtmp_amf_read(&amf, &value) == NGX_OK
+        && value.type == NGX_OSP_RTMP_AMF_BOOLEAN)
+    {
+        os->paused = (value.number != 0);
     }
 }
 

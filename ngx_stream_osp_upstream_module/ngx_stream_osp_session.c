@@ -581,10 +581,32 @@ ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
 
     ngx_stream_osp_move_free(os);
     ngx_stream_osp_resume_free(os);
+    ngx_stream_osp_no_input_free(os);
     ngx_stream_osp_scan_free(os);
     ngx_stream_osp_setup_done(os);
 
     ngx_stream_finalize_session(s, os->status);
+}
+
+
+ngx_int_t
+ngx_stream_osp_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
+{
+    if (dir == NGX_STREAM_OSP_UP) {
+        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                      "client sent invalid rtmp");
+
+        ngx_stream_osp_finalize(os, NGX_STREAM_BAD_REQUEST,
+                                NGX_STREAM_OSP_PROTOCOL_ERROR);
+        return NGX_DONE;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
+                  "upstream sent invalid rtmp");
+
+    ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
+                            NGX_STREAM_OSP_PROTOCOL_ERROR);
+    return NGX_DONE;
 }
 
 

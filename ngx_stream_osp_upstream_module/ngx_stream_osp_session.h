@@ -80,6 +80,10 @@
 
 #define NGX_STREAM_OSP_TELL_MAX           1024
 
+/* servers that accept a player and send nothing, which is remembered */
+
+#define NGX_STREAM_OSP_SILENT             3
+
 /* our answers that a client has not read yet */
 
 #define NGX_STREAM_OSP_OUT_MAX            8192
@@ -93,6 +97,7 @@ typedef struct ngx_stream_osp_search_s   ngx_stream_osp_search_t;
 typedef struct ngx_stream_osp_quiet_s    ngx_stream_osp_quiet_t;
 typedef struct ngx_stream_osp_move_s     ngx_stream_osp_move_t;
 typedef struct ngx_stream_osp_resume_s   ngx_stream_osp_resume_t;
+typedef struct ngx_stream_osp_no_input_s ngx_stream_osp_no_input_t;
 
 
 typedef struct {
@@ -119,6 +124,7 @@ typedef struct {
     ngx_flag_t                       resume;
     ngx_msec_t                       resume_timeout;
     size_t                           resume_buffer;
+    ngx_msec_t                       no_input;   /* 0: off */
     size_t                           buffer_size;
     ngx_stream_osp_local_t          *local;
     ngx_flag_t                       socket_keepalive;
@@ -288,6 +294,7 @@ struct ngx_stream_osp_session_s {
     ngx_stream_osp_scan_t           *scan;       /* NULL: no stream yet */
     ngx_stream_osp_move_t           *move;       /* NULL: it stays here */
     ngx_stream_osp_resume_t         *resume;
+    ngx_stream_osp_no_input_t       *no_input;   /* NULL: off */
     ngx_stream_osp_quiet_t          *quiet;      /* to be told then */
     ngx_stream_osp_name_t            name;
     ngx_str_t                        agent;
@@ -300,6 +307,7 @@ struct ngx_stream_osp_session_s {
     unsigned                         ended:1;    /* the client said so */
     unsigned                         closing:1;
     unsigned                         moving:1;   /* to another server */
+    unsigned                         paused:1;   /* the player wants it */
     unsigned                         kept:1;     /* keepalive is on */
     unsigned                         reason:4;
     unsigned                         status:10;
@@ -421,6 +429,8 @@ struct ngx_stream_osp_move_s {
     ngx_uint_t                       alternative;
     ngx_rtmp_route_tried_t           server;     /* where it is */
     ngx_rtmp_route_tried_t           left;       /* where it was */
+    ngx_rtmp_route_tried_t           silent[NGX_STREAM_OSP_SILENT];
+    ngx_uint_t                       nsilent;    /* not to be asked again */
 
     ngx_stream_osp_move_pt           handler;
     ngx_event_t                      event;      /* of the next round */
@@ -467,6 +477,10 @@ void ngx_stream_osp_leave(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
     ngx_uint_t reason);
+
+/* the sender of that direction makes no sense: ends it, NGX_DONE */
+ngx_int_t ngx_stream_osp_invalid(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir);
 ngx_int_t ngx_stream_osp_watch(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_socket(ngx_connection_t *c);
 void ngx_stream_osp_keepalive(ngx_connection_t *c, ngx_uint_t keepalive);
@@ -626,6 +640,19 @@ ngx_int_t ngx_stream_osp_resume_up(ngx_stream_osp_session_t *os, u_char *pos,
 ngx_int_t ngx_stream_osp_resume_down(ngx_stream_osp_session_t *os,
     u_char *pos, u_char *last);
 
+/* ngx_stream_osp_no_input.c */
+
+ngx_int_t ngx_stream_osp_no_input_start(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_no_input_free(ngx_stream_osp_session_t *os);
+size_t ngx_stream_osp_no_input_unhold(ngx_stream_osp_session_t *os,
+    u_char *p);
+ngx_int_t ngx_stream_osp_no_input_down(ngx_stream_osp_session_t *os,
+    u_char **pos, u_char **last);
+ngx_int_t ngx_stream_osp_no_input_lost(ngx_stream_osp_session_t *os);
+ngx_uint_t ngx_stream_osp_no_input_on(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_no_input_up(ngx_stream_osp_session_t *os,
+    u_char *pos, u_char *last);
+
 /* ngx_stream_osp_relay.c */
 
 
@@ -643,9 +670,6 @@ void ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_relay_again(ngx_stream_osp_session_t *os);
 
 void ngx_stream_osp_relay_end(ngx_stream_osp_session_t *os);
-/* the sender of that direction makes no sense: ends it, NGX_DONE */
-ngx_int_t ngx_stream_osp_relay_invalid(ngx_stream_osp_session_t *os,
-    ngx_uint_t dir);
 
 /*
  * The server has gone.  NGX_OK: the session looks for another one;

@@ -19,6 +19,8 @@ static char *ngx_stream_osp_takeover_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_stream_osp_bind(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_stream_osp_no_input(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 #if (NGX_SSL)
 static char *ngx_stream_osp_ssl_conf_command_check(ngx_conf_t *cf, void *post,
     void *data);
@@ -145,6 +147,13 @@ static ngx_command_t  ngx_stream_osp_upstream_commands[] = {
       ngx_conf_set_size_slot,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_osp_srv_conf_t, resume_buffer),
+      NULL },
+
+    { ngx_string("osp_upstream_no_input"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_stream_osp_no_input,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("osp_upstream_bind"),
@@ -324,6 +333,7 @@ ngx_stream_osp_create_srv_conf(ngx_conf_t *cf)
     conf->resume = NGX_CONF_UNSET;
     conf->resume_timeout = NGX_CONF_UNSET_MSEC;
     conf->resume_buffer = NGX_CONF_UNSET_SIZE;
+    conf->no_input = NGX_CONF_UNSET_MSEC;
     conf->buffer_size = NGX_CONF_UNSET_SIZE;
     conf->local = NGX_CONF_UNSET_PTR;
     conf->socket_keepalive = NGX_CONF_UNSET;
@@ -365,6 +375,7 @@ ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
                               10000);
     ngx_conf_merge_size_value(conf->resume_buffer, prev->resume_buffer,
                               2097152);
+    ngx_conf_merge_msec_value(conf->no_input, prev->no_input, 0);
     ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size,
                               262144);
     ngx_conf_merge_ptr_value(conf->local, prev->local, NULL);
@@ -618,6 +629,43 @@ ngx_stream_osp_bind(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return NGX_CONF_OK;
 
 #endif
+}
+
+
+static char *
+ngx_stream_osp_no_input(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_stream_osp_srv_conf_t *oscf = conf;
+
+    ngx_str_t   *value;
+    ngx_msec_t   time;
+
+    if (oscf->no_input != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        oscf->no_input = 0;
+        return NGX_CONF_OK;
+    }
+
+    time = ngx_parse_time(&value[1], 0);
+
+    if (time == (ngx_msec_t) NGX_ERROR) {
+        return "invalid value";
+    }
+
+    /* less is what a stream on a network has now and then */
+
+    if (time < 1000) {
+        return "must be at least 1s, or \"off\"";
+    }
+
+    oscf->no_input = time;
+
+    return NGX_CONF_OK;
 }
 
 
