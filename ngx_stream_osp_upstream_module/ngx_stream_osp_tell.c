@@ -9,8 +9,9 @@
  * the end of this process.  The client is told why, between two messages of
  * the origin.  Where these end is known if they are read here.  Otherwise: an
  * origin says little to a publisher, or to a player who has ended what it had,
- * and that in whole messages; and what a player gets ends with a whole message
- * whenever nothing has come for a moment.
+ * and that in whole messages; and what has come for a player ends with a whole
+ * message if nothing more has come for a moment.  A player for whom there is
+ * no such moment is told nothing.
  */
 
 
@@ -29,7 +30,6 @@
 struct ngx_stream_osp_quiet_s {
     ngx_event_t  event;
     ngx_msec_t   start;
-    off_t        received;
 };
 
 
@@ -38,6 +38,7 @@ static void ngx_stream_osp_end(ngx_stream_osp_session_t *os,
     ngx_uint_t reason);
 static ngx_int_t ngx_stream_osp_quiet(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_quiet_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_stream_osp_between(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_end_now(ngx_stream_osp_session_t *os);
 
 
@@ -159,12 +160,9 @@ ngx_stream_osp_quiet(ngx_stream_osp_session_t *os)
     ngx_connection_t        *c;
     ngx_stream_osp_quiet_t  *quiet;
 
-    if (os->setup
-        || os->resume
-        || os->flow[NGX_STREAM_OSP_DOWN].filter
-        || !os->scan->played
-        || os->ended)
-    {
+    os->between = ngx_stream_osp_between(os);
+
+    if (os->between) {
         return NGX_OK;
     }
 
@@ -176,7 +174,6 @@ ngx_stream_osp_quiet(ngx_stream_osp_session_t *os)
     }
 
     quiet->start = ngx_current_msec;
-    quiet->received = os->received;
 
     quiet->event.handler = ngx_stream_osp_quiet_handler;
     quiet->event.data = c;
@@ -193,10 +190,8 @@ ngx_stream_osp_quiet(ngx_stream_osp_session_t *os)
 static void
 ngx_stream_osp_quiet_handler(ngx_event_t *ev)
 {
-    ngx_uint_t                 idle;
     ngx_connection_t          *c;
     ngx_stream_session_t      *s;
-    ngx_stream_osp_flow_t     *down;
     ngx_stream_osp_quiet_t    *quiet;
     ngx_stream_osp_session_t  *os;
 
@@ -212,22 +207,73 @@ ngx_stream_osp_quiet_handler(ngx_event_t *ev)
         return;
     }
 
-    down = &os->flow[NGX_STREAM_OSP_DOWN];
+    os->between = ngx_stream_osp_between(os);
 
-    idle = (os->received == quiet->received
-            && down->buf.pos == down->buf.last);
-
-    if (!idle
+    if (!os->between
         && ngx_current_msec - quiet->start < NGX_STREAM_OSP_QUIET_MAX)
     {
-        quiet->received = os->received;
         ngx_add_timer(ev, NGX_STREAM_OSP_QUIET_TIME);
         return;
     }
 
-    os->between = idle;
-
     ngx_stream_osp_end_now(os);
+}
+
+
+/* whether what the client was sent, and what waits for it, ends a message */
+
+static ngx_uint_t
+ngx_stream_osp_between(ngx_stream_osp_session_t *os)
+{
+    char                      buf[1];
+    ngx_connection_t         *pc;
+    ngx_stream_osp_flow_t    *down;
+#if (NGX_HAVE_TCP_INFO)
+    socklen_t                 len;
+    struct tcp_info           ti;
+#endif
+
+    down = &os->flow[NGX_STREAM_OSP_DOWN];
+    pc = os->origin;
+
+    if (os->setup || os->resume) {
+        return 1;
+    }
+
+    if (down->filter) {
+        return ngx_osp_rtmp_reader_idle(down->filter->reader);
+    }
+
+    if (!os->scan->played) {
+        return 1;
+    }
+
+    if (down->buf.pos != down->buf.last || pc == NULL) {
+        return 0;
+    }
+
+    if (os->ended) {
+        return 1;
+    }
+
+    if (recv(pc->fd, buf, 1, MSG_PEEK) != -1
+        || ngx_socket_errno != NGX_EAGAIN)
+    {
+        return 0;
+    }
+
+#if (NGX_HAVE_TCP_INFO)
+
+    len = sizeof(struct tcp_info);
+
+    if (getsockopt(pc->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == 0) {
+        return ti.tcpi_last_data_recv >= NGX_STREAM_OSP_QUIET_TIME;
+    }
+
+#endif
+
+    return os->quiet
+           && ngx_current_msec - os->activity >= NGX_STREAM_OSP_QUIET_TIME;
 }
 
 
@@ -320,17 +366,11 @@ ngx_stream_osp_tell(ngx_stream_osp_session_t *os, uint32_t msid,
 
     left = 0;
 
-    if (os->resume) {
-
-        /* whole messages pass */
-
-    } else if (f) {
+    if (f && os->resume == NULL) {
         left = ngx_osp_rtmp_reader_finish(f->reader, NULL);
         out.chunk_size = ngx_osp_rtmp_reader_chunk_size(f->reader);
 
-    } else if (os->scan->played
-               && ((!os->ended && !os->between) || b->pos != b->last))
-    {
+    } else if (!os->between && !ngx_stream_osp_between(os)) {
         return;
     }
 
