@@ -69,6 +69,8 @@ static void ngx_stream_osp_resume_ack(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_item_t *item);
 static void ngx_stream_osp_resume_handler(ngx_stream_osp_session_t *os,
     ngx_stream_osp_moved_t *moved);
+static ngx_int_t ngx_stream_osp_resume_map(ngx_stream_osp_session_t *os,
+    uint32_t msid);
 static void ngx_stream_osp_resume_failed(ngx_stream_osp_session_t *os);
 
 
@@ -441,7 +443,9 @@ ngx_stream_osp_resume_write(ngx_stream_osp_session_t *os,
     out.pos = b->last;
     out.end = b->end;
 
-    msid = (item->msid == os->scan->msid) ? resume->msid : item->msid;
+    /* the client was told that its stream is 1 */
+
+    msid = (item->msid == 1) ? resume->msid : item->msid;
 
     if (ngx_osp_rtmp_media_item(resume->media, item, msid, &out) != NGX_OK) {
         return NGX_ERROR;
@@ -666,14 +670,8 @@ ngx_stream_osp_resume_handler(ngx_stream_osp_session_t *os,
 
     os->origin->log_error = NGX_ERROR_INFO;
 
-    /* what waits for it has the other number */
-
-    if (moved->msid != 1) {
-        resume->msid = moved->msid;
-
-        if (ngx_stream_osp_resume_begin(os) != NGX_OK) {
-            goto failed;
-        }
+    if (ngx_stream_osp_resume_map(os, moved->msid) != NGX_OK) {
+        goto failed;
     }
 
     ngx_stream_osp_moved(os);
@@ -723,6 +721,36 @@ failed:
 
     ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
                             NGX_STREAM_OSP_INTERNAL_ERROR);
+}
+
+
+/* what waits for the server was written for stream 1 */
+
+static ngx_int_t
+ngx_stream_osp_resume_map(ngx_stream_osp_session_t *os, uint32_t msid)
+{
+    ngx_stream_osp_buf_t     *b;
+    ngx_stream_osp_filter_t   f;
+
+    if (msid == 1) {
+        return NGX_OK;
+    }
+
+    os->resume->msid = msid;
+
+    ngx_memzero(&f, sizeof(ngx_stream_osp_filter_t));
+
+    f.from = 1;
+    f.to = msid;
+
+    f.reader = ngx_osp_rtmp_reader_create(os->pool);
+    if (f.reader == NULL) {
+        return NGX_ERROR;
+    }
+
+    b = &os->flow[NGX_STREAM_OSP_UP].buf;
+
+    return ngx_stream_osp_filter_map(&f, b->pos, b->last);
 }
 
 

@@ -25,7 +25,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(49);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(58);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -210,7 +210,10 @@ ok(wait_until(sub { grep { $_->{hex} eq '000700001234' }
 
 ($m) = grep { $_->{type} == 3 } unread();
 $n = $m ? unpack('N', $m->{payload}) : 0;
-ok($n > 10000 && $n <= $c->{out_bytes}, 'acknowledged: what has come, no more');
+cmp_ok($n, '>', 1000 + ($two->wait(event => 'ack') || { n => 1e9 })->{n},
+    'acknowledged, what the first one has got, too');
+cmp_ok($n, '<=', 3073 + $c->{out_bytes},
+    'acknowledged, no more than has come');
 
 # a half message to the client is not seen
 
@@ -233,13 +236,39 @@ is($m && unpack('H*', $m->{payload}), '000600001234', 'half, ping');
 is(scalar(grep { $_->{type} == 20 } unread()), 0, 'half, not seen');
 $c->close();
 
+# the first origin has a number of its own for the stream; chunk streams of two
+# and three bytes, times of more than 24 bits, in headers of all forms
+
+ok(wait_conns('live', '0 0'), 'next one');
+begin('cam5', create => 9);
+
+@m = media_messages(45);
+$_->[1] += 0xfffeff for @m;
+
+$n = 0;
+
+$c->write_raw(join('', map { headers($_) } @m[0 .. 14]));
+ok(got($one, $m[14]), 'headers, first origin');
+is((media($one))[-1]{msid}, 9, 'headers, number of the stream');
+
+lose();
+ok(ready($two), 'headers, second origin is told');
+$c->write_raw(join('', map { headers($_) } @m[15 .. $#m]));
+ok(got($two, $m[-1]), 'headers, second origin');
+
+@got = media($two);
+is(shown(@got[3 .. $#got]), shown(messages(@m[23 .. $#m])), 'headers, media');
+is(firsts($two), 'yes', 'headers, full ones at first');
+$c->close();
+
 # without it the client sees the end
 
 ok(wait_conns('live', '0 0'), 'next one');
 $one = rtmp_origin($t, port(8081), messages => 1,
     from => scalar($one->events()));
 
-$c = rtmp_publish(port(8091), 'live', 'cam5');
+$c = rtmp_publish(port(8091), 'live', 'cam6');
+@m = media_messages(5);
 $c->send_media(@m[0 .. 4]);
 ok(got($one, $m[4]), 'off');
 $one->signal('KILL');
@@ -290,6 +319,29 @@ sub ready {
         my @events = $o->events();
         return grep { $_->{event} eq 'ready' } @events[$o->{from} .. $#events];
     });
+}
+
+# Its bytes: the forms of headers in turn.
+
+sub headers {
+    my ($m) = @_;
+    my ($csid, %last);
+
+    $csid = $m->[0] == 9 ? 400 : $m->[0] == 8 ? 70 : 5;
+
+    $last{$csid} = $c->{last}{$csid} || [0, 0, ''];
+    $c->{last}{$csid} = [@$m, $m->[1] - $last{$csid}[1]];
+
+    my $same = length($last{$csid}[2]) == length($m->[2]);
+    my $fmt = !$last{$csid}[0] || $n++ % 7 == 0 ? 0
+        : !$same ? 1
+        : ($last{$csid}[3] || 0) == $m->[1] - $last{$csid}[1]
+            && $last{$csid}[4] ? 3 : 2;
+
+    $c->{last}{$csid}[4] = $fmt;
+
+    return $c->message(type => $m->[0], csid => $csid, msid => 1,
+        ts => $m->[1], payload => $m->[2], fmt => $fmt);
 }
 
 sub got {
@@ -366,8 +418,11 @@ sub origin {
         $c->write_raw($c->message(type => 4, csid => 2,
             payload => pack('nN', 6, 0x1234))) if $o->{ping};
 
+        next unless $o->{acks};
+
+        $o->event(event => 'ack', n => $c->{in_bytes});
         $c->write_raw($c->message(type => 3, csid => 2,
-            payload => pack('N', $c->{in_bytes}))) if $o->{acks};
+            payload => pack('N', $c->{in_bytes})));
     }
 }
 
