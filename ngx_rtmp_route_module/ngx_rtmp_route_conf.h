@@ -20,6 +20,7 @@
 
 
 typedef struct ngx_rtmp_route_state_s  ngx_rtmp_route_state_t;
+typedef struct ngx_rtmp_route_check_s  ngx_rtmp_route_check_t;
 
 
 /* register [timeout=] [token=]... [from=]... [allow=]... [ports=] ... */
@@ -75,6 +76,7 @@ struct ngx_rtmp_route_s {
     ngx_msec_t                       inactive;
 
     ngx_rtmp_route_register_t       *reg;       /* NULL: none may register */
+    ngx_rtmp_route_check_t          *check;     /* NULL: none is asked for */
     ngx_rtmp_route_control_t        *control;   /* NULL: the table decides */
     ngx_str_t                        needed;    /* by whom, or empty */
 

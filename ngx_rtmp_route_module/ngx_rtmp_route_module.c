@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "ngx_rtmp_route_client.h"
 #include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_health.h"
 #include "ngx_rtmp_route_events.h"
 #include "ngx_rtmp_route_state.h"
 
@@ -123,6 +124,13 @@ static ngx_command_t  ngx_rtmp_route_commands[] = {
     { ngx_string("register"),
       NGX_RTMP_ROUTE_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
       ngx_rtmp_route_register,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("health_check"),
+      NGX_RTMP_ROUTE_CONF|NGX_DIRECT_CONF|NGX_CONF_ANY,
+      ngx_rtmp_route_health_check,
       0,
       0,
       NULL },
@@ -344,6 +352,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
      *     route->shm_zone = NULL;
      *     route->zone = { 0, NULL };
      *     route->reg = NULL;
+     *     route->check = NULL;
      *     route->control = NULL;
      *     route->needed = { 0, NULL };
      *     route->resolver = NULL;
@@ -647,6 +656,7 @@ ngx_rtmp_route_init_process(ngx_cycle_t *cycle)
 
         if (ngx_worker == 0) {
             ngx_rtmp_route_servers_resolve(routes[i]);
+            ngx_rtmp_route_health_init(routes[i], cycle);
         }
     }
 
@@ -687,6 +697,7 @@ ngx_rtmp_route_exit_process(ngx_cycle_t *cycle)
         ngx_rtmp_route_control_exit(routes[i]);
     }
 
+    ngx_rtmp_route_health_exit();
     ngx_rtmp_route_client_exit();
     ngx_rtmp_route_slot_release();
 }

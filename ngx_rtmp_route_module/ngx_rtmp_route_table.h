@@ -293,6 +293,7 @@ typedef struct {
     ngx_rtmp_route_ref_t             ref;
     ngx_str_t                        id;
     ngx_str_t                        host;      /* with a zero at its end */
+    u_char                           proxy_protocol;
     u_char                           nendpoints[NGX_RTMP_ROUTE_NPROTO];
     ngx_rtmp_route_endpoint_t        endpoints[NGX_RTMP_ROUTE_NPROTO]
                                               [NGX_RTMP_ROUTE_MAX_ENDPOINTS];
@@ -427,22 +428,25 @@ ngx_int_t ngx_rtmp_route_server_update(ngx_rtmp_route_table_t *table,
 void ngx_rtmp_route_health_reset(ngx_rtmp_route_table_t *table);
 
 /*
- * The next server whose time has come, and sets this to interval ms from now.
- * *cursor is 0 at first.  NGX_OK: target is filled; NGX_AGAIN: call again, a
- * bounded number was looked at; NGX_DONE: no more.
+ * The next server whose time has come, and sets this to interval ms from now,
+ * and at random up to jitter more.  *cursor is 0 at first.  NGX_OK: target is
+ * filled; NGX_AGAIN: call again, a bounded number was looked at; NGX_DONE: no
+ * more.
  */
 ngx_int_t ngx_rtmp_route_health_next(ngx_rtmp_route_table_t *table,
-    uint32_t *cursor, ngx_msec_t interval, ngx_rtmp_route_target_t *target);
+    uint32_t *cursor, ngx_msec_t interval, ngx_msec_t jitter,
+    ngx_rtmp_route_target_t *target);
 
 /*
  * The result of a check, with error NULL if it was passed.  So many fails or
- * passes in a row change the state.  NGX_OK: it has changed, to *health;
- * NGX_DONE: it has not; NGX_DECLINED: that server is gone, or was restarted.
+ * passes in a row change the state.  NGX_OK: it has changed, from *was to
+ * *health; NGX_DONE: it has not; NGX_DECLINED: that server is gone, or was
+ * restarted.
  * After HEALTH_DOWN call ngx_rtmp_route_server_lost().
  */
 ngx_int_t ngx_rtmp_route_health_result(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_ref_t *ref, ngx_str_t *error, ngx_uint_t fails,
-    ngx_uint_t passes, ngx_uint_t *health);
+    ngx_uint_t passes, ngx_uint_t *was, ngx_uint_t *health);
 
 /*
  * Sets the health (NGX_RTMP_ROUTE_HEALTH_*) whatever it was.  NGX_OK: it is

@@ -61,9 +61,6 @@ ngx_rtmp_route_health_reset(ngx_rtmp_route_table_t *table)
 
             hot->health = table->mandatory ? NGX_RTMP_ROUTE_HEALTH_UP
                                            : NGX_RTMP_ROUTE_HEALTH_CHECKING;
-        }
-
-        if (table->checks) {
             hot->check = ngx_current_msec;
         }
 
@@ -78,10 +75,11 @@ ngx_rtmp_route_health_reset(ngx_rtmp_route_table_t *table)
 
 ngx_int_t
 ngx_rtmp_route_health_next(ngx_rtmp_route_table_t *table, uint32_t *cursor,
-    ngx_msec_t interval, ngx_rtmp_route_target_t *target)
+    ngx_msec_t interval, ngx_msec_t jitter, ngx_rtmp_route_target_t *target)
 {
     ngx_int_t              rc;
     ngx_uint_t             i, n;
+    ngx_msec_int_t         passed;
     ngx_rtmp_route_hot_t  *hot;
     ngx_rtmp_route_shm_t  *sh;
 
@@ -102,13 +100,21 @@ ngx_rtmp_route_health_next(ngx_rtmp_route_table_t *table, uint32_t *cursor,
         if (!hot->valid
             || (hot->flags & NGX_RTMP_ROUTE_SERVER_DOWN)
             || !hot->resolved
-            || (!table->checks && !hot->wanted)
-            || ngx_rtmp_route_passed(hot->check) < 0)
+            || (!table->checks && !hot->wanted))
         {
             continue;
         }
 
-        hot->check = ngx_current_msec + interval;
+        /* the interval may have been a longer one before */
+
+        passed = ngx_rtmp_route_passed(hot->check);
+
+        if (passed < 0 && (ngx_msec_t) -passed <= interval + jitter) {
+            continue;
+        }
+
+        hot->check = ngx_current_msec + interval
+                     + (jitter ? (ngx_msec_t) ngx_random() % (jitter + 1) : 0);
 
         ngx_rtmp_route_health_target(sh, i, target);
 
@@ -128,7 +134,7 @@ ngx_rtmp_route_health_next(ngx_rtmp_route_table_t *table, uint32_t *cursor,
 ngx_int_t
 ngx_rtmp_route_health_result(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_ref_t *ref, ngx_str_t *error, ngx_uint_t fails,
-    ngx_uint_t passes, ngx_uint_t *health)
+    ngx_uint_t passes, ngx_uint_t *was, ngx_uint_t *health)
 {
     ngx_int_t                 rc;
     ngx_uint_t                passed;
@@ -166,6 +172,7 @@ ngx_rtmp_route_health_result(ngx_rtmp_route_table_t *table,
         ngx_memcpy(h->error, error->data, h->error_len);
     }
 
+    *was = hot->health;
     *health = hot->health;
 
     if (!table->checks) {
@@ -660,6 +667,8 @@ ngx_rtmp_route_health_target(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     target->host.data = target->host_buf;
     ngx_memcpy(target->host_buf, info->host, info->host_len);
     target->host_buf[info->host_len] = '\0';
+
+    target->proxy_protocol = info->proxy_protocol;
 
     ngx_memcpy(target->nendpoints, hot->nendpoints,
                sizeof(target->nendpoints));

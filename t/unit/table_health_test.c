@@ -237,7 +237,7 @@ test_schedule(void)
     cursor = 0;
     n = 0;
 
-    while (ngx_rtmp_route_health_next(&table, &cursor, 5000, &target)
+    while (ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target)
            == NGX_OK)
     {
         n++;
@@ -248,29 +248,36 @@ test_schedule(void)
     is_uint(n, 2, "all but the one that is disabled");
 
     cursor = 0;
-    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, &target),
+    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target),
             NGX_DONE, "once");
 
     unit_tick(4999);
     cursor = 0;
-    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, &target),
+    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target),
             NGX_DONE, "not yet");
 
     unit_tick(1);
     cursor = 0;
-    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, &target),
+    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target),
             NGX_OK, "again");
+    ok(target.id.len == 1 && target.id.data[0] == 'a', "the first");
+
+    /* a shorter interval after a reload */
+
+    cursor = 0;
+    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 1000, 500, &target),
+            NGX_OK, "more often");
     ok(target.id.len == 1 && target.id.data[0] == 'a', "the first");
 
     /* a restart is looked at soon */
 
     heartbeat("r", 4, '1');
     cursor = 2;
-    while (ngx_rtmp_route_health_next(&table, &cursor, 5000, &target)
+    while (ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target)
            == NGX_OK) { /* void */ }
     heartbeat("r", 4, '2');
     cursor = 2;
-    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, &target),
+    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target),
             NGX_OK, "after a restart");
     ok(target.id.len == 1 && target.id.data[0] == 'r', "who has restarted");
 }
@@ -703,13 +710,13 @@ test_stale_unasked(void)
     unit_tick(14000);
     ngx_rtmp_route_table_sweep(&table);
     cursor = 0;
-    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, &target),
+    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target),
             NGX_DONE, "one is late: no check");
 
     unit_tick(7000);
     ngx_rtmp_route_table_sweep(&table);
     cursor = 0;
-    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, &target),
+    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target),
             NGX_OK, "both are: checked");
     is_uint(result("a", NULL), NGX_RTMP_ROUTE_HEALTH_UP, "passed");
     is_uint(result("b", "x"), NGX_RTMP_ROUTE_HEALTH_NONE, "not passed");
@@ -780,7 +787,7 @@ static ngx_uint_t
 result(const char *id, const char *error)
 {
     ngx_str_t             text;
-    ngx_uint_t            health;
+    ngx_uint_t            was, health;
     ngx_rtmp_route_ref_t  r;
 
     r = ref(id);
@@ -792,7 +799,7 @@ result(const char *id, const char *error)
 
     (void) ngx_rtmp_route_health_result(&table, &r, error ? &text : NULL, 2,
                                   state(id) == NGX_RTMP_ROUTE_CHECKING
-                                  && !table.mandatory ? 1 : 3, &health);
+                                  && !table.mandatory ? 1 : 3, &was, &health);
 
     return health;
 }

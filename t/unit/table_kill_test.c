@@ -489,7 +489,7 @@ change_health(ngx_rtmp_route_table_t *table)
 {
     uint32_t                  cursor;
     ngx_str_t                 error;
-    ngx_uint_t                health;
+    ngx_uint_t                was, health;
     ngx_rtmp_route_ref_t      ref;
     ngx_rtmp_route_target_t   target;
 
@@ -501,7 +501,8 @@ change_health(ngx_rtmp_route_table_t *table)
 
     for (cursor = 0; /* void */ ; /* void */ ) {
 
-        if (ngx_rtmp_route_health_next(table, &cursor, some(3), &target)
+        if (ngx_rtmp_route_health_next(table, &cursor, some(3), some(3),
+                                       &target)
             != NGX_OK)
         {
             return;
@@ -513,7 +514,7 @@ change_health(ngx_rtmp_route_table_t *table)
         (void) ngx_rtmp_route_health_result(table, &ref,
                                             some(2) ? &error : NULL,
                                             1 + some(2), 1 + some(2),
-                                            &health);
+                                            &was, &health);
     }
 }
 
