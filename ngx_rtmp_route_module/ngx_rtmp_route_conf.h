@@ -60,6 +60,17 @@ typedef struct {
 } ngx_rtmp_route_server_t;
 
 
+/* of ngx_rtmp_route_owned.c, in this process */
+
+typedef struct {
+    ngx_pool_t                      *pool;      /* NULL: not made */
+    ngx_rbtree_t                     tree;
+    ngx_rbtree_node_t                sentinel;
+    uint32_t                         version;   /* of the table's hosts */
+    ngx_uint_t                       runs;
+} ngx_rtmp_route_owners_t;
+
+
 struct ngx_rtmp_route_s {
     ngx_str_t                        name;
     ngx_rtmp_route_table_t           table;
@@ -84,6 +95,9 @@ struct ngx_rtmp_route_s {
     ngx_msec_t                       resolver_timeout;
     ngx_array_t                      servers;   /* ngx_rtmp_route_server_t */
     ngx_queue_t                      named;     /* by control, worker 0 */
+    ngx_rbtree_t                     names;     /* of them */
+    ngx_rbtree_node_t                names_sentinel;
+    ngx_rtmp_route_owners_t          owners;
 
     ngx_rtmp_route_state_t          *state;     /* NULL: no state file */
 
@@ -180,6 +194,23 @@ void ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 /* the addresses that the table has of it; room for MAX_ADDRS is needed */
 ngx_uint_t ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs);
+
+
+/* ngx_rtmp_route_owned.c: the servers of the table that stand for one */
+
+/*
+ * Between these two it is not seen that servers are added.  They may be
+ * nested; the first begin makes a walk if the table has changed.
+ */
+void ngx_rtmp_route_owned_begin(ngx_rtmp_route_t *route);
+void ngx_rtmp_route_owned_end(ngx_rtmp_route_t *route);
+
+/* as ngx_rtmp_route_server_walk(), between begin and end only */
+ngx_int_t ngx_rtmp_route_owned_next(ngx_rtmp_route_server_t *server,
+    uint32_t *cursor, ngx_rtmp_route_server_stat_t *stat);
+
+/* frees what begin has made */
+void ngx_rtmp_route_owned_free(ngx_rtmp_route_t *route);
 
 
 #endif /* _NGX_RTMP_ROUTE_CONF_H_INCLUDED_ */

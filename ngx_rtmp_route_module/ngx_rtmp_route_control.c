@@ -19,6 +19,7 @@
 /* a server of the control plane, in the first worker */
 
 typedef struct {
+    ngx_str_node_t              sn;         /* the name */
     ngx_rtmp_route_server_t     server;
     ngx_queue_t                 queue;
     ngx_rtmp_route_endpoint_t   addr;       /* if it is one */
@@ -122,6 +123,8 @@ ngx_rtmp_route_control_servers(ngx_rtmp_route_t *route,
 
     ngx_rtmp_route_control_clean(route);
 
+    ngx_rtmp_route_owned_begin(route);
+
     for (q = ngx_queue_head(&route->named);
          q != ngx_queue_sentinel(&route->named);
          q = ngx_queue_next(q))
@@ -130,6 +133,8 @@ ngx_rtmp_route_control_servers(ngx_rtmp_route_t *route,
 
         ngx_rtmp_route_control_sync(named);
     }
+
+    ngx_rtmp_route_owned_end(route);
 
     return NGX_OK;
 
@@ -156,23 +161,9 @@ failed:
 static ngx_rtmp_route_named_t *
 ngx_rtmp_route_control_find(ngx_rtmp_route_t *route, ngx_str_t *name)
 {
-    ngx_queue_t             *q;
-    ngx_rtmp_route_named_t  *named;
-
-    for (q = ngx_queue_head(&route->named);
-         q != ngx_queue_sentinel(&route->named);
-         q = ngx_queue_next(q))
-    {
-        named = ngx_queue_data(q, ngx_rtmp_route_named_t, queue);
-
-        if (named->server.name.len == name->len
-            && ngx_memcmp(named->name, name->data, name->len) == 0)
-        {
-            return named;
-        }
-    }
-
-    return NULL;
+    return (ngx_rtmp_route_named_t *)
+               ngx_str_rbtree_lookup(&route->names, name,
+                                     ngx_crc32_long(name->data, name->len));
 }
 
 
@@ -227,6 +218,10 @@ ngx_rtmp_route_control_new(ngx_rtmp_route_t *route, ngx_str_t *name)
         server->literal = 1;
     }
 
+    named->sn.str = server->name;
+    named->sn.node.key = ngx_crc32_long(named->name, server->name.len);
+
+    ngx_rbtree_insert(&route->names, &named->sn.node);
     ngx_queue_insert_tail(&route->named, &named->queue);
 
     return named;
@@ -315,6 +310,7 @@ ngx_rtmp_route_control_free(ngx_rtmp_route_named_t *named)
     ngx_rtmp_route_server_stop(&named->server);
 
     ngx_queue_remove(&named->queue);
+    ngx_rbtree_delete(&named->server.route->names, &named->sn.node);
 
     ngx_free(named);
 }
@@ -333,6 +329,8 @@ ngx_rtmp_route_control_exit(ngx_rtmp_route_t *route)
         ngx_rtmp_route_control_free(ngx_queue_data(q, ngx_rtmp_route_named_t,
                                                    queue));
     }
+
+    ngx_rtmp_route_owned_free(route);
 }
 
 
@@ -413,16 +411,32 @@ ngx_rtmp_route_control_begin(ngx_rtmp_route_t *route)
 
 ngx_int_t
 ngx_rtmp_route_control_stream(ngx_rtmp_route_t *route, ngx_str_t *key,
-    ngx_str_t *name, uint32_t list, ngx_msec_t ttl)
+    ngx_rtmp_route_control_name_t *server, uint32_t list, ngx_msec_t ttl)
 {
-    u_char     buf[NGX_RTMP_ROUTE_ID_LEN];
-    ngx_str_t  id;
+    u_char      buf[NGX_RTMP_ROUTE_ID_LEN];
+    uint32_t    version;
+    ngx_str_t   id, *name;
 
-    id.data = buf;
+    name = &server->name;
 
-    if (ngx_rtmp_route_control_server_id(route, name, &id) != NGX_OK) {
+    version = ngx_rtmp_route_hosts_version(&route->table);
+
+    if (server->version != version) {
+        server->version = version;
+
+        id.data = server->id;
+
+        server->id_len = (ngx_rtmp_route_control_server_id(route, name, &id)
+                          == NGX_OK) ? id.len : 0;
+    }
+
+    if (server->id_len == 0) {
         return NGX_DECLINED;
     }
+
+    id.len = server->id_len;
+    id.data = buf;
+    ngx_memcpy(buf, server->id, id.len);
 
     /* of several with that name it stays on the one that it is on */
 

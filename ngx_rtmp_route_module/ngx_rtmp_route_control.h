@@ -79,6 +79,16 @@ typedef struct {
 } ngx_rtmp_route_control_server_t;
 
 
+/* the name of a server, and its id as long as the table has the same servers */
+
+typedef struct {
+    ngx_str_t                name;
+    uint32_t                 version;      /* 0 at first */
+    size_t                   id_len;
+    u_char                   id[NGX_RTMP_ROUTE_ID_LEN];
+} ngx_rtmp_route_control_name_t;
+
+
 /*
  * Gives a route its control plane, which lives as long as the configuration.
  * While the configuration is read.  NGX_DECLINED: it has one.
@@ -128,7 +138,8 @@ ngx_resolver_t *ngx_rtmp_route_control_resolver(ngx_rtmp_route_t *route,
  */
 uint32_t ngx_rtmp_route_control_begin(ngx_rtmp_route_t *route);
 ngx_int_t ngx_rtmp_route_control_stream(ngx_rtmp_route_t *route,
-    ngx_str_t *key, ngx_str_t *name, uint32_t list, ngx_msec_t ttl);
+    ngx_str_t *key, ngx_rtmp_route_control_name_t *server, uint32_t list,
+    ngx_msec_t ttl);
 ngx_int_t ngx_rtmp_route_control_end(ngx_rtmp_route_t *route, uint32_t list,
     uint32_t *cursor);
 void ngx_rtmp_route_control_forget(ngx_rtmp_route_t *route, ngx_str_t *key);

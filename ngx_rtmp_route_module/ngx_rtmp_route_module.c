@@ -380,6 +380,8 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
     ngx_queue_init(&route->waits);
     ngx_queue_init(&route->sessions);
     ngx_queue_init(&route->named);
+    ngx_rbtree_init(&route->names, &route->names_sentinel,
+                    ngx_str_rbtree_insert_value);
 
     if (ngx_array_init(&route->servers, cf->pool, 4,
                        sizeof(ngx_rtmp_route_server_t))

@@ -29,9 +29,6 @@ static void ngx_rtmp_route_server_keep(ngx_rtmp_route_server_t *server,
 static ngx_uint_t ngx_rtmp_route_server_wanted(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n,
     ngx_rtmp_route_server_info_t *info);
-static ngx_int_t ngx_rtmp_route_server_walk_own(
-    ngx_rtmp_route_server_t *server, uint32_t *cursor,
-    ngx_rtmp_route_server_stat_t *stat);
 static void ngx_rtmp_route_server_info(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addr, ngx_uint_t single,
     ngx_rtmp_route_server_info_t *info);
@@ -55,6 +52,8 @@ ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route)
 
     ngx_rtmp_route_table_configure(&route->table);
 
+    ngx_rtmp_route_owned_begin(route);
+
     for (i = 0; i < route->servers.nelts; i++) {
 
         if (servers[i].naddrs) {
@@ -69,6 +68,11 @@ ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route)
 
         ngx_rtmp_route_server_sync(&servers[i], addrs, n);
     }
+
+    /* it is of the master process, whose configuration goes */
+
+    ngx_rtmp_route_owned_end(route);
+    ngx_rtmp_route_owned_free(route);
 
     cursor = 0;
 
@@ -117,6 +121,8 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
     refused = NGX_OK;
     taken = 0;
 
+    ngx_rtmp_route_owned_begin(route);
+
     ngx_rtmp_route_server_keep(server, addrs, n);
 
     for (i = 0; i < ngx_max(n, 1); i++) {
@@ -131,7 +137,7 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 
             /* after a reload, which this process is about to be told of */
 
-            return;
+            goto done;
         }
 
         if (rc == NGX_BUSY) {
@@ -164,7 +170,7 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 
     cursor = 0;
 
-    while (ngx_rtmp_route_server_walk_own(server, &cursor, &stat) == NGX_OK) {
+    while (ngx_rtmp_route_owned_next(server, &cursor, &stat) == NGX_OK) {
 
         if (ngx_rtmp_route_server_wanted(server, addrs, n, &stat.info)) {
             continue;
@@ -175,6 +181,10 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 
         (void) ngx_rtmp_route_server_delete(&route->table, &id);
     }
+
+done:
+
+    ngx_rtmp_route_owned_end(route);
 }
 
 
@@ -217,7 +227,7 @@ ngx_rtmp_route_server_keep(ngx_rtmp_route_server_t *server,
 
     cursor = 0;
 
-    while (ngx_rtmp_route_server_walk_own(server, &cursor, &stat) == NGX_OK) {
+    while (ngx_rtmp_route_owned_next(server, &cursor, &stat) == NGX_OK) {
 
         if (ngx_rtmp_route_server_wanted(server, addrs, n, &stat.info)) {
             continue;
@@ -277,29 +287,6 @@ ngx_rtmp_route_server_wanted(ngx_rtmp_route_server_t *server,
 }
 
 
-/* those in the table that stand for this one */
-
-static ngx_int_t
-ngx_rtmp_route_server_walk_own(ngx_rtmp_route_server_t *server,
-    uint32_t *cursor, ngx_rtmp_route_server_stat_t *stat)
-{
-    while (ngx_rtmp_route_server_walk(&server->route->table, cursor, stat)
-           == NGX_OK)
-    {
-        if (stat->info.source == server->info.source
-            && stat->info.origin_len == server->info.origin_len
-            && ngx_memcmp(stat->info.origin, server->info.origin,
-                          stat->info.origin_len)
-               == 0)
-        {
-            return NGX_OK;
-        }
-    }
-
-    return NGX_DONE;
-}
-
-
 static void
 ngx_rtmp_route_server_info(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addr, ngx_uint_t single,
@@ -348,8 +335,10 @@ ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
     n = 0;
     cursor = 0;
 
+    ngx_rtmp_route_owned_begin(server->route);
+
     while (n < NGX_RTMP_ROUTE_MAX_ADDRS
-           && ngx_rtmp_route_server_walk_own(server, &cursor, &stat) == NGX_OK)
+           && ngx_rtmp_route_owned_next(server, &cursor, &stat) == NGX_OK)
     {
         for (i = 0; i < NGX_RTMP_ROUTE_NPROTO; i++) {
             if (stat.info.nendpoints[i] && stat.info.endpoints[i][0].family) {
@@ -358,6 +347,8 @@ ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
             }
         }
     }
+
+    ngx_rtmp_route_owned_end(server->route);
 
     return n;
 }

@@ -460,8 +460,15 @@ ngx_int_t ngx_rtmp_route_health_set(ngx_rtmp_route_table_t *table,
  * The lock is held for one record, so records may come and go meanwhile; one
  * that is there all the time is seen once.
  */
-ngx_int_t ngx_rtmp_route_server_walk(ngx_rtmp_route_table_t *table,
-    uint32_t *cursor, ngx_rtmp_route_server_stat_t *stat);
+#define ngx_rtmp_route_server_walk(table, cursor, stat)                       \
+    ngx_rtmp_route_server_walk_next(table, cursor, stat, 0)
+
+/* the same for those of the configuration and of a control plane alone */
+#define ngx_rtmp_route_server_walk_named(table, cursor, stat)                 \
+    ngx_rtmp_route_server_walk_next(table, cursor, stat, 1)
+
+ngx_int_t ngx_rtmp_route_server_walk_next(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_server_stat_t *stat, ngx_uint_t named);
 ngx_int_t ngx_rtmp_route_stream_walk(ngx_rtmp_route_table_t *table,
     uint32_t *cursor, ngx_rtmp_route_stream_stat_t *stat);
 ngx_int_t ngx_rtmp_route_session_walk(ngx_rtmp_route_table_t *table,

@@ -773,6 +773,8 @@ ngx_rtmp_route_server_rename(ngx_rtmp_route_table_t *table, ngx_str_t *id,
         ngx_rtmp_route_server_unlink(sh, i);
         ngx_rtmp_route_server_write(sh, i, &info, &params, &given);
         ngx_rtmp_route_server_link(sh, i);
+
+        sh->hosts_version++;
     }
 
     ngx_rtmp_route_table_unlock(table);
@@ -866,11 +868,12 @@ ngx_rtmp_route_server_delete(ngx_rtmp_route_table_t *table, ngx_str_t *id)
 
 
 ngx_int_t
-ngx_rtmp_route_server_walk(ngx_rtmp_route_table_t *table, uint32_t *cursor,
-    ngx_rtmp_route_server_stat_t *stat)
+ngx_rtmp_route_server_walk_next(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_server_stat_t *stat, ngx_uint_t named)
 {
     uint32_t               i;
     ngx_int_t              rc;
+    ngx_rtmp_route_hot_t  *hot;
     ngx_rtmp_route_shm_t  *sh;
 
     sh = table->sh;
@@ -879,13 +882,20 @@ ngx_rtmp_route_server_walk(ngx_rtmp_route_table_t *table, uint32_t *cursor,
     ngx_rtmp_route_table_lock(table);
 
     for (i = *cursor; i < sh->server_top; i++) {
+        hot = ngx_rtmp_route_hot(sh, i);
 
-        if (ngx_rtmp_route_hot(sh, i)->valid) {
-            ngx_rtmp_route_server_fill(sh, i, stat);
-            i++;
-            rc = NGX_OK;
-            break;
+        if (!hot->valid
+            || (named
+                && hot->source != NGX_RTMP_ROUTE_SRC_CONFIG
+                && hot->source != NGX_RTMP_ROUTE_SRC_CORE))
+        {
+            continue;
         }
+
+        ngx_rtmp_route_server_fill(sh, i, stat);
+        i++;
+        rc = NGX_OK;
+        break;
     }
 
     *cursor = i;

@@ -35,12 +35,20 @@ typedef struct {
 } ngx_osp_core_server_t;
 
 
+/* what is given to the table, by the name */
+
+typedef struct {
+    ngx_str_node_t                    sn;
+    ngx_rtmp_route_control_server_t  *server;
+} ngx_osp_core_taken_t;
+
+
 /* a server as streams name it */
 
 typedef struct {
-    ngx_str_node_t              sn;
-    ngx_str_t                   name;        /* empty: it is of no use */
-    ngx_uint_t                  found;       /* name has been looked for */
+    ngx_str_node_t                  sn;
+    ngx_rtmp_route_control_name_t   server;  /* no name: it is of no use */
+    ngx_uint_t                      found;   /* it has been looked for */
 } ngx_osp_core_name_t;
 
 
@@ -421,12 +429,18 @@ ngx_osp_core_apply_list(ngx_osp_core_poll_t *poll,
     u_char                            buf[NGX_RTMP_ROUTE_HOST_LEN];
     ngx_int_t                         rc;
     ngx_str_t                         name;
-    ngx_uint_t                        i, k, n;
+    uint32_t                          hash;
+    ngx_uint_t                        i, n;
+    ngx_rbtree_t                      tree;
     ngx_list_part_t                  *part;
+    ngx_rbtree_node_t                 sentinel;
+    ngx_osp_core_taken_t             *taken;
     ngx_osp_core_server_t            *listed;
     ngx_rtmp_route_control_server_t  *server;
 
     ngx_memzero(skipped, sizeof(ngx_osp_core_skipped_t));
+
+    ngx_rbtree_init(&tree, &sentinel, ngx_str_rbtree_insert_value);
 
     part = &poll->servers.part;
     listed = part->elts;
@@ -453,27 +467,30 @@ ngx_osp_core_apply_list(ngx_osp_core_poll_t *poll,
             continue;
         }
 
-        for (k = 0; k < n; k++) {
-            if (servers[k].name.len == name.len
-                && ngx_memcmp(servers[k].name.data, name.data, name.len) == 0)
-            {
-                break;
-            }
-        }
+        hash = ngx_crc32_long(name.data, name.len);
 
-        server = &servers[k];
-
-        if (k < n) {
-            server->down &= listed[i].down;
+        taken = (ngx_osp_core_taken_t *) ngx_str_rbtree_lookup(&tree, &name,
+                                                               hash);
+        if (taken) {
+            taken->server->down &= listed[i].down;
             continue;
         }
+
+        taken = ngx_palloc(poll->pool, sizeof(ngx_osp_core_taken_t));
+        server = &servers[n];
 
         server->name.len = name.len;
         server->name.data = ngx_pstrdup(poll->pool, &name);
 
-        if (server->name.data == NULL) {
+        if (taken == NULL || server->name.data == NULL) {
             continue;
         }
+
+        taken->sn.node.key = hash;
+        taken->sn.str = server->name;
+        taken->server = server;
+
+        ngx_rbtree_insert(&tree, &taken->sn.node);
 
         server->down = listed[i].down;
         ngx_osp_core_apply_ports(poll->core, server);
@@ -610,7 +627,7 @@ ngx_osp_core_apply_stream(ngx_osp_core_poll_t *poll,
 {
     u_char                buf[NGX_RTMP_ROUTE_HOST_LEN];
     u_char                key_buf[NGX_OSP_CORE_CHANNEL_LEN + 8];
-    ngx_str_t             key, name;
+    ngx_str_t             key, name, *text;
     ngx_osp_core_t       *core;
     ngx_osp_core_name_t  *server;
 
@@ -622,12 +639,14 @@ ngx_osp_core_apply_stream(ngx_osp_core_poll_t *poll,
 
         if (ngx_osp_core_address(core, &server->sn.str, buf, &name) == NGX_OK)
         {
-            server->name.data = ngx_pstrdup(poll->pool, &name);
-            server->name.len = server->name.data ? name.len : 0;
+            text = &server->server.name;
+
+            text->data = ngx_pstrdup(poll->pool, &name);
+            text->len = text->data ? name.len : 0;
         }
     }
 
-    if (server->name.len == 0) {
+    if (server->server.name.len == 0) {
         poll->lost++;
         return;
     }
@@ -638,7 +657,7 @@ ngx_osp_core_apply_stream(ngx_osp_core_poll_t *poll,
         return;
     }
 
-    switch (ngx_rtmp_route_control_stream(core->route, &key, &server->name,
+    switch (ngx_rtmp_route_control_stream(core->route, &key, &server->server,
                                           poll->number, 0))
     {
 

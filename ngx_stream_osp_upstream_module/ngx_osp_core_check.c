@@ -203,22 +203,24 @@ ngx_osp_core_check_retry(ngx_event_t *ev)
 static void
 ngx_osp_core_check_found(ngx_osp_core_check_t *check)
 {
-    u_char                     buf[NGX_RTMP_ROUTE_HOST_LEN];
-    ngx_int_t                  rc;
-    ngx_str_t                  name;
-    ngx_osp_core_t            *core;
-    ngx_rtmp_route_control_t  *control;
+    u_char                          buf[NGX_RTMP_ROUTE_HOST_LEN];
+    ngx_int_t                       rc;
+    ngx_osp_core_t                 *core;
+    ngx_rtmp_route_control_t       *control;
+    ngx_rtmp_route_control_name_t   server;
 
     static ngx_str_t  reason = ngx_string("it has named an unknown server");
     static ngx_str_t  full = ngx_string("no room for streams");
 
     core = check->core;
 
-    rc = ngx_osp_core_address(core, &check->address, buf, &name);
+    rc = ngx_osp_core_address(core, &check->address, buf, &server.name);
 
     if (rc == NGX_OK) {
-        rc = ngx_rtmp_route_control_stream(core->route, &check->key, &name, 0,
-                                           NGX_OSP_CORE_YES_TIME);
+        server.version = 0;
+
+        rc = ngx_rtmp_route_control_stream(core->route, &check->key, &server,
+                                           0, NGX_OSP_CORE_YES_TIME);
     }
 
     switch (rc) {
