@@ -26,7 +26,19 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(40);
+my @refused = (
+    # arguments, message
+    ['', 'invalid number of arguments in "osp_upstream_takeover"'],
+    ['maybe', 'invalid parameter "maybe", it must be "off", "on" or'],
+    ['idle', 'invalid parameter "idle"'],
+    ['idle=', 'invalid time in "idle="'],
+    ['idle=soon', 'invalid time in "idle=soon"'],
+    ['idle=0', 'time in "idle=0" must not be zero'],
+    ['on idle=3s', 'invalid number of arguments'],
+    ['on; osp_upstream_takeover off', 'directive is duplicate'],
+);
+
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(@refused + 40);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -245,6 +257,13 @@ is(publisher(8084, 'cam2')->{code}, 'NetStream.Publish.Start', 'free again');
 is(scalar(() = $t->read_file('error.log') =~ /does not end/g), 0,
     'all have ended');
 
+# what is refused
+
+for my $case (@refused) {
+    like(check($case->[0]), qr/\[emerg\] .*\Q$case->[1]\E/,
+        "osp_upstream_takeover $case->[0]");
+}
+
 ###############################################################################
 
 # A name has one publisher, and is free again some time after its connection
@@ -357,6 +376,26 @@ sub sender {
     }
 
     return $pid;
+}
+
+sub check {
+    my ($args) = @_;
+    my $dir = $t->testdir();
+
+    $t->write_file_expand('refused.conf', <<EOF);
+
+%%TEST_GLOBALS%%
+
+events {
+}
+
+stream {
+    osp_upstream_takeover  $args;
+}
+
+EOF
+
+    return `$Test::Nginx::NGINX -t -p $dir/ -c refused.conf -e stderr 2>&1`;
 }
 
 # What it has ended with: 0 unless it could not send any more.
