@@ -420,6 +420,27 @@ sub stop {
     return $self;
 }
 
+# One of them hangs, and is not expected to be at work; it vanishes later.
+
+sub hang {
+    my ($self, $name) = @_;
+
+    $self->{hung}{$name} = delete $self->{load}{$name};
+    kill('STOP', $self->{hung}{$name}{pid});
+}
+
+sub vanish {
+    my ($self, $name) = @_;
+    my $pid = delete($self->{hung}{$name})->{pid};
+    my $daemons = $self->{t}{_daemons};
+
+    kill('KILL', $pid);
+    waitpid($pid, 0);
+    @$daemons = grep { $_ != $pid } @$daemons;
+
+    return undef;
+}
+
 sub crew {
     my ($self, $name, %opt) = @_;
     my @sessions;
@@ -646,6 +667,8 @@ sub count_answer {
     my ($r, $answer) = @_;
 
     $r->{requests}++;
+
+    $r->{statuses}{$answer->{status}}++;
 
     if ($answer->{status} == 200 && $answer->{complete}) {
         $r->{good}++;
@@ -1125,6 +1148,9 @@ sub fds {
 
 sub memory {
     my ($self, $pid) = @_;
+
+    # AddressSanitizer keeps what is freed
+    return 0 if $ENV{ASAN_OPTIONS};
 
     open(my $fh, '<', "/proc/$pid/status") or return 0;
     local $/;
