@@ -417,12 +417,16 @@ ngx_stream_osp_move_handler(ngx_event_t *ev)
 
     /* the one that was left is asked if no other takes it */
 
-    if (move->round++ == 0) {
+    if (move->round == 0 || move->nsilent) {
         ngx_stream_osp_move_tried(query, &move->left);
+    }
 
-        for (i = 0; i < move->nsilent; i++) {
-            ngx_stream_osp_move_tried(query, &move->silent[i]);
-        }
+    for (i = 0; i < move->nsilent && move->round == 0; i++) {
+        ngx_stream_osp_move_tried(query, &move->silent[i]);
+    }
+
+    if (move->round++) {
+        move->nsilent = 0;
     }
 
     ngx_add_timer(ev, move->deadline - ngx_current_msec);

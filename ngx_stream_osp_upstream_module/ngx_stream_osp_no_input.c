@@ -801,6 +801,7 @@ ngx_stream_osp_no_input_seen(ngx_stream_osp_session_t *os)
 
     ni->began = 1;
     ni->tries = 0;
+    ni->rounds = 0;
     ni->end = 0;
     ni->eof = 0;
     ni->unpublish = 0;

@@ -43,6 +43,7 @@ struct ngx_stream_osp_no_input_s {
     ngx_event_t                event;
     ngx_uint_t                 frames;
     ngx_uint_t                 tries;            /* since there was media */
+    ngx_uint_t                 rounds;           /* all have none */
     ngx_msec_t                 last;             /* frame came */
     ngx_msec_t                 moved;            /* to this server */
     ngx_msec_t                 stop;             /* frame passed, and its */

@@ -77,17 +77,14 @@ ngx_stream_osp_no_input_handler(ngx_event_t *ev)
         return;
     }
 
-    /* nobody else had it: not so often any more */
+    /* nobody has it: not so often any more */
 
     pause = 0;
 
-    if (ni->moves && (ni->media_seen || ni->tries > 2)) {
+    if (ni->moves && (ni->media_seen || ni->rounds)) {
         pause = NGX_STREAM_OSP_NO_INPUT_PAUSE;
-
-        if (ni->tries > 2) {
-            pause <<= ngx_min(ni->tries - 3, 3);
-            pause = ngx_min(pause, NGX_STREAM_OSP_NO_INPUT_MAX);
-        }
+        pause <<= ni->rounds ? ngx_min(ni->rounds - 1, 3) : 0;
+        pause = ngx_min(pause, NGX_STREAM_OSP_NO_INPUT_MAX);
     }
 
     if (passed < pause) {
@@ -133,6 +130,7 @@ ngx_stream_osp_no_input_move(ngx_stream_osp_session_t *os, const char *text)
     ngx_uint_t                  level;
     ngx_connection_t           *c;
     ngx_stream_osp_move_t      *move;
+    ngx_rtmp_route_tried_t      left;
     ngx_stream_osp_no_input_t  *ni;
 
     static time_t               said;
@@ -149,6 +147,9 @@ ngx_stream_osp_no_input_move(ngx_stream_osp_session_t *os, const char *text)
     if (rest > NGX_STREAM_OSP_NO_INPUT_REST) {
         return NGX_DECLINED;
     }
+
+    move = os->move;
+    left = move->left;
 
     rc = ngx_stream_osp_move(os, os->conf->resume_timeout,
                              ngx_stream_osp_no_input_moved);
@@ -174,15 +175,16 @@ ngx_stream_osp_no_input_move(ngx_stream_osp_session_t *os, const char *text)
         return NGX_DONE;
     }
 
-    /* others are asked before those which were silent */
+    /* others are asked before those which were silent, too */
 
-    move = os->move;
+    if (ni->tries) {
 
-    if (move->nsilent == NGX_STREAM_OSP_SILENT) {
-        move->nsilent = 0;
+        if (move->nsilent == NGX_STREAM_OSP_SILENT) {
+            move->nsilent = 0;
+        }
+
+        move->silent[move->nsilent++] = left;
     }
-
-    move->silent[move->nsilent++] = move->left;
 
     ni->moves = 1;
     ni->tries++;
@@ -367,6 +369,7 @@ ngx_stream_osp_no_input_moved(ngx_stream_osp_session_t *os,
     ngx_stream_osp_moved_t *moved)
 {
     u_char                     *pos, *last;
+    ngx_stream_osp_move_t      *move;
     ngx_stream_osp_no_input_t  *ni;
 
     ni = os->no_input;
@@ -407,10 +410,20 @@ ngx_stream_osp_no_input_moved(ngx_stream_osp_session_t *os,
     os->scan->chunk_size = (uint32_t)
                                    ngx_osp_rtmp_reader_chunk_size(ni->reader);
 
-    /* the second silent one: the end of the stream is what it seems to be */
+    /* all were asked: the end of the stream is what it seems to be */
 
-    if (ni->tries > 1 && ngx_stream_osp_no_input_tell(os) != NGX_OK) {
-        goto failed;
+    move = os->move;
+
+    if (ngx_memcmp(&move->server.server, &move->left.server,
+                   sizeof(ngx_rtmp_route_ref_t))
+        == 0
+        || (ni->tries > 1 && move->nsilent == 0))
+    {
+        ni->rounds++;
+
+        if (ngx_stream_osp_no_input_tell(os) != NGX_OK) {
+            goto failed;
+        }
     }
 
     ni->moved = ngx_current_msec;
