@@ -9,7 +9,7 @@
 /* sources: ngx_rtmp_route_table_links.c ngx_rtmp_route_table_rebuild.c */
 /* sources: ngx_rtmp_route_table_rights.c ngx_rtmp_route_table_server.c */
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_table_stream.c */
-/* sources: ngx_rtmp_route_table_stray.c */
+/* sources: ngx_rtmp_route_table_stray.c ngx_rtmp_route_table_event.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
@@ -41,6 +41,7 @@ static void change_server(ngx_rtmp_route_table_t *table);
 static void change_stream(ngx_rtmp_route_table_t *table);
 static void change_core(ngx_rtmp_route_table_t *table);
 static void change_session(ngx_rtmp_route_table_t *table);
+static void change_mark(ngx_rtmp_route_table_t *table);
 static void change_conn(ngx_rtmp_route_table_t *table);
 static void change_rule(ngx_rtmp_route_table_t *table);
 static void change_health(ngx_rtmp_route_table_t *table);
@@ -203,7 +204,7 @@ work(ngx_rtmp_route_table_t *table)
 
     for (i = 0; i < 3000; i++) {
 
-        switch (some(18)) {
+        switch (some(19)) {
 
         case 0:
             change_server(table);
@@ -230,6 +231,10 @@ work(ngx_rtmp_route_table_t *table)
 
         case 8:
             change_health(table);
+            break;
+
+        case 9:
+            change_mark(table);
             break;
 
         default:
@@ -436,6 +441,35 @@ change_session(ngx_rtmp_route_table_t *table)
 }
 
 
+/* what a session is told, of this process or another one */
+
+static void
+change_mark(ngx_rtmp_route_table_t *table)
+{
+    ngx_str_t  key;
+
+    static ngx_msec_t  idle[] = { 0, 1, 3000, NGX_RTMP_ROUTE_TAKEOVER_ASK };
+
+    switch (some(4)) {
+
+    case 0:
+        (void) ngx_rtmp_route_table_session_tell(table, some(4), 1 + some(100),
+                                                 NGX_RTMP_ROUTE_E_KICKED);
+        break;
+
+    case 1:
+        (void) ngx_rtmp_route_table_told(table, &sessions[some(SESSIONS)]);
+        ngx_rtmp_route_table_tell_lost(table);
+        break;
+
+    default:
+        key = unit_str(some_key());
+        (void) ngx_rtmp_route_table_takeover(table, &key, idle[some(4)]);
+        break;
+    }
+}
+
+
 static void
 change_conn(ngx_rtmp_route_table_t *table)
 {
@@ -572,7 +606,7 @@ finish(ngx_rtmp_route_table_t *table, const char *what)
 {
     char                          id[24];
     ngx_str_t                     name;
-    ngx_uint_t                    i, conns_left;
+    ngx_uint_t                    i, conns_left, marks_left;
     ngx_rtmp_route_table_stat_t   stat;
 
     ngx_time_update();
@@ -600,6 +634,14 @@ finish(ngx_rtmp_route_table_t *table, const char *what)
     }
 
     is_uint(conns_left, 0, "%s: counters of servers", what);
+
+    marks_left = 0;
+
+    for (i = 0; i < table->sh->nslots; i++) {
+        marks_left += ngx_rtmp_route_head(table->sh, i)->told;
+    }
+
+    is_uint(marks_left, 0, "%s: marks of sessions", what);
 
     for (i = 0; i < 8; i++) {
         snprintf(id, sizeof(id), "s%lu", (unsigned long) i);
