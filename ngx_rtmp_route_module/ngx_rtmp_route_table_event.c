@@ -156,12 +156,7 @@ ngx_rtmp_route_takeover_locked(ngx_rtmp_route_shm_t *sh, ngx_str_t *key,
         return NGX_BUSY;
     }
 
-    /* a client that has ended is as good as silent */
-
-    if (s->state != NGX_RTMP_ROUTE_S_CLOSING
-        && idle
-        && ngx_rtmp_route_passed(s->active) < (ngx_msec_int_t) idle)
-    {
+    if (idle && ngx_rtmp_route_passed(s->active) < (ngx_msec_int_t) idle) {
         return NGX_BUSY;
     }
 
