@@ -783,12 +783,16 @@ static void
 ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
     ngx_uint_t timedout)
 {
-    ngx_uint_t               lost;
+    ngx_uint_t               lost, hangs;
     ngx_connection_t        *pc;
     ngx_stream_osp_setup_t  *setup;
 
     pc = os->origin;
     setup = os->setup;
+
+    /* one that has not said a byte in time hangs, however it is asked */
+
+    hangs = (timedout && os->received == 0);
 
     /* a close with a reset may take the rest of its handshake with it */
 
@@ -796,7 +800,7 @@ ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
             && os->received
             && setup->phase == ngx_stream_osp_origin_handshake);
 
-    if (!setup->accepted && !setup->step
+    if (!setup->accepted && !setup->step && !hangs
         && (lost || ngx_stream_osp_peer_find(os) == NULL))
     {
         ngx_log_error(NGX_LOG_INFO, pc->log, 0,
