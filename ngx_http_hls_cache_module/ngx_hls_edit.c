@@ -68,6 +68,14 @@ ngx_hls_edit(ngx_hls_edit_t *edit, ngx_hls_state_t *state)
         return NGX_AGAIN;
     }
 
+    if (!ctx.list.playlist.master) {
+        rc = ngx_hls_trim(&ctx);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     edit->playlist = ctx.list.playlist;
 
     session = edit->playlist.master ? edit->master_session : edit->session;

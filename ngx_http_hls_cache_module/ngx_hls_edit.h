@@ -87,6 +87,9 @@ typedef struct {
 
     void                *data;
 
+    ngx_msec_t           recent;      /* with restart: what is older than */
+                                      /* that is left out, 0: nothing is */
+
     unsigned             continuity:1;
     unsigned             restart:1;   /* it is of another server: a new run */
     unsigned             endlist:1;   /* have ENDLIST appended */

@@ -6,6 +6,7 @@
 
 /*
  * Between ngx_hls_edit.c, which decides what a playlist becomes,
+ * ngx_hls_trim.c, which tells what is not of it,
  * ngx_hls_compare.c, which tells whether it goes on, and ngx_hls_compose.c,
  * which writes it.
  */
@@ -93,6 +94,12 @@ uint32_t ngx_hls_compare_hash(u_char *p, size_t len);
  */
 ngx_int_t ngx_hls_compare_map(ngx_hls_edit_t *edit, ngx_str_t *uri,
     ngx_uint_t session, ngx_str_t *mapped);
+
+
+/* ngx_hls_trim.c */
+
+/* cuts off of the list what is older than its run; as ngx_hls_list_read() */
+ngx_int_t ngx_hls_trim(ngx_hls_edit_ctx_t *ctx);
 
 
 /* ngx_hls_compose.c */

@@ -118,6 +118,7 @@ typedef struct {
 
     ngx_array_t                *valid;     /* of ngx_http_hls_valid_t */
     ngx_uint_t                  use_stale; /* NGX_HTTP_UPSTREAM_FT_* */
+    ngx_msec_t                  max_stale; /* 0: target durations */
     ngx_http_complex_value_t   *key;
     ngx_array_t                *args;      /* of ngx_str_t, or NULL */
     ngx_array_t                *session_args;

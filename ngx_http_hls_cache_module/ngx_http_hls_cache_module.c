@@ -176,6 +176,13 @@ static ngx_command_t  ngx_http_hls_commands[] = {
       offsetof(ngx_http_hls_loc_conf_t, max_size),
       NULL },
 
+    { ngx_string("hls_cache_max_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hls_loc_conf_t, max_stale),
+      &ngx_http_hls_timeout_bounds },
+
     { ngx_string("hls_cache_fill_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -361,6 +368,7 @@ ngx_http_hls_create_loc_conf(ngx_conf_t *cf)
     conf->endlist = NGX_CONF_UNSET_MSEC;
     conf->cors = NGX_CONF_UNSET_PTR;
     conf->max_size = NGX_CONF_UNSET;
+    conf->max_stale = NGX_CONF_UNSET_MSEC;
     conf->fill_timeout = NGX_CONF_UNSET_MSEC;
     conf->bypass = NGX_CONF_UNSET_PTR;
     conf->pass_header = NGX_CONF_UNSET_PTR;
@@ -424,6 +432,7 @@ ngx_http_hls_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_off_value(conf->max_size, prev->max_size,
                              NGX_HTTP_HLS_MAX_SIZE);
+    ngx_conf_merge_msec_value(conf->max_stale, prev->max_stale, 0);
     ngx_conf_merge_msec_value(conf->fill_timeout, prev->fill_timeout,
                               NGX_HTTP_HLS_FILL_TIMEOUT);
     ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);

@@ -207,9 +207,12 @@ ngx_int_t ngx_http_hls_switch_answer(ngx_http_hls_object_t *obj,
 /* before and after the playlist is edited; found is what is served */
 void ngx_http_hls_switch_begin(ngx_http_hls_object_t *obj,
     ngx_http_hls_found_t *found);
-/* NGX_OK, times are changed; NGX_DECLINED: it is not used, the claim ended */
+/*
+ * state is as it was before that.  NGX_OK, times are changed; NGX_DECLINED:
+ * it is not used, the claim has ended.
+ */
 ngx_int_t ngx_http_hls_switch_check(ngx_http_hls_object_t *obj,
-    ngx_http_hls_times_t *times);
+    ngx_hls_state_t *state, ngx_http_hls_times_t *times);
 /* the other server has no playlist; ends the claim */
 void ngx_http_hls_switch_failed(ngx_http_hls_object_t *obj);
 

@@ -203,7 +203,7 @@ ngx_http_hls_list_edit(ngx_http_hls_object_t *obj, ngx_http_hls_found_t *found)
             return;
         }
 
-    } else if (ngx_http_hls_switch_check(obj, &times) != NGX_OK) {
+    } else if (ngx_http_hls_switch_check(obj, &state, &times) != NGX_OK) {
         return;
 
     } else {
@@ -314,7 +314,9 @@ ngx_http_hls_list_media(ngx_http_hls_object_t *obj, ngx_http_hls_times_t *old)
         data->u.list.last--;
     }
 
-    list->life = ngx_http_hls_policy_life(playlist->window, list->ttl.target,
+    list->life = ngx_http_hls_policy_life(playlist->window
+                                          + obj->conf->max_stale,
+                                          list->ttl.target,
                                           list->ended || playlist->vod
                                           || playlist->event,
                             ngx_http_hls_valid_time(obj->conf,
@@ -461,6 +463,7 @@ ngx_http_hls_list_ttl(ngx_http_hls_object_t *obj,
 
     in->now = ngx_current_msec;
     in->valid = obj->valid;
+    in->stale = obj->conf->max_stale;
 
     ngx_http_hls_tier_list(obj, in);
 

@@ -141,7 +141,7 @@ ngx_http_hls_policy_list(ngx_http_hls_policy_list_t *in,
     ttl->target = ngx_http_hls_policy_clamp(ttl->target, NGX_HTTP_HLS_TTL_MIN,
                                             NGX_HTTP_HLS_ENDED);
 
-    ttl->usable = now + 3 * ttl->target;
+    ttl->usable = now + (in->stale ? in->stale : 3 * ttl->target);
 
     if (in->valid) {
         ttl->next = now + in->valid;

@@ -138,6 +138,7 @@ typedef struct {
     ngx_msec_t     period;       /* between changes: EXTINF, PART-TARGET */
     ngx_msec_t     update;       /* minimumUpdatePeriod, 0: not an MPD */
     ngx_msec_t     valid;        /* hls_cache_valid, 0: not set */
+    ngx_msec_t     stale;        /* hls_cache_max_stale, 0: not set */
     unsigned       master:1;
     unsigned       endlist:1;
     unsigned       vod:1;

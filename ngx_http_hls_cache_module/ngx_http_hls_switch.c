@@ -34,6 +34,8 @@ static void ngx_http_hls_switch_other(ngx_http_hls_object_t *obj,
 static ngx_int_t ngx_http_hls_switch_pick(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data, ngx_rtmp_route_peer_t *peer);
 static uint32_t ngx_http_hls_switch_hash(ngx_str_t *server);
+static ngx_int_t ngx_http_hls_switch_look(ngx_http_hls_object_t *obj,
+    ngx_http_hls_data_t *data, uint32_t hash);
 static void ngx_http_hls_switch_keep(ngx_http_hls_object_t *obj,
     ngx_http_hls_times_t *times);
 static void ngx_http_hls_switch_found(ngx_http_hls_object_t *obj);
@@ -248,20 +250,19 @@ ngx_http_hls_switch_begin(ngx_http_hls_object_t *obj,
     /* where it is a guess, servers may have the very same files */
 
     list->edit.restart = obj->known || obj->other != NULL;
+    list->edit.recent = ngx_current_msec - found->times.changed;
 }
 
 
 ngx_int_t
-ngx_http_hls_switch_check(ngx_http_hls_object_t *obj,
+ngx_http_hls_switch_check(ngx_http_hls_object_t *obj, ngx_hls_state_t *state,
     ngx_http_hls_times_t *times)
 {
-    uint32_t              hash, seen;
-    ngx_hls_state_t      *state;
+    uint32_t              hash;
     ngx_http_hls_data_t  *data;
     ngx_http_hls_list_t  *list;
 
     list = obj->list;
-    state = &list->state;
     data = ngx_http_hls_object_data(times);
 
     if (obj->server.len == 0) {
@@ -270,52 +271,75 @@ ngx_http_hls_switch_check(ngx_http_hls_object_t *obj,
 
     hash = ngx_http_hls_switch_hash(&obj->server);
 
-    if (!list->moved || obj->known || !list->edit.restarted) {
-        goto done;
+    if (!list->moved) {
+
+        if (list->edit.advanced) {
+            data->other = 0;
+            data->place = 0;
+        }
+
+        data->server = hash;
+
+        return NGX_OK;
     }
 
-    if (obj->target.directives.len
-        || (obj->other == NULL
-            && (int32_t) (data->usable - (uint32_t) ngx_current_msec) <= 0))
+    if (list->edit.restarted
+        && !obj->known
+        && obj->target.directives.len == 0
+        && (obj->other
+            || (int32_t) (data->usable - (uint32_t) ngx_current_msec) > 0))
     {
-        /* there is nothing better */
+        /* what there is is better than what may be over */
 
-        goto done;
+        if (ngx_http_hls_switch_look(obj, data, hash) != NGX_OK) {
+            ngx_http_hls_switch_keep(obj, times);
+            return NGX_DECLINED;
+        }
+
+        ngx_http_hls_switch_found(obj);
     }
 
-    seen = 0;
+    if (list->edit.restarted && !list->edit.restart) {
 
-    if (!list->edit.playlist.endlist) {
-        seen = (uint32_t) state->next * 0x9e3779b1 ^ state->uri;
-        seen = seen ? seen : 1;
-    }
+        /* as if it had been known before that it is a new run */
 
-    if (ngx_http_hls_policy_looked(data, ngx_current_msec, hash, seen)
-        != NGX_OK)
-    {
-        ngx_http_hls_switch_keep(obj, times);
-        return NGX_DECLINED;
-    }
+        list->edit.restart = 1;
+        list->state = *state;
 
-    ngx_http_hls_switch_found(obj);
-
-    return NGX_OK;
-
-done:
-
-    if (list->moved) {
-        data->look = NGX_HTTP_HLS_LOOK_PAUSE;
-        data->since = (uint32_t) ngx_current_msec;
-    }
-
-    if (list->moved || list->edit.advanced) {
-        data->other = 0;
-        data->place = 0;
+        if (ngx_hls_edit(&list->edit, &list->state) != NGX_OK) {
+            ngx_http_hls_object_failed(obj, 0);
+            return NGX_DECLINED;
+        }
     }
 
     data->server = hash;
+    data->other = 0;
+    data->place = 0;
+    data->look = NGX_HTTP_HLS_LOOK_PAUSE;
+    data->since = (uint32_t) ngx_current_msec;
 
     return NGX_OK;
+}
+
+
+/* whether it goes on there: NGX_OK */
+
+static ngx_int_t
+ngx_http_hls_switch_look(ngx_http_hls_object_t *obj, ngx_http_hls_data_t *data,
+    uint32_t hash)
+{
+    uint32_t              seen;
+    ngx_http_hls_list_t  *list;
+
+    list = obj->list;
+    seen = 0;
+
+    if (!list->edit.playlist.endlist) {
+        seen = (uint32_t) list->state.next * 0x9e3779b1 ^ list->state.uri;
+        seen = seen ? seen : 1;
+    }
+
+    return ngx_http_hls_policy_looked(data, ngx_current_msec, hash, seen);
 }
 
 

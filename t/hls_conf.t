@@ -74,6 +74,8 @@ my @refused = (
     ['', 'hls_cache_max_size big;', 'invalid value'],
     ['', 'hls_cache_fill_timeout soon;', 'invalid value'],
     ['', 'hls_cache_fill_timeout 0;', 'value must be'],
+    ['', 'hls_cache_max_stale long;', 'invalid value'],
+    ['', 'hls_cache_max_stale 0;', 'value must be'],
     ['', 'hls_cache_pass_header Range;', 'header "range" cannot be passed'],
     ['', 'hls_cache_pass_header X-A If-None-Match;',
         'header "if-none-match" cannot be passed'],
@@ -113,6 +115,7 @@ my @accepted = (
         . 'hls_cache_continuity off; hls_cache_endlist 1m; '
         . 'hls_cache_cors https://a.example http://b.example:8080 null; '
         . 'hls_cache_max_size 20m; hls_cache_fill_timeout 1500ms; '
+        . 'hls_cache_max_stale 1m; '
         . 'hls_cache_bypass $arg_nocache $http_pragma; '
         . 'hls_cache_pass_header Authorization Cookie; '
         . 'hls_cache_pass_header X-Token-Session; '

@@ -23,7 +23,7 @@ use Test::Nginx::HLS;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(27);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(29);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -63,6 +63,11 @@ http {
         location /route/ {
             rtmp_route  live;
             proxy_pass  http://origin;
+        }
+
+        location /long/ {
+            proxy_pass           http://127.0.0.1:8081;
+            hls_cache_max_stale  5s;
         }
 
         location /off/ {
@@ -109,13 +114,14 @@ for my $code (@codes) {
 $o->live('away');
 $o->live('gone', base => '/route');
 $o->live('pub', base => '/route');
+$o->live('long', base => '/long');
 
 is(put('route/pub'), 201, 'known to the table');
 
 @r = map { "/$_/index.m3u8" } qw! live/away route/gone route/pub !;
 
-hls_get($_) for @r;
-$o->change($_, gone => 404) for qw/ away gone pub /;
+hls_get($_) for @r, '/long/long/index.m3u8', '/long/long/2.ts';
+$o->change($_, gone => 404) for qw/ away gone pub long /;
 
 $start = time();
 sleep(1);
@@ -132,6 +138,11 @@ like(status($r[1]), qr/^404 /, 'gone, and the table does not know it');
 $r = hls_get($r[2]);
 is($r->{status}, 503, 'gone, but the table knows it');
 is($r->{headers}{'retry-after'}, 1, 'Retry-After');
+
+# for longer, if it is said so
+
+is(status('/long/long/index.m3u8'), '200 STALE', 'stale for longer');
+is(status('/long/long/2.ts'), '200 HIT', 'what it lists');
 
 # it comes back
 

@@ -4,7 +4,7 @@
  */
 
 
-/* sources: ngx_hls_edit.c ngx_hls_compare.c ngx_hls_compose.c */
+/* sources: ngx_hls_edit.c ngx_hls_trim.c ngx_hls_compare.c ngx_hls_compose.c */
 /* sources: ngx_hls_list.c ngx_hls_playlist.c ngx_hls_uri.c */
 
 
@@ -232,6 +232,8 @@ static void
 fuzz_options(ngx_hls_edit_t *edit, const u_char **p, const u_char *last)
 {
     edit->continuity = 1;
+    edit->restart = 0;
+    edit->recent = 3000;
     edit->endlist = 0;
     edit->session = NGX_HLS_SESSION_KEEP;
     edit->master_session = NGX_HLS_SESSION_KEEP;
@@ -248,6 +250,10 @@ fuzz_options(ngx_hls_edit_t *edit, const u_char **p, const u_char *last)
 
         case 'e':
             edit->endlist = 1;
+            break;
+
+        case 'm':
+            edit->restart = 1;
             break;
 
         case 'r':

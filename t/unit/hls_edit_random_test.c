@@ -4,7 +4,7 @@
  */
 
 
-/* sources: ngx_hls_edit.c ngx_hls_compare.c ngx_hls_compose.c */
+/* sources: ngx_hls_edit.c ngx_hls_trim.c ngx_hls_compare.c ngx_hls_compose.c */
 /* sources: ngx_hls_list.c ngx_hls_playlist.c ngx_hls_uri.c */
 
 

@@ -4,7 +4,7 @@
  */
 
 
-/* sources: ngx_hls_edit.c ngx_hls_compare.c ngx_hls_compose.c */
+/* sources: ngx_hls_edit.c ngx_hls_trim.c ngx_hls_compare.c ngx_hls_compose.c */
 /* sources: ngx_hls_list.c ngx_hls_playlist.c ngx_hls_uri.c */
 
 
@@ -47,6 +47,7 @@ static void test_restart(void);
 static void test_restart_twice(void);
 static void test_restart_window(void);
 static void test_restart_names(void);
+static void test_restart_trim(void);
 static void test_restart_moved(void);
 static void test_restart_number(void);
 static void test_held(void);
@@ -102,6 +103,7 @@ main(void)
     test_restart_twice();
     test_restart_window();
     test_restart_names();
+    test_restart_trim();
     test_restart_moved();
     test_restart_number();
     test_held();
@@ -361,6 +363,84 @@ test_restart_names(void)
 
 
 /* a URI returns at another number */
+
+/* of what another server has listed for long, viewers get the end */
+
+static void
+test_restart_trim(void)
+{
+    begin("restart, moved to a longer list");
+
+    step(HEAD("3") SEG("a-3.ts") SEG("a-4.ts"),
+         HEAD("3") SEG("a-3.ts") SEG("a-4.ts"), SAME|ADVANCED, "before");
+
+    edit.restart = 1;
+    edit.recent = 3000;
+
+    step(HEAD_D("40", "2") SEG("b-0.ts") BREAK SEG("b-1.ts") SEG("b-2.ts")
+         SEG("b-3.ts"),
+         HEAD_D("3", "0") SEG("a-3.ts") SEG("a-4.ts") BREAK SEG("b-2.ts?g=1")
+         SEG("b-3.ts?g=1"), ADVANCED|RESTARTED, "two of four");
+    is_uint(edit.playlist.segments, 4, "segments");
+
+    edit.restart = 0;
+
+    step(HEAD_D("40", "2") SEG("b-0.ts") BREAK SEG("b-1.ts") SEG("b-2.ts")
+         SEG("b-3.ts"),
+         HEAD_D("3", "0") SEG("a-3.ts") SEG("a-4.ts") BREAK SEG("b-2.ts?g=1")
+         SEG("b-3.ts?g=1"), UNCHANGED, "no news");
+
+    step(HEAD_D("41", "2") BREAK SEG("b-1.ts") SEG("b-2.ts") SEG("b-3.ts")
+         SEG("b-4.ts"),
+         HEAD_D("4", "0") SEG("a-4.ts") BREAK SEG("b-2.ts?g=1")
+         SEG("b-3.ts?g=1") SEG("b-4.ts?g=1"), ADVANCED, "the next one");
+
+    step(HEAD_D("42", "3") SEG("b-2.ts") SEG("b-3.ts") SEG("b-4.ts")
+         SEG("b-5.ts"),
+         HEAD_D("5", "0") BREAK SEG("b-2.ts?g=1") SEG("b-3.ts?g=1")
+         SEG("b-4.ts?g=1") SEG("b-5.ts?g=1"), ADVANCED, "and the next one");
+
+    step(HEAD_D("43", "3") SEG("b-3.ts") SEG("b-4.ts") SEG("b-5.ts")
+         SEG("b-6.ts"),
+         HEAD_D("6", "1") SEG("b-3.ts?g=1") SEG("b-4.ts?g=1")
+         SEG("b-5.ts?g=1") SEG("b-6.ts?g=1"), ADVANCED, "all are listed");
+
+    /* a broadcast that begins again has lower numbers, too */
+
+    step(HEAD("0") SEG("b-0.ts"),
+         HEAD_D("6", "1") SEG("b-3.ts?g=1") SEG("b-4.ts?g=1")
+         SEG("b-5.ts?g=1") SEG("b-6.ts?g=1") BREAK SEG("b-0.ts?g=2"),
+         ADVANCED|RESTARTED, "begins again");
+
+    begin("restart, moved to what began anew");
+
+    step(HEAD("3") SEG("a-3.ts") SEG("a-4.ts"),
+         HEAD("3") SEG("a-3.ts") SEG("a-4.ts"), SAME|ADVANCED, "before");
+
+    edit.restart = 1;
+    edit.recent = 9000;
+
+    step(HEAD("7") SEG("b-7.ts") SEG("b-8.ts") BREAK SEG("b-9.ts"),
+         HEAD("3") SEG("a-3.ts") SEG("a-4.ts") BREAK SEG("b-9.ts?g=1"),
+         ADVANCED|RESTARTED, "what was left there is not shown");
+
+    begin("restart, moved, with keys");
+
+    step(HEAD("3") SEG("a-3.ts"), HEAD("3") SEG("a-3.ts"), SAME|ADVANCED,
+         "before");
+
+    edit.restart = 1;
+    edit.recent = 1000;
+
+    step("#EXTM3U\n#EXT-X-TARGETDURATION:2\n"
+         "#EXT-X-MAP:URI=\"i.mp4\"\n"
+         "#EXT-X-KEY:METHOD=AES-128,URI=\"1.key\",IV=0x1\n"
+         SEG("b-0.m4s") SEG("b-1.m4s"),
+         HEAD("3") SEG("a-3.ts") BREAK "#EXT-X-MAP:URI=\"i.mp4?g=1\"\n"
+         "#EXT-X-KEY:METHOD=AES-128,URI=\"1.key?g=1\",IV=0x1\n"
+         SEG("b-1.m4s?g=1"), ADVANCED|RESTARTED, "they hold on");
+}
+
 
 /* what is of another server is another run, whatever it looks like */
 
