@@ -172,8 +172,11 @@ sub away {
 
     $go->();
 
+    # something to be written
+    pin('live', 'live/more' . ++$chaos->{pins}, '127.0.0.1');
+
     return $chaos->later(0.3 + $chaos->random(2000) / 1000, 'back', sub {
-        delete $chaos->{away};
+        $chaos->{away} = 0;
         $back->();
         return undef;
     });

@@ -292,8 +292,8 @@ EOF_CONF
     return $self->start();
 }
 
-# An origin for HLS, with streams of half a second a segment; what is in a
-# segment follows from its name.  They begin anew with it.  The host may stand
+# An origin for HLS, with streams of half a second a segment, which takes as
+# much as that to be read; what is in a segment follows from its name.  They begin anew with it.  The host may stand
 # in front of their names: \'127.0.0.2'.
 
 sub chaos_hls {
@@ -1208,8 +1208,8 @@ sub start {
     $self->{origin} = hls_origin($self->{t}, $self->{port}, life => 10000,
         host => $self->{host},
         control => $self->{t}->testdir() . "/$self->{name}.sock");
-    $self->{origin}->live($_, auto => 1, duration => 0.5)
-        for @{$self->{streams}};
+    $self->{origin}->live($_, auto => 1, duration => 0.5, delay => 0.05,
+        piece => 4000, pause => 0.05) for @{$self->{streams}};
 
     return $self;
 }
