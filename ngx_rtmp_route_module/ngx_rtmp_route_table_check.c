@@ -27,6 +27,7 @@ typedef struct {
     uint32_t                         streams;
     uint32_t                         pinned;
     uint32_t                         pending;
+    uint32_t                         named;
 } ngx_rtmp_route_check_server_t;
 
 
@@ -531,6 +532,9 @@ ngx_rtmp_route_check_streams(ngx_rtmp_route_check_t *ctx)
         } else if (counter == &hot->pinned) {
             ctx->servers[n].pinned++;
 
+        } else if (counter == &hot->named) {
+            ctx->servers[n].named++;
+
         } else {
             ctx->servers[n].pending++;
         }
@@ -758,7 +762,8 @@ ngx_rtmp_route_check_counters(ngx_rtmp_route_check_t *ctx)
 
         if (hot->streams != server->streams
             || hot->pinned != server->pinned
-            || hot->pending != server->pending)
+            || hot->pending != server->pending
+            || hot->named != server->named)
         {
             return ngx_rtmp_route_check_failed(ctx, "streams of server", i);
         }

@@ -149,6 +149,7 @@ typedef struct {
     uint32_t                         streams;     /* derived, without pins */
     uint32_t                         pinned;      /* derived */
     uint32_t                         pending;     /* derived: not yet live */
+    uint32_t                         named;       /* derived: by the core */
 } ngx_rtmp_route_hot_t;
 
 

@@ -19,7 +19,8 @@ uint32_t *
 ngx_rtmp_route_stream_counter(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_stream_cell_t *st)
 {
-    ngx_uint_t  i, seq, pending;
+    ngx_uint_t             i, seq, pending, named;
+    ngx_rtmp_route_hot_t  *hot;
 
     if (st->flags & NGX_RTMP_ROUTE_STREAM_ORPHAN) {
         return NULL;
@@ -28,6 +29,7 @@ ngx_rtmp_route_stream_counter(ngx_rtmp_route_shm_t *sh,
     i = st->server;
     seq = st->server_seq;
     pending = 0;
+    named = 0;
 
     if (st->live == 0) {
 
@@ -35,9 +37,7 @@ ngx_rtmp_route_stream_counter(ngx_rtmp_route_shm_t *sh,
             && !(st->pin_birth && st->pin == i)
             && !(st->pin_birth == 0 && st->list_seq && st->list == i))
         {
-            pending = (ngx_rtmp_route_stream_from(st)
-                       != NGX_RTMP_ROUTE_FROM_CORE)
-                      || st->pin_birth || st->list_seq;
+            pending = 1;
 
         } else if (st->pin_birth) {
 
@@ -54,6 +54,9 @@ ngx_rtmp_route_stream_counter(ngx_rtmp_route_shm_t *sh,
         } else if (ngx_rtmp_route_stream_from(st) != NGX_RTMP_ROUTE_FROM_CORE)
         {
             return NULL;
+
+        } else {
+            named = 1;
         }
     }
 
@@ -61,8 +64,13 @@ ngx_rtmp_route_stream_counter(ngx_rtmp_route_shm_t *sh,
         return NULL;
     }
 
-    return pending ? &ngx_rtmp_route_hot(sh, i)->pending
-                   : &ngx_rtmp_route_hot(sh, i)->streams;
+    hot = ngx_rtmp_route_hot(sh, i);
+
+    if (named) {
+        return &hot->named;
+    }
+
+    return pending ? &hot->pending : &hot->streams;
 }
 
 

@@ -90,6 +90,7 @@ ngx_rtmp_route_rebuild_servers(ngx_rtmp_route_shm_t *sh)
         hot->streams = 0;
         hot->pinned = 0;
         hot->pending = 0;
+        hot->named = 0;
 
         ngx_rtmp_route_cold(sh, i)->list = 0;
 

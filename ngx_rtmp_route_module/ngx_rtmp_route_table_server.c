@@ -565,6 +565,7 @@ ngx_rtmp_route_server_change(ngx_rtmp_route_table_t *table, ngx_uint_t i,
         ngx_rtmp_route_server_number(sh, hot);
         hot->streams = 0;
         hot->pending = 0;
+        hot->named = 0;
         cold->list = 0;
         cold->conflicts = 0;
         ngx_rtmp_route_point();
@@ -923,10 +924,11 @@ ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     stat->state = ngx_rtmp_route_server_state(hot);
     stat->health = hot->health;
     ngx_rtmp_route_health_fill(sh, i, &stat->check);
-    stat->streams = hot->streams + hot->pinned;
+    stat->streams = hot->streams + hot->pinned + hot->named;
     stat->conns = hot->conns;
     stat->drained = (hot->flags & NGX_RTMP_ROUTE_SERVER_DRAIN)
-                    && hot->conns == 0 && hot->streams == 0;
+                    && hot->conns == 0
+                    && hot->streams == 0 && hot->named == 0;
     stat->conflicts = ngx_rtmp_route_server_expired(hot) ? 0 : cold->conflicts;
     stat->selected = cold->selected;
     stat->fails = cold->fails;

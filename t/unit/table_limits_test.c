@@ -350,9 +350,17 @@ test_sources(void)
     ngx_rtmp_route_core_set(&table, &key, &id,
                             ngx_rtmp_route_core_begin(&table), 0);
     is_uint(server_stat(&table, "s0")->streams, 2, "listed and of the core");
-    is_uint(publish("live/c", &a), NGX_BUSY, "is full");
-    is_uint(publish("live/d", &a), NGX_OK, "for others");
+    is_uint(publish("live/c", &a), NGX_OK, "a channel needs no place");
+    is_uint(publish("live/d", &b), NGX_BUSY, "its publisher does");
     end(&a);
+    stream_forget(&table, "live/c");
+    session_open(&table, "live/d", PUBLISH, &a, &peer);
+    is_uint(pick(&table, "live/c", PUBLISH, &peer), NGX_BUSY,
+            "before it is live, too");
+    relay(&a);
+    is_uint(server_stat(&table, "s0")->streams, 2, "it is one stream");
+    end(&a);
+    IS_CHECKED(&table);
 
     /* one that is found is only a trace */
 
@@ -384,9 +392,22 @@ test_secret(void)
     key = unit_str("live/channel");
     ngx_rtmp_route_core_set(&table, &key, &id,
                             ngx_rtmp_route_core_begin(&table), 0);
-    is_uint(server_stat(&table, "s0")->streams, 2, "its channel is another");
-    is_uint(publish("stream/#fedcba9876543210", &b), NGX_BUSY, "full");
+    is_uint(server_stat(&table, "s0")->streams, 2, "its channel is shown");
+    is_uint(publish("stream/#fedcba9876543210", &b), NGX_OK,
+            "but is the same, so there is room");
+    end(&b);
+
+    /* the list of the core is late, which keeps no encoder out */
+
+    max_streams("s0", 1);
     end(&a);
+    is_uint(publish("stream/#0123456789abcdef", &a), NGX_OK, "back");
+    end(&a);
+
+    server_flags(&table, "s0", 0, 1, 0);
+    is_uint(server_stat(&table, "s0")->drained, 0, "a channel is there");
+    ngx_rtmp_route_core_forget(&table, &key);
+    is_uint(server_stat(&table, "s0")->drained, 1, "drained");
 
     IS_CHECKED(&table);
 }
