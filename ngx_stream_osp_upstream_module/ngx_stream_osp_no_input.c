@@ -799,6 +799,10 @@ ngx_stream_osp_no_input_seen(ngx_stream_osp_session_t *os)
         return;
     }
 
+    if (ni->tries) {
+        ngx_stream_osp_no_input_found(os);
+    }
+
     ni->began = 1;
     ni->tries = 0;
     ni->rounds = 0;

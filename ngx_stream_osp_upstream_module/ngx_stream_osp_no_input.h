@@ -75,6 +75,9 @@ void ngx_stream_osp_no_input_handler(ngx_event_t *ev);
 void ngx_stream_osp_no_input_timer(ngx_stream_osp_session_t *os,
     ngx_msec_t time);
 
+/* another server has the stream: who comes next is sent there at once */
+void ngx_stream_osp_no_input_found(ngx_stream_osp_session_t *os);
+
 /* the client is told what was left out: nobody else has the stream */
 ngx_int_t ngx_stream_osp_no_input_tell(ngx_stream_osp_session_t *os);
 

@@ -517,6 +517,28 @@ ngx_stream_osp_no_input_failed(ngx_stream_osp_session_t *os)
 }
 
 
+void
+ngx_stream_osp_no_input_found(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_move_t   *move;
+    ngx_rtmp_route_peer_t    peer;
+    ngx_rtmp_route_query_t   query;
+
+    move = os->move;
+
+    ngx_memzero(&peer, sizeof(ngx_rtmp_route_peer_t));
+    peer.id = os->server;
+
+    ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
+    query.key = move->key;
+    query.op = NGX_RTMP_ROUTE_PLAY;
+    query.protocol = move->protocol;
+    query.alternative = move->alternative;
+
+    ngx_rtmp_route_found(move->route, &query, &peer);
+}
+
+
 /* what was left out, now that nobody else has the stream */
 
 ngx_int_t

@@ -25,7 +25,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(69);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(70);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -257,6 +257,14 @@ is(shown(@got[3 .. $#got]),
 is(told($c), '18 9 8' . ' 9 8' x 5, 'silent, nothing else is told');
 is(place('silent'), port(8082), 'silent, where it is');
 
+# who comes then is sent there
+
+$s = rtmp_play(port(8090), 'live', 'silent');
+is(join(' ', map { $_->{upstream} =~ /(\d+)$/ } grep { $_->{stream} eq
+    'live/silent' } sessions('live')), port(8082) . ' ' . port(8082),
+    'silent, newcomer');
+$s->close();
+
 $n = @m - 13;
 $c->read_media($n);
 go('two', 'silent');
@@ -266,8 +274,8 @@ is(shown($c->read_media(12)),
 is($t->read_file('error.log')
     =~ /\[error\].*upstream server "\S+" sends no media/, 1, 'silent, log');
 $c->close();
-like(wait_log($t, 'stream.log', qr/^(.*\|silent)$/m),
-    qr/^200\|\S+:@{[port(8081)]}(?:, \S+:@{[port(8082)]})+\|ok\|/,
+like(wait_log($t, 'stream.log', qr/^(.*, .*\|silent)$/m),
+    qr/^200\|\S+:@{[port(8081)]}(?:, \S+:@{[port(8082)]})+\|\w+\|/,
     'silent, log of the session');
 
 # the stream has ended at the first one only
