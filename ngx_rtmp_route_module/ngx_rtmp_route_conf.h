@@ -31,6 +31,9 @@ typedef struct {
     ngx_array_t                     *from;      /* of ngx_cidr_t, or NULL */
     ngx_array_t                     *allow;     /* of ngx_cidr_t, or NULL */
     ngx_array_t                     *ports;     /* of port ranges, or NULL */
+    uint32_t                         max_fails; /* of who registers, and */
+    uint32_t                         fail_timeout;
+    uint32_t                         slow_start;
     unsigned                         streams:1;
     unsigned                         open:1;
 } ngx_rtmp_route_register_t;

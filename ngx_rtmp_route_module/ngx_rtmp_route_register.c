@@ -206,6 +206,9 @@ ngx_rtmp_route_register_apply(ngx_rtmp_route_t *route,
     ngx_rtmp_route_desc_params(desc, &params);
 
     params.timeout = (uint32_t) route->reg->timeout;
+    params.max_fails = route->reg->max_fails;
+    params.fail_timeout = route->reg->fail_timeout;
+    params.slow_start = route->reg->slow_start;
 
     rc = ngx_rtmp_route_server_set(&route->table, &desc->info, &params, NULL);
 

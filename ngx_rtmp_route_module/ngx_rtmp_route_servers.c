@@ -23,6 +23,8 @@ static ngx_int_t ngx_rtmp_route_server_param(ngx_conf_t *cf,
     ngx_rtmp_route_server_t *server, ngx_str_t *value);
 static ngx_int_t ngx_rtmp_route_server_number(ngx_str_t *value, size_t prefix,
     uint32_t *number);
+static ngx_int_t ngx_rtmp_route_server_time(ngx_str_t *value, size_t prefix,
+    uint32_t *ms);
 static ngx_int_t ngx_rtmp_route_server_ports(ngx_rtmp_route_server_info_t *info,
     ngx_uint_t protocol, ngx_str_t *text);
 static ngx_int_t ngx_rtmp_route_server_id(ngx_conf_t *cf,
@@ -270,7 +272,6 @@ static ngx_int_t
 ngx_rtmp_route_server_param(ngx_conf_t *cf, ngx_rtmp_route_server_t *server,
     ngx_str_t *value)
 {
-    ngx_int_t                        n;
     ngx_str_t                        s, *proto;
     ngx_uint_t                       i;
     ngx_rtmp_route_server_params_t  *params;
@@ -307,17 +308,11 @@ ngx_rtmp_route_server_param(ngx_conf_t *cf, ngx_rtmp_route_server_t *server,
     }
 
     if (ngx_strncmp(value->data, "fail_timeout=", 13) == 0) {
-        s.data = value->data + 13;
-        s.len = value->len - 13;
+        return ngx_rtmp_route_server_time(value, 13, &params->fail_timeout);
+    }
 
-        n = ngx_parse_time(&s, 0);
-
-        if (n == NGX_ERROR || n > NGX_MAX_INT32_VALUE) {
-            return NGX_ERROR;
-        }
-
-        params->fail_timeout = (uint32_t) n;
-        return NGX_OK;
+    if (ngx_strncmp(value->data, "slow_start=", 11) == 0) {
+        return ngx_rtmp_route_server_time(value, 11, &params->slow_start);
     }
 
     if (ngx_strncmp(value->data, "proxy_protocol=", 15) == 0) {
@@ -373,6 +368,27 @@ ngx_rtmp_route_server_number(ngx_str_t *value, size_t prefix, uint32_t *number)
     }
 
     *number = (uint32_t) n;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_server_time(ngx_str_t *value, size_t prefix, uint32_t *ms)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    s.data = value->data + prefix;
+    s.len = value->len - prefix;
+
+    n = ngx_parse_time(&s, 0);
+
+    if (n == NGX_ERROR || n > NGX_MAX_INT32_VALUE) {
+        return NGX_ERROR;
+    }
+
+    *ms = (uint32_t) n;
 
     return NGX_OK;
 }
@@ -585,6 +601,8 @@ ngx_rtmp_route_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     route->reg = reg;
 
     reg->timeout = 30000;
+    reg->max_fails = 1;
+    reg->fail_timeout = 10000;
     reg->streams = 1;
 
     value = cf->args->elts;
@@ -633,6 +651,19 @@ ngx_rtmp_route_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             s.len = value[i].len - 6;
 
             rc = ngx_rtmp_route_register_ports(cf, reg, &s);
+
+        } else if (ngx_strncmp(value[i].data, "max_fails=", 10) == 0) {
+            rc = ngx_rtmp_route_server_number(&value[i], 10, &reg->max_fails);
+            rc = (rc == NGX_OK) ? NGX_OK : NGX_DECLINED;
+
+        } else if (ngx_strncmp(value[i].data, "fail_timeout=", 13) == 0) {
+            rc = ngx_rtmp_route_server_time(&value[i], 13,
+                                            &reg->fail_timeout);
+            rc = (rc == NGX_OK) ? NGX_OK : NGX_DECLINED;
+
+        } else if (ngx_strncmp(value[i].data, "slow_start=", 11) == 0) {
+            rc = ngx_rtmp_route_server_time(&value[i], 11, &reg->slow_start);
+            rc = (rc == NGX_OK) ? NGX_OK : NGX_DECLINED;
 
         } else if (ngx_strcmp(value[i].data, "streams=on") == 0) {
             reg->streams = 1;

@@ -270,7 +270,7 @@ ngx_rtmp_route_health_survey(ngx_rtmp_route_table_t *table)
 {
     ngx_int_t              rc;
     uint32_t               n;
-    ngx_uint_t             i, up, sure, mask, stale;
+    ngx_uint_t             i, up, sure, mask, stale, wanted;
     ngx_rtmp_route_hot_t  *hot;
     ngx_rtmp_route_shm_t  *sh;
 
@@ -293,7 +293,13 @@ ngx_rtmp_route_health_survey(ngx_rtmp_route_table_t *table)
 
         mask = ngx_rtmp_route_health_mask(hot);
 
-        hot->wanted = ngx_rtmp_route_server_late(hot) && (mask & ~sure);
+        wanted = ngx_rtmp_route_server_late(hot) && (mask & ~sure);
+
+        if (wanted && !hot->wanted && !table->checks) {
+            hot->check = ngx_current_msec;
+        }
+
+        hot->wanted = (u_char) wanted;
 
         if (!table->checks && !hot->wanted) {
             hot->health = NGX_RTMP_ROUTE_HEALTH_NONE;

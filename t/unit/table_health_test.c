@@ -739,6 +739,16 @@ test_stale_unasked(void)
     ngx_rtmp_route_table_sweep(&table);
     is_uint(server_stat(&table, "b")->health, NGX_RTMP_ROUTE_HEALTH_NONE,
             "nothing is left of it");
+
+    heartbeat("a", 1, '1');
+    ngx_rtmp_route_table_sweep(&table);
+    unit_tick(15001);
+    cursor = 0;
+    (void) ngx_rtmp_route_health_next(&table, &cursor, 100000, 0, &target);
+    ngx_rtmp_route_table_sweep(&table);
+    cursor = 0;
+    is_uint(ngx_rtmp_route_health_next(&table, &cursor, 5000, 0, &target),
+            NGX_OK, "checked as soon as it is late");
     is_uint(state("b"), NGX_RTMP_ROUTE_UP, "up");
 }
 
