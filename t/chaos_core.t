@@ -41,7 +41,7 @@ my @rtmp = map { chaos_origin($t, 8090, host => $_) } '127.0.0.2', '127.0.0.3';
 
 for my $host ('127.0.0.2', '127.0.0.3') {
     $core->server($host);
-    chaos_hls($t, 8091, \$host, sort keys %host);
+    chaos_hls($t, 8091, [sort keys %host], host => $host);
 }
 
 $core->channel($_, live => 1, server => $host{$_}) for sort keys %host;

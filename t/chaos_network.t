@@ -36,7 +36,7 @@ EOF_CONF
 
 for my $host (@hosts) {
     chaos_origin($t, 8090, host => $host);
-    chaos_hls($t, 8091, \$host, qw/ cam1 cam2 cam3 /);
+    chaos_hls($t, 8091, [qw/ cam1 cam2 cam3 /], host => $host);
 }
 
 $t->run();

@@ -30,7 +30,7 @@ $t->plan(14);
 chaos_conf($t);
 
 my @rtmp = map { chaos_origin($t, $_) } 8090, 8092;
-my @hls = map { chaos_hls($t, $_, qw/ cam1 cam2 cam3 /) } 8091, 8093;
+my @hls = map { chaos_hls($t, $_, [qw/ cam1 cam2 cam3 /]) } 8091, 8093;
 
 $t->run();
 

@@ -33,7 +33,7 @@ $t->plan(22);
 
 chaos_conf($t);
 chaos_origin($t, $_) for 8090, 8092;
-chaos_hls($t, $_, qw/ cam1 cam2 cam3 cam4 /) for 8091, 8093;
+chaos_hls($t, $_, [qw/ cam1 cam2 cam3 cam4 /]) for 8091, 8093;
 
 $t->run();
 

@@ -35,7 +35,7 @@ $t->plan(23);
 chaos_conf($t, stream => 'osp_upstream_resume on;');
 
 my @rtmp = map { chaos_origin($t, $_) } 8090, 8092;
-my @hls = map { chaos_hls($t, $_, qw/ cam1 cam2 cam3 /) } 8091, 8093;
+my @hls = map { chaos_hls($t, $_, [qw/ cam1 cam2 cam3 /]) } 8091, 8093;
 
 $t->run();
 

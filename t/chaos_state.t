@@ -46,7 +46,7 @@ EOF_CONF
 EOF_CONF
 
 chaos_origin($t, $_) for 8090, 8092;
-chaos_hls($t, $_, qw/ cam1 cam2 /) for 8091, 8093;
+chaos_hls($t, $_, [qw/ cam1 cam2 /]) for 8091, 8093;
 
 $t->run();
 

@@ -37,7 +37,7 @@ EOF_CONF
     fleet => 'state fleet.json;');
 
 chaos_origin($t, $_) for 8090, 8092;
-chaos_hls($t, $_, qw/ cam1 cam2 /) for 8091, 8093;
+chaos_hls($t, $_, [qw/ cam1 cam2 /]) for 8091, 8093;
 
 $t->run();
 

@@ -31,7 +31,7 @@ $t->plan(17);
 chaos_conf($t);
 chaos_origin($t, 8090);
 chaos_origin($t, 8092);
-chaos_hls($t, $_, qw/ cam1 cam2 cam3 /) for 8091, 8093;
+chaos_hls($t, $_, [qw/ cam1 cam2 cam3 /]) for 8091, 8093;
 
 $t->run();
 
