@@ -21,6 +21,9 @@
 /* as many conflicts, but no more than can be looked through at once */
 #define NGX_RTMP_ROUTE_ALL_CONFLICTS  256
 
+/* the time of another process may be ahead of ours by less than this, ms */
+#define NGX_RTMP_ROUTE_AHEAD          86400000
+
 #define ngx_rtmp_route_sizes()                                                \
     ((uint32_t) (sizeof(ngx_rtmp_route_cell_t)                                \
                  + 31 * sizeof(ngx_rtmp_route_hot_t)                          \
@@ -480,7 +483,11 @@ ngx_rtmp_route_table_expire(ngx_rtmp_route_table_t *table)
 
         idle = (int32_t) ((uint32_t) ngx_current_msec - st->used);
 
-        if (idle < 0 || (ngx_msec_t) idle <= table->inactive) {
+        /* a clock that is ahead, or so long ago that it has wrapped */
+
+        if (idle > -NGX_RTMP_ROUTE_AHEAD
+            && (idle < 0 || (ngx_msec_t) idle <= table->inactive))
+        {
             return;
         }
 

@@ -738,6 +738,8 @@ test_forget(void)
 static void
 test_inactive(void)
 {
+    ngx_str_t  id;
+
     table_make(&table, 256 * 1024);
     server_add(&table, "s1", 1, NULL);
 
@@ -775,6 +777,29 @@ test_inactive(void)
     ngx_rtmp_route_table_close(&table, &a);
     ngx_rtmp_route_table_sweep(&table);
     ok(stream_stat(&table, "live/open") != NULL, "used until now");
+
+    IS_CHECKED(&table);
+
+    /* the time of the last use has 32 bits: half of them is 25 days */
+
+    table_make(&table, 256 * 1024);
+    server_add(&table, "s1", 1, NULL);
+    server_add(&table, "s2", 2, NULL);
+    stream_set(&table, "live/old", "s1", NGX_RTMP_ROUTE_FROM_FOUND);
+    stream_set(&table, "live/old", "s2", NGX_RTMP_ROUTE_FROM_PIN);
+
+    unit_tick((ngx_msec_t) 30 * 86400 * 1000);
+    stream_set(&table, "live/new", "s1", NGX_RTMP_ROUTE_FROM_FOUND);
+
+    id = unit_str("s2");
+    ngx_rtmp_route_server_delete(&table, &id);
+    ngx_rtmp_route_table_sweep(&table);
+    stream_set(&table, "live/last", "s1", NGX_RTMP_ROUTE_FROM_FOUND);
+    unit_tick(60001);
+    ngx_rtmp_route_table_sweep(&table);
+    ok(stream_stat(&table, "live/new") == NULL, "forgotten");
+    ok(stream_stat(&table, "live/old") == NULL, "after a month, too");
+    ok(stream_stat(&table, "live/last") == NULL, "and what came last");
 
     IS_CHECKED(&table);
 }
