@@ -161,7 +161,6 @@ ngx_rtmp_route_takeover_locked(ngx_rtmp_route_shm_t *sh, ngx_str_t *key,
     }
 
     s->wanted = 1;
-    s->heard = (u_char) s->active;
 
     *wake = ngx_rtmp_route_session_mark(sh, s,
                                         idle ? NGX_RTMP_ROUTE_E_SILENT
@@ -180,6 +179,10 @@ ngx_rtmp_route_session_mark(ngx_rtmp_route_shm_t *sh,
     u_char  told;
 
     told = (u_char) (s->told | (1 << what));
+
+    if (what == NGX_RTMP_ROUTE_E_SILENT) {
+        s->heard = (u_char) s->active;
+    }
 
     if (told == s->told) {
         return 0;
