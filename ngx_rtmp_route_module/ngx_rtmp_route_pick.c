@@ -60,7 +60,7 @@ ngx_rtmp_route_table_pick(ngx_rtmp_route_table_t *table,
 
         ngx_rtmp_route_table_unlock(table);
 
-    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, query));
+    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, &choice));
 
     if (rc == NGX_OK) {
         ngx_rtmp_route_pick_name(peer, &endpoint);
@@ -70,13 +70,17 @@ ngx_rtmp_route_table_pick(ngx_rtmp_route_table_t *table,
 }
 
 
-/* whether there is room that those had who are gone; without the lock */
+/*
+ * Whether those who are gone had the room, or a stream that seems to be live;
+ * without the lock
+ */
 
 ngx_uint_t
 ngx_rtmp_route_pick_retry(ngx_rtmp_route_table_t *table,
-    ngx_rtmp_route_query_t *query)
+    ngx_rtmp_route_choice_t *choice)
 {
-    return query->full && ngx_rtmp_route_session_sweep(table);
+    return (choice->full || choice->source == NGX_RTMP_ROUTE_FROM_PUBLISH)
+           && ngx_rtmp_route_session_sweep(table);
 }
 
 

@@ -673,7 +673,7 @@ void ngx_rtmp_route_pick_copy(ngx_rtmp_route_shm_t *sh,
 
 /* without the lock */
 ngx_uint_t ngx_rtmp_route_pick_retry(ngx_rtmp_route_table_t *table,
-    ngx_rtmp_route_query_t *query);
+    ngx_rtmp_route_choice_t *choice);
 void ngx_rtmp_route_pick_name(ngx_rtmp_route_peer_t *peer,
     ngx_rtmp_route_endpoint_t *endpoint);
 

@@ -91,7 +91,7 @@ ngx_rtmp_route_table_open(ngx_rtmp_route_table_t *table,
 
         ngx_rtmp_route_table_unlock(table);
 
-    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, query));
+    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, &choice));
 
     if (rc == NGX_OK) {
         ngx_rtmp_route_pick_name(peer, &endpoint);
@@ -361,7 +361,7 @@ ngx_rtmp_route_table_next(ngx_rtmp_route_table_t *table,
 
         ngx_rtmp_route_table_unlock(table);
 
-    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, query));
+    } while (rc == NGX_BUSY && ngx_rtmp_route_pick_retry(table, &choice));
 
     if (rc != NGX_OK) {
         return NGX_BUSY;

@@ -146,6 +146,21 @@ test_dead(void)
     is_uint(server_stat(&table, "s1")->conns, 0, "moved");
     end(&a);
 
+    /* nor is a stream of theirs live where nobody is */
+
+    fresh(2);
+    die(open_two);
+    is_uint(session_open(&table, "live/x", PUBLISH, &a, &peer), NGX_OK,
+            "where it was");
+    query_init(&query, "live/x", PUBLISH);
+    ngx_rtmp_route_table_report(&table, &query, &peer, 1);
+    is_uint(ngx_rtmp_route_table_next(&table, &a, &query, &peer), NGX_OK,
+            "elsewhere");
+    relay(&a);
+    is_uint(stream_stat(&table, "live/x")->publishers, 1, "one");
+    is_str(&peer.id, query.tried[0].server.index ? "s0" : "s1", "there");
+    end(&a);
+
     IS_CHECKED(&table);
 }
 
