@@ -322,7 +322,7 @@ ngx_stream_osp_end_now(ngx_stream_osp_session_t *os)
     default: /* NGX_STREAM_OSP_SHUTDOWN */
         code = "NetConnection.Connect.AppShutdown";
         text = "server is shutting down";
-        said = "client is disconnected on shutdown";
+        said = NULL;
 
         if (os->reconnects) {
             level = "status";
@@ -331,7 +331,10 @@ ngx_stream_osp_end_now(ngx_stream_osp_session_t *os)
         }
     }
 
-    ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0, "%s", said);
+    if (said) {
+        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0, "%s",
+                      said);
+    }
 
     description.data = (u_char *) text;
     description.len = ngx_strlen(text);
