@@ -15,6 +15,7 @@
 #   make bench              measurements beside other relays
 #   make bench-hls          ... and beside other caches
 #   make bench-osp          ... and beside OSP's own proxy, OSP_SRC=/path
+#   make bench-failover     how long it takes when an origin dies
 #   make lint               style, warnings of two compilers, static analysis
 #   make matrix             every way to build it, a few tests with each
 #   make sanitize           t/*.t with AddressSanitizer; or TESTS="..."
@@ -58,6 +59,9 @@ bench-hls:	setup-bench-hls build
 bench-osp:	setup-bench-osp build
 	@bench/osp $(BENCH)
 
+bench-failover:	setup-bench-failover build
+	@bench/failover $(BENCH)
+
 lint:		setup-lint
 	@tools/lint
 
@@ -90,7 +94,7 @@ clean:
 
 .DEFAULT_GOAL =	build
 
-.PHONY:		build test soak unit fuzz bench bench-hls bench-osp lint run \
-		docker-test install setup clean
+.PHONY:		build test soak unit fuzz bench bench-hls bench-osp \
+		bench-failover lint run docker-test install setup clean
 
 .NOTPARALLEL:
