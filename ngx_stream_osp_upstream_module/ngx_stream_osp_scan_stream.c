@@ -312,7 +312,7 @@ ngx_stream_osp_scan_waited(ngx_stream_osp_session_t *os)
 {
     /* there is no origin while the session is moved to another one */
 
-    if (os->setup) {
+    if (os->moving) {
         ngx_stream_osp_scan_wait_set(os->scan->wait,
                                      NGX_STREAM_OSP_SCAN_MOVING);
         return;
