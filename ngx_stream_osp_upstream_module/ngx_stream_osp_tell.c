@@ -75,7 +75,12 @@ ngx_stream_osp_event(ngx_rtmp_route_session_t *rs, ngx_uint_t what)
         return;
 
     default: /* NGX_RTMP_ROUTE_E_LOST */
-        (void) ngx_stream_osp_relay_lost(os);
+
+        /* in set-up it is found by itself */
+
+        if (os->setup == NULL) {
+            (void) ngx_stream_osp_relay_lost(os);
+        }
     }
 }
 
