@@ -52,7 +52,9 @@ ngx_stream_osp_no_input_handler(ngx_event_t *ev)
 
     ev->timedout = 0;
 
-    if (os->moving || os->closing) {
+    /* it is to end */
+
+    if (os->moving || os->closing || os->reason != NGX_STREAM_OSP_NONE) {
         return;
     }
 
@@ -483,37 +485,32 @@ ngx_stream_osp_no_input_chunk_size(ngx_stream_osp_session_t *os,
 static void
 ngx_stream_osp_no_input_failed(ngx_stream_osp_session_t *os)
 {
-    ngx_osp_rtmp_out_t          out;
-    ngx_stream_osp_buf_t       *b;
-    ngx_stream_osp_no_input_t  *ni;
-
-    ni = os->no_input;
-    b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
-
     ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
                   "no server takes the player");
-
-    if (ngx_stream_osp_buf_reserve(b, 2 * os->move->text.len + 1024,
-                                   os->session->connection->log)
-        == NGX_OK)
-    {
-        out.pos = b->last;
-        out.end = b->end;
-        out.chunk_size = os->scan->chunk_size;
-        out.track = ni->track;
-
-        if (ngx_osp_rtmp_write_on_status(&out, os->scan->msid, "error",
-                                         "NetStream.Play.StreamNotFound",
-                                         &os->move->text)
-            == NGX_OK)
-        {
-            b->last = out.pos;
-        }
-    }
 
     ngx_stream_osp_refuse(os, NGX_STREAM_BAD_GATEWAY,
                           NGX_STREAM_OSP_CONNECT_FAILED,
                           "NetStream.Play.StreamNotFound", &os->move->text);
+}
+
+
+/* whether the client is between two messages */
+
+ngx_uint_t
+ngx_stream_osp_no_input_between(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_no_input_t  *ni;
+
+    ni = os->no_input;
+
+    if (ni->track) {
+        return ngx_osp_rtmp_track_idle(ni->track);
+    }
+
+    os->scan->chunk_size = (uint32_t)
+                                   ngx_osp_rtmp_reader_chunk_size(ni->reader);
+
+    return ngx_osp_rtmp_reader_idle(ni->reader);
 }
 
 

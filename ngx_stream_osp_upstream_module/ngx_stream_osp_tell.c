@@ -245,6 +245,10 @@ ngx_stream_osp_between(ngx_stream_osp_session_t *os)
         return 1;
     }
 
+    if (os->no_input) {
+        return ngx_stream_osp_no_input_between(os);
+    }
+
     if (down->filter) {
         return ngx_osp_rtmp_reader_idle(down->filter->reader);
     }
