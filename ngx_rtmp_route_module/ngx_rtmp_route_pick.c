@@ -245,6 +245,14 @@ ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
         return NGX_OK;
     }
 
+    /* those who have room have not the stream */
+
+    if (choice->full && choice->known
+        && query->op != NGX_RTMP_ROUTE_PUBLISH)
+    {
+        return NGX_BUSY;
+    }
+
     return NGX_DECLINED;
 }
 

@@ -50,6 +50,7 @@ static void test_sources(void);
 static void test_secret(void);
 static void test_before(void);
 static void test_full(void);
+static void test_elsewhere(void);
 static void test_backup(void);
 static void test_lowered(void);
 static void test_restart(void);
@@ -83,6 +84,7 @@ main(void)
     test_secret();
     test_before();
     test_full();
+    test_elsewhere();
     test_backup();
     test_lowered();
     test_restart();
@@ -534,6 +536,57 @@ test_full(void)
     end(&b);
 
     IS_CHECKED(&table);
+}
+
+
+/* who wants what is on a full server gets no other one, which has it not */
+
+static void
+test_elsewhere(void)
+{
+    ngx_uint_t                i;
+    ngx_rtmp_route_session_t  a, b;
+
+    static ngx_uint_t  from[] = { NGX_RTMP_ROUTE_FROM_FOUND,
+                                  NGX_RTMP_ROUTE_FROM_CORE,
+                                  NGX_RTMP_ROUTE_FROM_LIST,
+                                  NGX_RTMP_ROUTE_FROM_PIN };
+
+    for (i = 0; i < 4; i++) {
+        fresh(2);
+        stream_set(&table, "live/a", "s0", from[i]);
+        max_conns("s0", 1);
+
+        is_uint(session_open(&table, "live/a", PLAY, &a, &peer), NGX_OK,
+                "from %lu", (unsigned long) from[i]);
+        is_str(&peer.id, "s0", "there");
+
+        query_init(&query, "live/a", FETCH);
+        query.count = 1;
+        is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_BUSY,
+                "full");
+        is_uint(query.full, 1, "is said");
+
+        /* a publisher may go elsewhere, a search goes on */
+
+        is_uint(session_open(&table, "live/a", PUBLISH, &b, &peer), NGX_OK,
+                "published");
+        is_str(&peer.id, "s1", "elsewhere");
+        end(&b);
+        end(&a);
+
+        query_init(&query, "live/a", PLAY);
+        ngx_rtmp_route_table_pick(&table, &query, &peer);
+        query.tried[query.ntried].server = peer.server;
+        query.tried[query.ntried].protocol = peer.protocol;
+        query.tried[query.ntried++].endpoint = peer.endpoint;
+        session_open(&table, "live/b", PLAY, &a, &peer);
+        is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_OK,
+                "searched");
+        end(&a);
+
+        IS_CHECKED(&table);
+    }
 }
 
 
