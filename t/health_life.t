@@ -220,13 +220,15 @@ sub wait_state {
 # Who has marked a server down last.
 
 sub checker {
-    my @all = $t->read_file('notice.log') =~ /(\d+)#\d+: upstream server.* down/g;
+    my $log = $t->read_file('notice.log');
+    my @all = $log =~ /(\d+)#\d+: upstream server.* down/g;
 
     return $all[-1];
 }
 
 sub changes {
-    my @all = $t->read_file('notice.log') =~ /upstream server.* is (?:up|down)/g;
+    my $log = $t->read_file('notice.log');
+    my @all = $log =~ /upstream server.* is (?:up|down)/g;
 
     return scalar(@all);
 }
