@@ -248,7 +248,8 @@ EOF_CONF
 }
 
 # An origin for RTMP, one process of nginx-rtmp, that can be killed and started
-# again.  Streams are relayed as they come.  Options: host, 127.0.0.1.
+# again.  Streams are relayed as they come; whose end was lost with its packets
+# is noticed soon.  Options: host, 127.0.0.1.
 
 sub chaos_origin {
     my ($t, $num, %opt) = @_;
@@ -269,7 +270,9 @@ rtmp {
     access_log off;
 
     server {
-        listen $host:$port;
+        listen       $host:$port;
+        ping         5s;
+        ping_timeout 20s;
 
         application live {
             live     on;

@@ -184,7 +184,8 @@ sub session_step {
         $c = session_open($s) or return;
     }
 
-    publish_frames($s) if $s->{op} eq 'publish';
+    make_frames($s) if $s->{op} eq 'publish';
+    write_some($s);
 
     # acknowledgements and the like, or media
 
@@ -192,6 +193,8 @@ sub session_step {
 
     while (defined(my $m = $c->parse_chunk())) {
         frame($s, $m) if $m->{type} == 9 && $s->{op} eq 'play';
+        $s->{out} .= $c->message(type => 4, csid => 2, payload => "\0\x07$1")
+            if $m->{type} == 4 && $m->{payload} =~ /^\0\x06(.{4})/s;
         $r->{status} = $m->{args}[-1]{code} if ($m->{name} || '') eq 'onStatus'
             && ref($m->{args}[-1]) eq 'HASH';
     }
@@ -259,28 +262,34 @@ sub session_end {
     $s->{report}{up} = 0;
 }
 
-# As many as a peer takes: one that takes none loses frames, as an encoder
-# does it.
+# One that takes none loses frames, as an encoder does it.
 
-sub publish_frames {
+sub make_frames {
     my ($s) = @_;
-    my ($c, $r, $n) = @$s{qw/ c report /};
+    my ($c, $r) = @$s{qw/ c report /};
 
     for (1 .. $s->{rate}) {
         last if length($s->{out}) > 200000;
 
-        $n = $s->{number}++;
+        my $n = $s->{number}++;
         $r->{frames}++;
         $s->{out} .= $c->media_bytes([9, $n * 40, ($n % 10 ? "\x27" : "\x17")
             . "\x01\x00\x00\x00" . pack('NN', $s->{id}, $n)
             . 'x' x (200 + $n % 7 * 100)]);
     }
+}
+
+sub write_some {
+    my ($s) = @_;
+    my ($c, $n) = ($s->{c});
+
+    return if $s->{out} eq '';
 
     $n = syswrite($c->{socket}, $s->{out});
 
     if (defined $n) {
         substr($s->{out}, 0, $n, '');
-        $r->{moved} = time() if $n > 0;
+        $s->{report}{moved} = time() if $n > 0 && $s->{op} eq 'publish';
 
     } elsif ($! != EAGAIN && $! != EINTR) {
         $c->{error} = "$!";
