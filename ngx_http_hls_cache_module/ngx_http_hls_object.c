@@ -377,8 +377,15 @@ ngx_http_hls_object_header(ngx_http_hls_fill_t *fill, ngx_http_request_t *sr)
 
     ngx_http_hls_tier_age(obj, sr);
 
-    if (ngx_http_hls_switch_answer(obj, sr) != NGX_OK) {
+    rc = ngx_http_hls_switch_answer(obj, sr);
+
+    if (rc == NGX_ERROR) {
         ngx_http_hls_object_failed(obj, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_DECLINED && obj->status == NGX_HTTP_OK) {
+        ngx_http_hls_object_failed(obj, NGX_HTTP_NOT_FOUND);
         return NGX_DECLINED;
     }
 

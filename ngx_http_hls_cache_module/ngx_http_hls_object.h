@@ -201,7 +201,7 @@ void ngx_http_hls_switch_prepare(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data);
 /* what the parent's subrequests are to know of it: as fill->ask */
 ngx_int_t ngx_http_hls_switch_ask(ngx_http_request_t *pr);
-/* who has answered; NGX_ERROR: no memory */
+/* who has answered; NGX_DECLINED: it is not of the playlist that lists it */
 ngx_int_t ngx_http_hls_switch_answer(ngx_http_hls_object_t *obj,
     ngx_http_request_t *sr);
 /* before and after the playlist is edited; found is what is served */

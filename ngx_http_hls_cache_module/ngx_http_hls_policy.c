@@ -436,7 +436,7 @@ ngx_http_hls_policy_hang(ngx_http_hls_data_t *data, ngx_uint_t segment)
     target = data->target;
 
     if (segment) {
-        return ngx_max(2 * target, NGX_HTTP_HLS_HANG_SEGMENT);
+        return ngx_max(target, NGX_HTTP_HLS_HANG_SEGMENT);
     }
 
     /* some are always slow */

@@ -42,7 +42,7 @@
 #define NGX_HTTP_HLS_TRIES         2         /* more, of what is listed, 404 */
 #define NGX_HTTP_HLS_AHEAD         2         /* _HLS_msn after the next one */
 #define NGX_HTTP_HLS_HANG_MIN      1000      /* a server, with a playlist */
-#define NGX_HTTP_HLS_HANG_SEGMENT  5000      /* ... with what that lists */
+#define NGX_HTTP_HLS_HANG_SEGMENT  3000      /* ... with what that lists */
 #define NGX_HTTP_HLS_LOOK_PLACES   2         /* other servers that are asked */
 #define NGX_HTTP_HLS_LOOK_TARGETS  6         /* between two searches */
 

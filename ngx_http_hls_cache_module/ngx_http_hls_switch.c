@@ -191,9 +191,11 @@ ngx_http_hls_switch_ask(ngx_http_request_t *pr)
 ngx_int_t
 ngx_http_hls_switch_answer(ngx_http_hls_object_t *obj, ngx_http_request_t *sr)
 {
+    ngx_uint_t                  generation;
+    ngx_http_hls_data_t         owner;
     ngx_http_rtmp_route_ctx_t  *ctx;
 
-    if (obj->kind != NGX_HTTP_HLS_PLAYLIST || obj->conf->route == NULL) {
+    if (obj->conf->route == NULL) {
         return NGX_OK;
     }
 
@@ -201,6 +203,18 @@ ngx_http_hls_switch_answer(ngx_http_hls_object_t *obj, ngx_http_request_t *sr)
 
     if (ctx == NULL || !ctx->chosen) {
         return NGX_OK;
+    }
+
+    if (obj->kind != NGX_HTTP_HLS_PLAYLIST) {
+
+        /* what has that name elsewhere is not what is listed */
+
+        return (ctx->told
+                && ngx_http_hls_session_owner(obj, &owner, &generation)
+                   == NGX_OK
+                && owner.server
+                && owner.server != ngx_http_hls_switch_hash(&ctx->server))
+               ? NGX_DECLINED : NGX_OK;
     }
 
     obj->known = ctx->told;

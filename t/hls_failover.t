@@ -133,11 +133,13 @@ is($t->read_file('encoder.log'), '', 'and has seen nothing');
 
 ok($new = joint('/live/cam2/index.m3u8', 1, 10), 'connected again');
 $report = $other->stop()->report();
-is(join("\n", grep { !/status 503/ } @{$report->{faults}}), '',
+is(join("\n", grep { !/status 50[23]|\.ts/ } @{$report->{faults}}), '',
     'playlists meanwhile');
 cmp_ok($report->{discontinuities}, '<', 3, 'discontinuities');
 
-$report = $w->finish();
+# a segment that nobody had asked for yet may be lost
+
+$report = $w->finish(faults => qr/\.ts\S*: status (?:404|50[23]),/, cut => 1);
 cmp_ok($report->{slow}, '<', 2.5, 'slowest answer');
 
 $_->stop('KILL') for $encoder, $again;

@@ -24,7 +24,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(29);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(32);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -98,6 +98,8 @@ $_->live('ended', auto => 1) for $a, $b;
 $_->live('cam1', auto => 1, start => 100) for $a;
 $_->live('cam1', auto => 1, start => 40) for $b;
 $_->live('cam2', auto => 1) for $a, $b;
+$_->live('cam3', start => 5) for $a, $b;
+$b->restart('cam3', start => 5, initial => 6);
 
 pin('live', 'live/pin', '127.0.0.1');
 
@@ -145,6 +147,16 @@ ok(hls_get("/live/cam1/$new->{uri}")->{body}
 
 ok(hls_wait(sub { playlist('cam2')->{body} =~ /g=1/ }, 5), 'the same names');
 is(source('live/cam1'), 'found 127.0.0.1:2', 'the table knows');
+
+# what is listed is not what has that name where the stream is now
+
+playlist('cam3');
+pin('live', 'live/cam3', '127.0.0.1:2');
+ok(hls_get('/live/cam3/10.ts')->{body} ne hls_segment('cam3', '', 1, 10),
+    'not that of the other one');
+ok(hls_wait(sub { playlist('cam3')->{body} =~ /g=1/ }), 'pinned elsewhere');
+ok(hls_get('/live/cam3/10.ts?g=1')->{body}
+    eq hls_segment('cam3', '', 1, 10), 'now it is');
 
 # one that stands still everywhere is asked for a few times
 

@@ -733,7 +733,7 @@ test_hang(void)
     data.took = 20;
 
     is_uint(ngx_http_hls_policy_hang(&data, 0), 6000, "a target duration");
-    is_uint(ngx_http_hls_policy_hang(&data, 1), 12000, "two of a segment");
+    is_uint(ngx_http_hls_policy_hang(&data, 1), 6000, "of a segment, too");
 
     data.took = 2000;
     is_uint(ngx_http_hls_policy_hang(&data, 0), 8000, "always slow");
@@ -741,7 +741,7 @@ test_hang(void)
     data.target = 300;
     data.took = 2;
     is_uint(ngx_http_hls_policy_hang(&data, 0), 1000, "a second at least");
-    is_uint(ngx_http_hls_policy_hang(&data, 1), 5000, "five of a segment");
+    is_uint(ngx_http_hls_policy_hang(&data, 1), 3000, "three of a segment");
 }
 
 
