@@ -24,6 +24,7 @@ typedef struct {
     unsigned                        mlen:24;
     unsigned                        ext:1;
     unsigned                        skip:1;
+    unsigned                        mark:1;
     unsigned                        rest:24;   /* of the message */
     unsigned                        type:8;
 } ngx_osp_rtmp_stream_t;
@@ -145,6 +146,38 @@ ngx_uint_t
 ngx_osp_rtmp_reader_streams(ngx_osp_rtmp_reader_t *r)
 {
     return r->nstreams;
+}
+
+
+ngx_uint_t
+ngx_osp_rtmp_reader_stream(ngx_osp_rtmp_reader_t *r, ngx_uint_t i,
+    ngx_osp_rtmp_item_t *item)
+{
+    ngx_osp_rtmp_stream_t  *st;
+
+    st = &r->streams[i];
+
+    ngx_memzero(item, sizeof(ngx_osp_rtmp_item_t));
+
+    item->csid = st->csid;
+    item->timestamp = st->timestamp;
+    item->delta = st->delta;
+    item->ext = st->ext;
+    item->ext_value = st->ext_value;
+    item->mlen = st->mlen;
+    item->msid = st->msid;
+    item->type = st->type;
+    item->last = (st->rest == 0);
+
+    return st->mark;
+}
+
+
+void
+ngx_osp_rtmp_reader_mark(ngx_osp_rtmp_reader_t *r, ngx_uint_t i,
+    ngx_uint_t mark)
+{
+    r->streams[i].mark = mark;
 }
 
 
@@ -369,6 +402,10 @@ ngx_osp_rtmp_reader_header(ngx_osp_rtmp_reader_t *r, u_char **pos,
         type = (h.fmt < 2) ? h.type : st->type;
 
         if (type < 32 && (r->stop & NGX_OSP_RTMP_TYPE(type))) {
+            return NGX_DONE;
+        }
+
+        if ((r->stop & NGX_OSP_RTMP_MARKED) && st && st->mark) {
             return NGX_DONE;
         }
     }

@@ -52,6 +52,7 @@
 /* what an assembly collects: sets of message types */
 
 #define NGX_OSP_RTMP_TYPE(type)        ((uint32_t) 1 << (type))
+#define NGX_OSP_RTMP_MARKED            NGX_OSP_RTMP_TYPE(0)
 
 #define NGX_OSP_RTMP_CONTROL_TYPES     (NGX_OSP_RTMP_TYPE(1)                  \
                                         | NGX_OSP_RTMP_TYPE(2)                \
@@ -170,6 +171,20 @@ void ngx_osp_rtmp_reader_copy(ngx_osp_rtmp_reader_t *r, ngx_uint_t max,
 
 /* chunk streams seen so far */
 ngx_uint_t ngx_osp_rtmp_reader_streams(ngx_osp_rtmp_reader_t *r);
+
+/*
+ * The last message of the i-th of them: the fields of an item that are the
+ * same in all of the message, and last.  Returns whether it is marked.
+ */
+ngx_uint_t ngx_osp_rtmp_reader_stream(ngx_osp_rtmp_reader_t *r, ngx_uint_t i,
+    ngx_osp_rtmp_item_t *item);
+
+/*
+ * Marks the i-th of them, or not: with NGX_OSP_RTMP_MARKED among its types
+ * ngx_osp_rtmp_reader_pass() stops at each message of it.
+ */
+void ngx_osp_rtmp_reader_mark(ngx_osp_rtmp_reader_t *r, ngx_uint_t i,
+    ngx_uint_t mark);
 
 /*
  * Reads a chunk or a piece of it from [*pos, last), 5.3.1, moves *pos behind
@@ -297,6 +312,17 @@ ngx_int_t ngx_osp_rtmp_track_item(ngx_osp_rtmp_track_t *track,
 /* 1 if the receiver has got the first chunk of a message, but not the last */
 ngx_uint_t ngx_osp_rtmp_track_open(ngx_osp_rtmp_track_t *track,
     uint32_t csid);
+
+/*
+ * Whether the receiver has seen all of a chunk stream, as
+ * ngx_osp_rtmp_reader_stream() tells of it, as it was sent, so that what
+ * follows may pass without ngx_osp_rtmp_track_item(); and to be called for
+ * each that has passed so, before that is called again.
+ */
+ngx_uint_t ngx_osp_rtmp_track_same_stream(ngx_osp_rtmp_track_t *track,
+    ngx_osp_rtmp_item_t *item);
+void ngx_osp_rtmp_track_passed(ngx_osp_rtmp_track_t *track,
+    ngx_osp_rtmp_item_t *item);
 
 /*
  * 1 if the receiver is at a message boundary on all chunk streams, so that

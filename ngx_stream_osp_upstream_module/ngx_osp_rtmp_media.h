@@ -201,6 +201,12 @@ size_t ngx_osp_rtmp_media_room(ngx_osp_rtmp_media_t *m,
 /* 1 after a move, until something has passed */
 ngx_uint_t ngx_osp_rtmp_media_waiting(ngx_osp_rtmp_media_t *m);
 
+/*
+ * 1 if nothing is left out any more, and nothing held: messages may be watched
+ * again until the next move
+ */
+ngx_uint_t ngx_osp_rtmp_media_settle(ngx_osp_rtmp_media_t *m);
+
 /* frames of audio and video seen in all; headers are none */
 ngx_uint_t ngx_osp_rtmp_media_frames(ngx_osp_rtmp_media_t *m);
 

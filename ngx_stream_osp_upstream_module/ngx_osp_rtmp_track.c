@@ -348,6 +348,54 @@ ngx_osp_rtmp_track_open(ngx_osp_rtmp_track_t *track, uint32_t csid)
 
 
 ngx_uint_t
+ngx_osp_rtmp_track_same_stream(ngx_osp_rtmp_track_t *track,
+    ngx_osp_rtmp_item_t *item)
+{
+    ngx_osp_rtmp_seen_t  *seen;
+
+    seen = ngx_osp_rtmp_track_find(track, item->csid);
+
+    return seen
+           && seen->raw
+           && seen->timestamp == item->timestamp
+           && seen->delta == item->delta
+           && seen->ext == item->ext
+           && seen->ext_value == item->ext_value
+           && seen->mlen == item->mlen
+           && seen->msid == item->msid
+           && seen->type == item->type
+           && seen->open == !item->last;
+}
+
+
+void
+ngx_osp_rtmp_track_passed(ngx_osp_rtmp_track_t *track,
+    ngx_osp_rtmp_item_t *item)
+{
+    ngx_osp_rtmp_seen_t  *seen;
+
+    seen = ngx_osp_rtmp_track_get(track, item->csid);
+
+    if (seen == NULL) {
+        return;
+    }
+
+    seen->timestamp = item->timestamp;
+    seen->delta = item->delta;
+    seen->ext = item->ext;
+    seen->ext_value = item->ext_value;
+    seen->mlen = item->mlen;
+    seen->msid = item->msid;
+    seen->type = (u_char) item->type;
+    seen->raw = 1;
+
+    track->nopen -= seen->open;
+    seen->open = !item->last;
+    track->nopen += seen->open;
+}
+
+
+ngx_uint_t
 ngx_osp_rtmp_track_idle(ngx_osp_rtmp_track_t *track)
 {
     return track->nopen == 0;

@@ -656,6 +656,10 @@ ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     do {
         end = last;
 
+        if (os->resume) {
+            ngx_stream_osp_resume_next(os);
+        }
+
         rc = ngx_stream_osp_scan(os, pos, &end);
 
         if (rc == NGX_DONE) {

@@ -8,7 +8,9 @@
  * A publisher survives the death of its origin.  What it sends is watched, so
  * that another origin can be told what the stream is; what the origin says is
  * passed in whole messages.  After a move bytes of the client are read chunk
- * by chunk, and go on at the next key frame.
+ * by chunk, and go on at the next key frame.  Once the new origin has seen a
+ * message of each chunk stream that is in use as the client has sent it, bytes
+ * pass as they are again, but for what comes on other chunk streams.
  */
 
 
@@ -54,6 +56,8 @@ struct ngx_stream_osp_resume_s {
     uint32_t                   acked;        /* what the client knows */
     off_t                      skipped;      /* it has sent so much more */
 
+    unsigned                   settled:1;    /* again as they are */
+    unsigned                   special:1;    /* but what is read now */
     unsigned                   told:1;       /* the origin has ended it */
     unsigned                   torn:1;       /* a part has passed */
 };
@@ -62,6 +66,8 @@ struct ngx_stream_osp_resume_s {
 static ngx_int_t ngx_stream_osp_resume_begin(ngx_stream_osp_session_t *os);
 static ngx_int_t ngx_stream_osp_resume_write(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_item_t *item);
+static void ngx_stream_osp_resume_passed(ngx_stream_osp_session_t *os);
+static void ngx_stream_osp_resume_settle(ngx_stream_osp_session_t *os);
 static ngx_int_t ngx_stream_osp_resume_whole(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_resume_command(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg);
@@ -206,23 +212,61 @@ ngx_stream_osp_resume_free(ngx_stream_osp_session_t *os)
 }
 
 
+/* more bytes of the client will be looked at, by the scan first */
+
+void
+ngx_stream_osp_resume_next(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_resume_t  *resume;
+
+    resume = os->resume;
+
+    if (resume->settled) {
+        resume->special = 0;
+
+        ngx_osp_rtmp_reader_copy(resume->reader, NGX_OSP_RTMP_MAX_STREAMS,
+                                 os->scan->reader);
+    }
+}
+
+
 /* as ngx_osp_rtmp_reader_pass(): the scan sees to the client's commands */
 
 ngx_int_t
 ngx_stream_osp_resume_pass(ngx_stream_osp_session_t *os, u_char **pos,
     u_char *last)
 {
+    u_char                   *p;
+    uint32_t                  types;
+    ngx_int_t                 rc;
     ngx_stream_osp_resume_t  *resume;
 
     resume = os->resume;
 
-    if (resume->reader) {
-        return ngx_osp_rtmp_reader_pass(os->scan->reader, pos, last,
-                                        NGX_OSP_RTMP_COMMAND_TYPES);
+    if (resume->reader == NULL || (resume->settled && !resume->special)) {
+
+        types = NGX_OSP_RTMP_COMMAND_TYPES;
+
+        if (resume->settled) {
+            types |= NGX_OSP_RTMP_MARKED;
+        }
+
+        p = *pos;
+
+        rc = ngx_osp_rtmp_media_pass(resume->media, os->scan->reader, pos,
+                                     last, types);
+
+        if (rc != NGX_DONE || !resume->settled || *pos != p) {
+            return rc;
+        }
+
+        /* what the origin can't read as it is begins here */
+
+        resume->special = 1;
     }
 
-    return ngx_osp_rtmp_media_pass(resume->media, os->scan->reader, pos, last,
-                                   NGX_OSP_RTMP_COMMAND_TYPES);
+    return ngx_osp_rtmp_reader_pass(os->scan->reader, pos, last,
+                                    NGX_OSP_RTMP_COMMAND_TYPES);
 }
 
 
@@ -231,7 +275,11 @@ ngx_stream_osp_resume_pass(ngx_stream_osp_session_t *os, u_char **pos,
 ngx_uint_t
 ngx_stream_osp_resume_on(ngx_stream_osp_session_t *os)
 {
-    return os->resume->reader != NULL;
+    ngx_stream_osp_resume_t  *resume;
+
+    resume = os->resume;
+
+    return resume->reader && (!resume->settled || resume->special);
 }
 
 
@@ -271,8 +319,7 @@ ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os)
             return NGX_DECLINED;
         }
 
-        ngx_osp_rtmp_reader_copy(resume->reader, NGX_OSP_RTMP_MAX_STREAMS,
-                                 os->scan->reader);
+        resume->settled = 1;
     }
 
     rc = ngx_stream_osp_move(os, os->conf->resume_timeout,
@@ -293,6 +340,15 @@ ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os)
     }
 
     ngx_stream_osp_buf_free(&resume->part);
+
+    /* up to here the scan alone has read what the client says */
+
+    if (resume->settled) {
+        resume->settled = 0;
+
+        ngx_osp_rtmp_reader_copy(resume->reader, NGX_OSP_RTMP_MAX_STREAMS,
+                                 os->scan->reader);
+    }
 
     resume->msid = 1;
 
@@ -373,10 +429,15 @@ ngx_stream_osp_resume_up(ngx_stream_osp_session_t *os, u_char *pos,
         return NGX_DONE;
     }
 
+    if (resume->settled) {
+        ngx_stream_osp_resume_passed(os);
+    }
+
     for ( ;; ) {
         rc = ngx_osp_rtmp_reader_read(resume->reader, &pos, last, &item);
 
         if (rc == NGX_AGAIN) {
+            ngx_stream_osp_resume_settle(os);
             return NGX_OK;
         }
 
@@ -454,6 +515,75 @@ ngx_stream_osp_resume_write(ngx_stream_osp_session_t *os,
     b->last = out.pos;
 
     return NGX_OK;
+}
+
+
+/* the track knows what was written by ngx_stream_osp_resume_write() only */
+
+static void
+ngx_stream_osp_resume_passed(ngx_stream_osp_session_t *os)
+{
+    ngx_uint_t                i;
+    ngx_osp_rtmp_item_t       item;
+    ngx_stream_osp_resume_t  *resume;
+
+    resume = os->resume;
+
+    for (i = 0; i < ngx_osp_rtmp_reader_streams(resume->reader); i++) {
+
+        if (!ngx_osp_rtmp_reader_stream(resume->reader, i, &item)) {
+            ngx_osp_rtmp_track_passed(resume->track, &item);
+        }
+    }
+}
+
+
+/* whether what the client sends next can pass as it is */
+
+static void
+ngx_stream_osp_resume_settle(ngx_stream_osp_session_t *os)
+{
+    ngx_uint_t                i, same;
+    ngx_osp_rtmp_item_t       item;
+    ngx_osp_rtmp_reader_t    *reader;
+    ngx_stream_osp_resume_t  *resume;
+
+    resume = os->resume;
+    reader = os->scan->reader;
+
+    resume->settled = 0;
+
+    if (os->moving
+        || resume->msid != 1
+        || !ngx_osp_rtmp_media_settle(resume->media))
+    {
+        return;
+    }
+
+    /* the scan has read as much, and its reader is the one that lasts */
+
+    for (i = 0; i < ngx_osp_rtmp_reader_streams(reader); i++) {
+
+        (void) ngx_osp_rtmp_reader_stream(reader, i, &item);
+
+        same = ngx_osp_rtmp_track_same_stream(resume->track, &item);
+
+        if (!same
+            && (!item.last
+                || item.type > 31
+                || NGX_OSP_RTMP_TYPE(item.type) & NGX_OSP_RTMP_MEDIA_TYPES))
+        {
+            return;
+        }
+
+        ngx_osp_rtmp_reader_mark(reader, i, !same);
+    }
+
+    ngx_log_debug0(NGX_LOG_DEBUG_STREAM, os->session->connection->log, 0,
+                   "osp publisher has settled");
+
+    resume->settled = 1;
+    resume->special = 0;
 }
 
 

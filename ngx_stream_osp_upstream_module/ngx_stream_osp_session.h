@@ -631,6 +631,7 @@ ngx_int_t ngx_stream_osp_move_replies(ngx_stream_osp_session_t *os,
 ngx_int_t ngx_stream_osp_resume_create(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_resume_start(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_resume_free(ngx_stream_osp_session_t *os);
+void ngx_stream_osp_resume_next(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_resume_pass(ngx_stream_osp_session_t *os,
     u_char **pos, u_char *last);
 ngx_uint_t ngx_stream_osp_resume_on(ngx_stream_osp_session_t *os);

@@ -136,6 +136,8 @@ sub start {
 master_process off;
 
 rtmp {
+    access_log off;
+
     server {
         listen 127.0.0.1:808$n;
 

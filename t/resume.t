@@ -25,7 +25,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(58);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(72);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -261,13 +261,89 @@ is(shown(@got[3 .. $#got]), shown(messages(@m[23 .. $#m])), 'headers, media');
 is(firsts($two), 'yes', 'headers, full ones at first');
 $c->close();
 
+# once it goes on, bytes pass as they are, but for chunk streams on which the
+# origin has not seen what the client has sent before
+
+ok(wait_conns('live', '0 0'), 'next one');
+$two->stop();
+$two = rtmp_origin($t, port(8082), messages => 1, script => \&origin);
+begin('cam6');
+
+@m = media_messages(95);
+$c->write_raw($c->message(type => 4, csid => 2, payload => pack('nN', 7, 1))
+    . $c->command('FCPublish', 8, undef, amf_str('y'),
+        \{ csid => 9, msid => 1, ts => 100 }));
+$c->send_media(@m[0 .. 14]);
+ok(got($one, $m[14]), 'settled, first origin');
+
+lose();
+ok(ready($two), 'settled, second origin is told');
+
+# one by one
+
+for my $m (@m[15 .. 50]) {
+    $c->send_media($m);
+    select(undef, undef, undef, 0.002);
+}
+
+ok(got($two, $m[50]), 'settled, second origin');
+
+# in one go: a new chunk size, media, sound on the chunk stream of commands in
+# a short header, a command, and another one in two parts
+
+my $command = $c->command('FCPublish', 9, undef, amf_str('x' x 100),
+    \{ csid => 3, fmt => 1 });
+
+$c->write_raw($c->message(type => 4, csid => 2, fmt => 1,
+        payload => pack('nN', 7, 2))
+    . $c->message(type => 1, csid => 2, fmt => 1, payload => pack('N', 300))
+    . $c->media_bytes(@m[51 .. 60])
+    . $c->message(type => 8, csid => 9, fmt => 1, msid => 1, ts => 1180,
+        payload => "\xaf\x01" . 'sound')
+    . $c->message(type => 8, csid => 9, fmt => 2, msid => 1, ts => 1181,
+        payload => "\xaf\x01" . 'SOUND')
+    . $c->media_bytes(@m[61 .. 65])
+    . $c->command('FCPublish', 8, undef, amf_str('y'),
+        \{ csid => 3, fmt => 1 })
+    . $c->media_bytes(@m[66 .. 67])
+    . substr($command, 0, 20));
+
+$c->write_raw(substr($command, 20) . $c->media_bytes(@m[68 .. 75]));
+ok(got($two, $m[75]), 'settled, goes on');
+
+@got = media($two);
+is(shown(@got[3 .. $#got]), shown(messages(@m[23 .. 60],
+    [8, 1180, "\xaf\x01sound"], [8, 1181, "\xaf\x01SOUND"], @m[61 .. 75])),
+    'settled, media');
+like($two->commands(), qr/publish FCPublish FCPublish$/, 'settled, commands');
+is(($two->events(event => 'control', type => 4))[-1]{hex}, '000700000002',
+    'settled, control');
+ok(scalar(grep { $_->{type} == 9 && $_->{fmt} } @got), 'settled, headers');
+
+# and once more
+
+$one = rtmp_origin($t, port(8081), messages => 1, script => \&origin,
+    from => scalar($one->events()));
+$two->signal('KILL');
+$two->stop();
+ok(ready($one), 'settled, another one is told');
+$c->send_media(@m[76 .. $#m]);
+ok(got($one, $m[-1]), 'settled, another one');
+
+@got = media($one);
+is(shown(@got[3 .. $#got]), shown(messages(@m[83 .. $#m])),
+    'settled, media again');
+is(before($one), '1 0000012c', 'settled, chunk size');
+$c->close();
+lose();
+
 # without it the client sees the end
 
 ok(wait_conns('live', '0 0'), 'next one');
 $one = rtmp_origin($t, port(8081), messages => 1,
     from => scalar($one->events()));
 
-$c = rtmp_publish(port(8091), 'live', 'cam6');
+$c = rtmp_publish(port(8091), 'live', 'cam7');
 @m = media_messages(5);
 $c->send_media(@m[0 .. 4]);
 ok(got($one, $m[4]), 'off');

@@ -48,6 +48,11 @@ static void tracking(void);
 static uint32_t rnd(uint32_t n);
 static void relay(ngx_uint_t seed);
 static void passing(u_char *wire, u_char *end);
+static void settling(u_char *wire, u_char *end);
+static ngx_uint_t settled(ngx_osp_rtmp_reader_t *r,
+    ngx_osp_rtmp_track_t *track);
+static void settling_sum(ngx_osp_rtmp_reader_t *r, u_char *pos, u_char *end,
+    u_char *start, uint32_t *sum);
 static ngx_uint_t small(void);
 
 
@@ -1412,6 +1417,7 @@ relay(ngx_uint_t seed)
     end = p;
 
     passing(wire, end);
+    settling(wire, end);
 
     /* the relay, which gets its input in pieces */
 
@@ -1635,6 +1641,220 @@ passing(u_char *wire, u_char *end)
        "passing over them: end");
 
     free(copy);
+}
+
+
+/*
+ * A receiver that comes in the middle: headers are written anew for it, until
+ * what it has seen is what was sent.  Then bytes pass as they are, but for
+ * chunk streams that were not in use meanwhile.
+ */
+
+static void
+settling(u_char *wire, u_char *end)
+{
+    u_char                 *pos, *p, *o, *from, *start, *output;
+    size_t                  len;
+    uint32_t                sum[4], got[4];
+    ngx_int_t               rc;
+    ngx_uint_t              i, raw, passed, stops;
+    u_char                  hdr[NGX_OSP_RTMP_HEADER_MAX];
+    ngx_osp_rtmp_out_t      out;
+    ngx_osp_rtmp_item_t     item, last;
+    ngx_osp_rtmp_track_t   *track;
+    ngx_osp_rtmp_reader_t  *r, *r2;
+
+    r = ngx_osp_rtmp_reader_create(pool);
+    r2 = ngx_osp_rtmp_reader_create(pool);
+    track = ngx_osp_rtmp_track_create(pool);
+
+    output = malloc(2 * (end - wire) + 100);
+    start = wire + (end - wire) / 3;
+
+    pos = wire;
+
+    while (pos < start) {
+        (void) ngx_osp_rtmp_reader_read(r, &pos, end, &item);
+    }
+
+    start = pos;
+
+    out.pos = output;
+    out.end = output + 100;
+    out.chunk_size = NGX_OSP_RTMP_CHUNK_SIZE;
+    out.track = track;
+
+    len = ngx_osp_rtmp_reader_chunk_size(r);
+
+    hdr[0] = (u_char) (len >> 24);
+    hdr[1] = (u_char) (len >> 16);
+    hdr[2] = (u_char) (len >> 8);
+    hdr[3] = (u_char) len;
+
+    (void) ngx_osp_rtmp_write_message(&out, NGX_OSP_RTMP_CSID_CONTROL, 0,
+                                      NGX_OSP_RTMP_SET_CHUNK_SIZE, 0, hdr, 4);
+
+    o = out.pos;
+    p = pos;
+    raw = 0;
+    passed = 0;
+    stops = 0;
+    rc = NGX_AGAIN;
+
+    for (i = 0; i < ngx_osp_rtmp_reader_streams(r); i++) {
+        (void) ngx_osp_rtmp_reader_stream(r, i, &item);
+
+        if (!item.last) {
+            ngx_osp_rtmp_reader_skip(r, &item);
+        }
+    }
+
+    while (p < end || pos < p) {
+
+        if (rc == NGX_AGAIN) {
+            p += 1 + rnd(500);
+            p = ngx_min(p, end);
+
+            if (!raw && settled(r, track)) {
+                raw = 1;
+            }
+        }
+
+        if (raw) {
+            from = pos;
+
+            rc = ngx_osp_rtmp_reader_pass(r, &pos, p, NGX_OSP_RTMP_MARKED);
+
+            o = ngx_cpymem(o, from, pos - from);
+            passed += pos - from;
+
+            if (rc == NGX_AGAIN && p == end) {
+                break;
+            }
+
+            if (rc != NGX_DONE) {
+                continue;
+            }
+
+            /* to the end of what is there it is read item by item */
+
+            stops++;
+            raw = 0;
+
+            for (i = 0; i < ngx_osp_rtmp_reader_streams(r); i++) {
+                if (!ngx_osp_rtmp_reader_stream(r, i, &last)) {
+                    ngx_osp_rtmp_track_passed(track, &last);
+                }
+            }
+        }
+
+        rc = ngx_osp_rtmp_reader_read(r, &pos, p, &item);
+
+        if (rc == NGX_AGAIN && p == end) {
+            break;
+        }
+
+        if (rc != NGX_OK || item.skip) {
+            continue;
+        }
+
+        if (ngx_osp_rtmp_track_item(track, &item, item.msid, hdr, &len)
+            == NGX_OK)
+        {
+            o = ngx_cpymem(o, hdr, len);
+
+        } else if (item.header_len) {
+            o = ngx_cpymem(o, item.header, item.header_len);
+        }
+
+        o = ngx_cpymem(o, item.payload, item.payload_len);
+    }
+
+    ngx_osp_rtmp_reader_reset(r);
+
+    settling_sum(r, wire, end, start, sum);
+    settling_sum(r2, output, o, output, got);
+
+    ok(memcmp(sum, got, sizeof(sum)) == 0, "settling, %u stops, %u of %u bytes "
+       "as they are", (unsigned) stops, (unsigned) passed,
+       (unsigned) (end - start));
+
+    free(output);
+}
+
+
+/* as the relay does it; type 20 may wait, all others have to be the same */
+
+static ngx_uint_t
+settled(ngx_osp_rtmp_reader_t *r, ngx_osp_rtmp_track_t *track)
+{
+    ngx_uint_t           i, same;
+    ngx_osp_rtmp_item_t  item;
+
+    for (i = 0; i < ngx_osp_rtmp_reader_streams(r); i++) {
+        (void) ngx_osp_rtmp_reader_stream(r, i, &item);
+
+        same = ngx_osp_rtmp_track_same_stream(track, &item);
+
+        if (!same
+            && (!item.last || (item.csid != 70 && item.csid != 3)))
+        {
+            return 0;
+        }
+
+        ngx_osp_rtmp_reader_mark(r, i, !same);
+    }
+
+    return 1;
+}
+
+
+/* of messages that begin behind start: what they are, for each chunk stream */
+
+static void
+settling_sum(ngx_osp_rtmp_reader_t *r, u_char *pos, u_char *end,
+    u_char *start, uint32_t *sum)
+{
+    size_t               n;
+    u_char              *p;
+    ngx_uint_t           i, open[4];
+    ngx_osp_rtmp_item_t  item;
+
+    memset(sum, 0, 4 * sizeof(uint32_t));
+    memset(open, 0, sizeof(open));
+
+    for ( ;; ) {
+        p = pos;
+
+        if (ngx_osp_rtmp_reader_read(r, &pos, end, &item) != NGX_OK) {
+            break;
+        }
+
+        if (item.type == NGX_OSP_RTMP_SET_CHUNK_SIZE) {
+            continue;
+        }
+
+        i = item.csid == 3 ? 0 : item.csid == 4 ? 1 : item.csid == 70 ? 2 : 3;
+
+        if (item.first) {
+            open[i] = (p >= start);
+        }
+
+        if (!open[i]) {
+            continue;
+        }
+
+        if (item.first) {
+            sum[i] = sum[i] * 31 + item.timestamp;
+            sum[i] = sum[i] * 31 + item.mlen;
+            sum[i] = sum[i] * 31 + item.msid;
+            sum[i] = sum[i] * 31 + (uint32_t) item.type;
+        }
+
+        for (n = 0; n < item.payload_len; n++) {
+            sum[i] = sum[i] * 31 + item.payload[n];
+        }
+    }
 }
 
 
