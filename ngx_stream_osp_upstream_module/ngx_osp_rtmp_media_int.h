@@ -82,5 +82,4 @@ struct ngx_osp_rtmp_media_s {
 };
 
 
-
 #endif /* _NGX_OSP_RTMP_MEDIA_INT_H_INCLUDED_ */
