@@ -11,12 +11,14 @@
 #include "ngx_rtmp_route_health.h"
 
 
-/* how often it is looked for servers whose time has come */
+/* how often it is looked for servers whose time has come, in ms */
 #define NGX_RTMP_ROUTE_CHECK_TICK  100
+#define NGX_RTMP_ROUTE_CHECK_FAST  10
 #define NGX_RTMP_ROUTE_CHECK_IDLE  500
 
-/* checks that are begun in one step, at least; and that run at a time */
-#define NGX_RTMP_ROUTE_CHECK_STEP  8
+/* checks that are begun in one step, as a rule; and that run at a time */
+#define NGX_RTMP_ROUTE_CHECK_LEAST 8
+#define NGX_RTMP_ROUTE_CHECK_STEP  64
 #define NGX_RTMP_ROUTE_CHECK_MAX   1024
 
 
@@ -28,15 +30,14 @@ typedef struct {
     ngx_queue_t                      probes;
     ngx_uint_t                       nprobes;
     uint32_t                         cursor;
+    ngx_uint_t                       room;      /* for checks in a step */
+    ngx_msec_t                       tick;      /* from step to step */
 } ngx_rtmp_route_checker_t;
 
 
 static void ngx_rtmp_route_checker_handler(ngx_event_t *ev);
 static void ngx_rtmp_route_checker_step(ngx_rtmp_route_checker_t *checker);
-static ngx_uint_t ngx_rtmp_route_checker_room(
-    ngx_rtmp_route_checker_t *checker);
-static ngx_msec_t ngx_rtmp_route_checker_tick(
-    ngx_rtmp_route_checker_t *checker);
+static void ngx_rtmp_route_checker_pace(ngx_rtmp_route_checker_t *checker);
 static void ngx_rtmp_route_checker_result(ngx_rtmp_route_probe_t *probe,
     ngx_str_t *error);
 static void ngx_rtmp_route_checker_closed(ngx_rtmp_route_probe_t *probe);
@@ -147,20 +148,16 @@ ngx_rtmp_route_checker_handler(ngx_event_t *ev)
 
     ngx_rtmp_route_checker_step(checker);
 
-    ngx_add_timer(ev, ngx_rtmp_route_checker_tick(checker));
+    ngx_add_timer(ev, checker->tick);
 }
 
-
-/*
- * After a start all servers wait for their first check: the number in a step
- * spreads them over half of the interval
- */
 
 static void
 ngx_rtmp_route_checker_step(ngx_rtmp_route_checker_t *checker)
 {
+    uint32_t                 begin;
     ngx_int_t                rc;
-    ngx_uint_t               n, room, wrapped;
+    ngx_uint_t               n;
     ngx_rtmp_route_probe_t  *probe;
     ngx_rtmp_route_check_t  *check;
     ngx_rtmp_route_table_t  *table;
@@ -169,10 +166,11 @@ ngx_rtmp_route_checker_step(ngx_rtmp_route_checker_t *checker)
     check = checker->check;
     table = &checker->route->table;
 
-    room = ngx_rtmp_route_checker_room(checker);
-    wrapped = 0;
+    ngx_rtmp_route_checker_pace(checker);
 
-    for (n = 0; n < room; /* void */ ) {
+    begin = checker->cursor;
+
+    for (n = 0; n < checker->room; /* void */ ) {
 
         rc = ngx_rtmp_route_health_next(table, &checker->cursor,
                                         check->interval, check->jitter,
@@ -185,10 +183,11 @@ ngx_rtmp_route_checker_step(ngx_rtmp_route_checker_t *checker)
         if (rc == NGX_DONE) {
             checker->cursor = 0;
 
-            if (wrapped++) {
+            if (begin == 0) {
                 break;
             }
 
+            begin = 0;
             continue;
         }
 
@@ -225,45 +224,47 @@ ngx_rtmp_route_checker_step(ngx_rtmp_route_checker_t *checker)
 }
 
 
-static ngx_uint_t
-ngx_rtmp_route_checker_room(ngx_rtmp_route_checker_t *checker)
+/*
+ * After a start all servers wait for their first check: the number in a step
+ * spreads them over half of the interval
+ */
+
+static void
+ngx_rtmp_route_checker_pace(ngx_rtmp_route_checker_t *checker)
 {
-    uint64_t                       n;
-    ngx_uint_t                     max;
-    ngx_rtmp_route_table_stat_t    stat;
+    uint64_t                      n;
+    ngx_uint_t                    max;
+    ngx_msec_t                    tick, interval;
+    ngx_rtmp_route_table_stat_t   stat;
 
     ngx_rtmp_route_table_stat(&checker->route->table, &stat);
 
-    n = (uint64_t) stat.servers * 2 * ngx_rtmp_route_checker_tick(checker)
-        / checker->check->interval;
+    interval = checker->check->interval;
+    n = ngx_max((uint64_t) stat.servers * 2, 1);
 
-    n = ngx_max(n, NGX_RTMP_ROUTE_CHECK_STEP);
+    if (checker->route->table.checks) {
+        tick = ngx_min(interval / 10, NGX_RTMP_ROUTE_CHECK_TICK);
+
+        /* many small steps rather than a few large ones */
+
+        tick = ngx_min(tick, NGX_RTMP_ROUTE_CHECK_STEP * interval / n);
+        tick = ngx_max(tick, NGX_RTMP_ROUTE_CHECK_FAST);
+
+    } else {
+        tick = NGX_RTMP_ROUTE_CHECK_IDLE;
+    }
+
+    n = n * tick / interval;
+    n = ngx_max(n, NGX_RTMP_ROUTE_CHECK_LEAST);
 
     /* most of the connections of the process are for others */
 
     max = ngx_min(ngx_cycle->connection_n / 4, NGX_RTMP_ROUTE_CHECK_MAX);
-    max = ngx_max(max, NGX_RTMP_ROUTE_CHECK_STEP);
+    max = ngx_max(max, NGX_RTMP_ROUTE_CHECK_LEAST);
+    max = (max > checker->nprobes) ? max - checker->nprobes : 0;
 
-    if (checker->nprobes >= max) {
-        return 0;
-    }
-
-    return ngx_min((ngx_uint_t) n, max - checker->nprobes);
-}
-
-
-static ngx_msec_t
-ngx_rtmp_route_checker_tick(ngx_rtmp_route_checker_t *checker)
-{
-    ngx_msec_t  tick;
-
-    if (!checker->route->table.checks) {
-        return NGX_RTMP_ROUTE_CHECK_IDLE;
-    }
-
-    tick = ngx_min(checker->check->interval / 10, NGX_RTMP_ROUTE_CHECK_TICK);
-
-    return ngx_max(tick, 10);
+    checker->tick = tick;
+    checker->room = ngx_min((ngx_uint_t) n, max);
 }
 
 
