@@ -121,7 +121,7 @@ $took = time() - $at;
 note(sprintf('the first new segment came after %.2f s', $took));
 cmp_ok($took, '<', 5, 'soon');
 
-is($new->{sequence}, $last + 1, 'numbers go on');
+cmp_ok($new->{sequence}, '>', $last, 'numbers go on');
 ok($new->{discontinuity}, 'behind a discontinuity');
 
 $w->check('origin died', 6);
