@@ -13,7 +13,7 @@
 
 
 /* how often /proc is read to tell a process from another with its pid, ms */
-#define NGX_RTMP_ROUTE_SLOT_PROC  5000
+#define NGX_RTMP_ROUTE_SLOT_PROC  1000
 
 
 typedef struct {
@@ -279,7 +279,10 @@ ngx_rtmp_route_slot_alive(ngx_uint_t slot, uint32_t generation)
 }
 
 
-/* field 22 of /proc/PID/stat; the name before may hold any character */
+/*
+ * Fields 3 and 22 of /proc/PID/stat; the name before may hold any character.
+ * No worker has started at 1, which is when the system did.
+ */
 
 ngx_uint_t
 ngx_rtmp_route_process_start(ngx_pid_t pid)
@@ -317,6 +320,12 @@ ngx_rtmp_route_process_start(ngx_pid_t pid)
         p--;
 
     } while (*p != ')');
+
+    /* its parent has not asked yet how it ended */
+
+    if (last - p > 2 && (p[2] == 'Z' || p[2] == 'X')) {
+        return NGX_RTMP_ROUTE_PROCESS_DEAD;
+    }
 
     for (field = 2; field < 22; field++) {
 
@@ -448,16 +457,17 @@ ngx_rtmp_route_slot_gone(ngx_uint_t slot, ngx_pid_t pid)
 
     start = s->start;
 
-    if (start == 0) {
+    now = ngx_rtmp_route_process_start(pid);
+
+    if (now == 0
+        || (start == 0 && now != NGX_RTMP_ROUTE_PROCESS_DEAD))
+    {
         return 0;
     }
 
-    now = ngx_rtmp_route_process_start(pid);
-
     /* the slot may have changed hands meanwhile */
 
-    return now != 0 && now != start && (ngx_pid_t) s->pid == pid
-           && s->start == start;
+    return now != start && (ngx_pid_t) s->pid == pid && s->start == start;
 }
 
 

@@ -25,6 +25,8 @@
 #define NGX_RTMP_ROUTE_NO_SLOT      ((ngx_uint_t) -1)
 #define NGX_RTMP_ROUTE_SLOTS_LIMIT  1024
 
+#define NGX_RTMP_ROUTE_PROCESS_DEAD  1
+
 
 /*
  * In the master, before the first fork; later calls do nothing.  NGX_ERROR
@@ -57,7 +59,10 @@ ngx_pid_t ngx_rtmp_route_slot_pid(ngx_uint_t slot);
  */
 ngx_uint_t ngx_rtmp_route_slot_alive(ngx_uint_t slot, uint32_t generation);
 
-/* when a process has started, in a unit of the system; 0: unknown, or gone */
+/*
+ * When a process has started, in a unit of the system; 0: unknown, or gone;
+ * NGX_RTMP_ROUTE_PROCESS_DEAD: it has ended, which its parent does not know
+ */
 ngx_uint_t ngx_rtmp_route_process_start(ngx_pid_t pid);
 
 /* makes the handler of that slot run; any process, any number of times */

@@ -25,7 +25,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(19);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(22);
 
 $t->{_ignore_alerts} = qr/worker process \d+ exited on signal 9/;
 
@@ -156,6 +156,26 @@ is(conns('http'), '4', 'all of it');
 close($_) for @s;
 ok(wait_conns('http', '0'), 'none');
 
+# a master process that has no time to ask how its worker has ended
+
+@c = map { rtmp_publish(port(8091), 'live', "m-$_") } 1 .. 4;
+
+my ($master, $victim) = ($t->read_file('nginx.pid') + 0,
+    map { $_->{pid} } sessions('streams'));
+
+kill('STOP', $master);
+kill('KILL', $victim);
+
+ok(wait_until(sub { stat_of($victim) =~ /\) Z / }), 'has ended, but is there');
+ok(wait_until(sub {
+    push @next, rtmp_publish(port(8091), 'live', 'm-next');
+    return $next[-1]{code} eq $start;
+}, 10), 'somebody is let in');
+
+kill('CONT', $master);
+$_->close() for @c, @next;
+ok(wait_sessions('streams', 0), 'none');
+
 # what is left without anybody asking is undone within some time
 
 @c = map { rtmp_publish(port(8091), 'live', "end-$_") } 1 .. 4;
@@ -176,6 +196,12 @@ sub flv {
     $s->sysread(my $buf, 4096);
 
     return $s;
+}
+
+sub stat_of {
+    open(my $fh, '<', "/proc/$_[0]/stat") or return '';
+
+    return readline($fh);
 }
 
 sub kill_workers {

@@ -43,6 +43,7 @@
 
 static void test_dead(void);
 static void test_dead_conns(void);
+static void test_zombie(void);
 static void test_remembered(void);
 static void test_own_place(void);
 static void test_given_back(void);
@@ -58,6 +59,7 @@ static void test_put_back(void);
 static void test_drained(void);
 static void fresh(ngx_uint_t n);
 static void die(void (*work)(void));
+static pid_t begin(void (*work)(void));
 static void open_two(void);
 static void count_two(void);
 static ngx_int_t publish(const char *key, ngx_rtmp_route_session_t *session);
@@ -77,6 +79,7 @@ main(void)
 
     test_dead();
     test_dead_conns();
+    test_zombie();
     test_remembered();
     test_own_place();
     test_given_back();
@@ -182,6 +185,37 @@ test_dead_conns(void)
             "requests, too");
     is_uint(server_stat(&table, "s0")->conns, 1, "this one");
     ngx_rtmp_route_table_free(&table, &peer);
+
+    IS_CHECKED(&table);
+}
+
+
+/* killed, but its parent has something else to do */
+
+static void
+test_zombie(void)
+{
+    pid_t                     pid;
+    siginfo_t                 info;
+    ngx_rtmp_route_session_t  a;
+
+    fresh(1);
+    max_conns("s0", 2);
+
+    pid = begin(open_two);
+
+    /* waits, but leaves it as it is */
+
+    (void) waitid(P_PID, pid, &info, WEXITED|WNOWAIT);
+    is_uint(server_stat(&table, "s0")->conns, 2, "left");
+
+    unit_tick(1001);
+    is_uint(session_open(&table, "live/a", PLAY, &a, &peer), NGX_OK,
+            "is as good as gone");
+    is_uint(server_stat(&table, "s0")->conns, 1, "all are undone");
+    end(&a);
+
+    (void) waitpid(pid, NULL, 0);
 
     IS_CHECKED(&table);
 }
@@ -857,6 +891,13 @@ fresh(ngx_uint_t n)
 static void
 die(void (*work)(void))
 {
+    (void) waitpid(begin(work), NULL, 0);
+}
+
+
+static pid_t
+begin(void (*work)(void))
+{
     pid_t  pid;
 
     pid = fork();
@@ -873,7 +914,7 @@ die(void (*work)(void))
         (void) kill(getpid(), SIGKILL);
     }
 
-    (void) waitpid(pid, NULL, 0);
+    return pid;
 }
 
 
