@@ -124,7 +124,8 @@ is($t->read_file('encoder.log'), '', 'and has seen nothing');
 
 # a segment that nobody had asked for yet may be lost
 
-$report = $w->finish(faults => qr/\.ts\S*: status (?:200|404|50[234]),/, cut => 1);
+$report = $w->finish(faults => qr/\.ts\S*: status (?:200|404|50[234]),/,
+    cut => 1);
 cmp_ok($report->{slow}, '<', 6, 'slowest answer');
 
 $encoder->stop('KILL');

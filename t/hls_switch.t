@@ -24,7 +24,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(32);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(38);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -62,8 +62,9 @@ http {
         listen 127.0.0.1:8080;
 
         location / {
-            rtmp_route  live;
-            proxy_pass  http://live;
+            hls_cache_variants  _480 _720 _src;
+            rtmp_route          live;
+            proxy_pass          http://live;
         }
 
         location /single/ {
@@ -98,6 +99,7 @@ $_->live('ended', auto => 1) for $a, $b;
 $_->live('cam1', auto => 1, start => 100) for $a;
 $_->live('cam1', auto => 1, start => 40) for $b;
 $_->live('cam2', auto => 1) for $a, $b;
+$_->live('cam4', auto => 1, layout => 'variants') for $a, $b;
 $_->live('cam3', start => 5) for $a, $b;
 $b->restart('cam3', start => 5, initial => 6);
 
@@ -109,6 +111,8 @@ pin('live', 'live/pin', '127.0.0.1');
     every => 0.1 * $_) } 1, 4;
 push @v, map { hls_viewer($t, "/live/$_/index.m3u8", name => $_,
     every => 0.2) } qw/ cam2 pin still /;
+push @v, map { hls_viewer($t, "/live/cam4$_/index.m3u8", name => $_,
+    every => 0.2) } qw/ _480 _src /;
 push @v, hls_viewer($t, '/single/single/index.m3u8', name => 'single',
     every => 0.2);
 
@@ -120,7 +124,7 @@ like($p->{body}, qr/^10\d\.ts$/m, 'the first one');
 
 # it stands still
 
-$a->change($_, frozen => 1) for qw/ cam1 cam2 pin /;
+$a->change($_, frozen => 1) for qw/ cam1 cam2 cam4 pin /;
 $a->change('single', base => '/single', frozen => 1);
 $a->change('ended', endlist => 1);
 $at = time();
@@ -147,6 +151,14 @@ ok(hls_get("/live/cam1/$new->{uri}")->{body}
 
 ok(hls_wait(sub { playlist('cam2')->{body} =~ /g=1/ }, 5), 'the same names');
 is(source('live/cam1'), 'found 127.0.0.1:2', 'the table knows');
+
+# all variants of a stream follow the first one
+
+ok(hls_wait(sub { playlist("cam4$_")->{body} =~ /g=1/ }, 5), "variant $_")
+    for qw/ _480 _src /;
+is(playlist('cam4_480')->{discontinuity}, playlist('cam4_src')->{discontinuity},
+    'DISCONTINUITY-SEQUENCE of both');
+is(source('live/cam4'), 'found 127.0.0.1:2', 'the table knows the stream');
 
 # what is listed is not what has that name where the stream is now
 
