@@ -3,7 +3,7 @@
 # Copyright (C) The nginx-osp authors
 
 # Tests for osp_upstream_resume: streams of other codecs, and their tracks, are
-# told to another origin in the same way.
+# told to another origin, of another kind, in the same way.
 
 ###############################################################################
 
@@ -145,7 +145,7 @@ sub check {
     unlink($t->testdir() . '/origin-' . port($_) . '.log') for 8081, 8082;
 
     $one = rtmp_origin($t, port(8081), messages => 1);
-    $two = rtmp_origin($t, port(8082), messages => 1);
+    $two = rtmp_origin($t, port(8082), messages => 1, like => 'srs');
 
     $c = rtmp_publish(port(8090), 'live', $name);
     is($c->{code}, 'NetStream.Publish.Start', "$name, publish");
