@@ -27,7 +27,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http stream stream_ssl/)
-    ->has_daemon('openssl')->plan(25);
+    ->has_daemon('openssl')->plan(32);
 
 my $conf = <<'EOF_CONF';
 
@@ -44,6 +44,21 @@ rtmp_route live {
     server 127.0.0.1:8081 max_fails=0;
     server 127.0.0.1:8082 max_fails=0 backup;
     server 127.0.0.1:8083 max_fails=0 backup;
+}
+
+# the ids of its message streams are others from the beginning
+
+rtmp_route ids {
+    zone   ids 1m;
+    server 127.0.0.1:8085 max_fails=0;
+    server 127.0.0.1:8081 max_fails=0 backup;
+}
+
+rtmp_route checked {
+    zone         checked 1m;
+    health_check type=rtmp interval=300ms timeout=500ms fails=2;
+    server       127.0.0.1:8086 max_fails=0;
+    server       127.0.0.1:8081 max_fails=0 backup;
 }
 
 rtmp_route hangs {
@@ -93,11 +108,22 @@ stream {
         osp_upstream_connect_timeout 8s;
     }
 
+    server {
+        listen       127.0.0.1:8093;
+        osp_upstream ids;
+    }
+
+    server {
+        listen                127.0.0.1:8094;
+        osp_upstream          checked;
+        osp_upstream_no_input 60s;
+    }
+
     %%TEST%%
 }
 EOF_CONF
 
-my ($dir, $c, $s, @c, @got, $one, $two, $three, $four, $reply, $n);
+my ($dir, $c, $s, @c, @got, $one, $two, $three, $four, $five, $reply, $n);
 
 $dir = $t->testdir();
 
@@ -132,6 +158,8 @@ $t->write_file_expand('nginx.conf', $conf);
 $one = start('one', 8081);
 $two = start('two', 8082);
 $three = start('three', 8083);
+start('ids', 8085, create => 5);
+$five = start('checked', 8086);
 $four = rtmp_origin($t, port(8084), handshake => 'silent', timeout => 60);
 
 $t->run();
@@ -151,12 +179,34 @@ for my $c (@c) {
     $c->close();
 }
 
+# what passes by chunks from the beginning, is watched all the same
+
+$c = begin('ids', 8093);
+is($c->{last}, '1 180', 'ids, as the client knows them');
+@got = $c->read_media(13, 6);
+is(scalar(@got), 13, 'ids, goes on');
+is(place('ids', 'ids'), port(8081), 'ids, where it is');
+is(join(' ', map { $_->{msid} } grep { $_->{type} =~ /^[89]$/ }
+    @{$c->{messages}}), join(' ', (1) x 12), 'ids, then');
+$c->close();
+
+# a server that was marked down is left at once
+
+$c = begin('checked', 8094);
+is(place('checked', 'checked'), port(8086), 'checked, where it is');
+$five->signal('STOP');
+@got = $c->read_media(13, 10);
+is(scalar(@got), 13, 'checked, goes on');
+is(place('checked', 'checked'), port(8081), 'checked, where it is then');
+$five->signal('CONT');
+$c->close();
+
 # a client that does not read is not moved, and gets all of it
 
 $c = begin('slow', 8090);
 $c->write_raw('');
 go('slow');
-sleep(2.5);
+sleep(1.5);
 is(place('slow'), port(8081), 'slow, where it is');
 $n = 0;
 
@@ -219,10 +269,10 @@ ok(wait_conns('hangs', '0 0'), 'nothing is counted there');
 ###############################################################################
 
 sub start {
-    my ($which, $port) = @_;
+    my ($which, $port, %opt) = @_;
 
     return rtmp_origin($t, port($port), script => \&origin, which => $which,
-        before => \&before, life => 60);
+        before => \&before, life => 60, %opt);
 }
 
 sub begin {
@@ -234,14 +284,16 @@ sub begin {
     return $c if $name eq 'slow';
 
     diag("$name: no media") unless $c->read_media(13) == 13;
+    $c->{last} = "$c->{messages}[-1]{msid} $c->{messages}[-1]{ts}";
     $c->{messages} = [];
 
     return $c;
 }
 
 sub place {
-    my ($stream) = @_;
-    my ($s) = grep { $_->{stream} eq "live/$stream" } sessions('live');
+    my ($stream, $route) = @_;
+    my ($s) = grep { $_->{stream} eq "live/$stream" }
+        sessions($route || 'live');
 
     return $s && $s->{upstream} =~ /:(\d+)$/ ? $1 : 'nowhere';
 }
@@ -277,7 +329,7 @@ sub origin {
 
         next unless $o->{playing};
 
-        if ($o->{which} ne 'one' && !$sent) {
+        if ($o->{which} =~ /two|three/ && !$sent) {
             $sent = sysopen(my $fh, $t->testdir() . "/first-$o->{playing}",
                 O_CREAT | O_EXCL | O_WRONLY);
         }
@@ -285,7 +337,7 @@ sub origin {
         next if $sent || ($o->{playing} eq 'slow'
             && !-e $t->testdir() . '/go-slow');
 
-        $c->{msid} = 1;
+        $c->{msid} = $o->{created};
         $sent = 1;
 
         # more than all buffers hold
