@@ -464,6 +464,16 @@ ngx_http_hls_policy_look(ngx_http_hls_data_t *data, ngx_msec_t now,
         return 0;
     }
 
+    /* nobody has asked for it: it may have gone on all the time */
+
+    since = now - ngx_http_hls_policy_moment(now, data->started);
+
+    if (!(data->flags & NGX_HTTP_HLS_FAILING)
+        && (ngx_msec_int_t) since > (ngx_msec_int_t) (target + target / 2))
+    {
+        return 0;
+    }
+
     if (data->look & NGX_HTTP_HLS_LOOK_PAUSE) {
         since = now - ngx_http_hls_policy_moment(now, data->since);
 

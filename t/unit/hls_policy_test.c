@@ -756,9 +756,20 @@ test_look(void)
     data.flags = NGX_HTTP_HLS_MEDIA;
     data.server = 1;
 
+    data.started = (uint32_t) (NOW - 3000);
+
     ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 3000), "goes on");
     ok(ngx_http_hls_policy_look(&data, NOW, NOW - 3001), "stands still");
     ok(!ngx_http_hls_policy_look(&data, NOW, NOW + 10), "in the future");
+
+    data.started = (uint32_t) (NOW - 3001);
+    ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "nobody has asked");
+
+    data.flags |= NGX_HTTP_HLS_FAILING;
+    ok(ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "it has failed");
+
+    data.flags = NGX_HTTP_HLS_MEDIA;
+    data.started = (uint32_t) (NOW - 3000);
 
     data.look = NGX_HTTP_HLS_LOOK_TURN;
     ok(!ngx_http_hls_policy_look(&data, NOW, NOW - 9000), "its own turn");
