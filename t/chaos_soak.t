@@ -149,6 +149,8 @@ is($chaos->logged(), '', 'log');
 
 ###############################################################################
 
+# processes have sockets to each other, so files are those beside them
+
 sub sample {
     my @workers = $chaos->workers();
     my $r = $chaos->check('routes/live');
@@ -160,8 +162,8 @@ sub sample {
         at           => time() - $chaos->{begun},
         master       => $chaos->memory($t->{_master}),
         worker       => max(0, map { $chaos->memory($_) } @workers),
-        master_files => $chaos->fds($t->{_master}),
-        files        => max(0, map { $chaos->fds($_) } @workers),
+        master_files => $chaos->fds($t->{_master}) - 2 * @workers,
+        files        => max(0, map { $chaos->fds($_) } @workers) - @workers,
         cells        => $r->{cells},
         fleet        => $chaos->check('routes/fleet')->{cells},
         used         => $chaos->check('caches/hls')->{used},

@@ -108,8 +108,10 @@ pin('live', 'live/after', '127.0.0.1');
 
 ok(wait_until(sub { count_state('live', qr/"live\/after"/) == 1 }, 15),
     'written again');
-ok(wait_until(sub { count_state('fleet', qr/"id":"s\d+"/) == 20 }, 15),
-    'registrations written again');
+ok(wait_until(sub {
+    count_state('fleet', qr/"id":"s\d+"/) == 20
+        && count_state('fleet', qr{"live/of-\d+"}) == 20;
+}, 15), 'registrations written again');
 
 $chaos->stop('beats');
 
