@@ -259,7 +259,11 @@ ngx_rtmp_route_health_turn(ngx_rtmp_route_table_t *table, ngx_uint_t i,
 
     ngx_rtmp_route_point();
 
-    (void) ngx_rtmp_route_health_survey(table);
+    /* what it means to others is found when they are wanted, or soon */
+
+    if (ngx_rtmp_route_server_late(hot)) {
+        (void) ngx_rtmp_route_health_survey(table);
+    }
 
     ngx_rtmp_route_health_note(table, i);
 }
