@@ -36,6 +36,7 @@ static u_char       wire[1024 * 1024];
 static u_char      *in;
 static size_t       chunk_size;
 static sent_t       sent[MAX_CSID];
+static ngx_uint_t   full_headers;
 static uint32_t     sums[4096];
 static size_t       nsums;
 static size_t       split;
@@ -389,6 +390,7 @@ begin(void)
     sender = 0;
     start = 0;
     to_msid = 1;
+    full_headers = 0;
 
     memset(sent, 0, sizeof(sent));
 }
@@ -418,7 +420,7 @@ put(uint32_t csid, uint32_t timestamp, ngx_uint_t type, const char *text,
     p = buf;
 
     delta = timestamp - s->timestamp;
-    fmt = (!s->used || delta > 0x7fffffff) ? 0
+    fmt = (!s->used || delta > 0x7fffffff || full_headers) ? 0
           : (s->mlen != len || s->type != type) ? 1 : 2;
 
     if (fmt == 0) {
@@ -1105,8 +1107,9 @@ times(void)
         chunk_size = 128;
 
         sender = 1;
-        to_msid = 5;
+        to_msid = i % 2 ? 5 : 1;
         start = to[i % 8];
+        full_headers = i % 3 == 1;
 
         put(6, from[i / 8], 9, AVC_HEAD, 40);
         put(4, from[i / 8], 8, AAC_HEAD, 0);
@@ -1299,7 +1302,7 @@ finish(void)
 
             while (ngx_osp_rtmp_reader_read(r, &pos, end, &item) == NGX_OK) {
 
-                if (item.first) {
+                if (item.first || item.no_ext) {
                     bad++;
                 }
             }
