@@ -194,24 +194,20 @@ ngx_stream_osp_no_input_free(ngx_stream_osp_session_t *os)
 }
 
 
+/* puts what was held in front of what will be read next, if anything is */
+
 size_t
 ngx_stream_osp_no_input_unhold(ngx_stream_osp_session_t *os, u_char *p)
 {
-    size_t                      held;
     ngx_stream_osp_no_input_t  *ni;
 
     ni = os->no_input;
-    held = ni->held;
 
-    if (held) {
-        ngx_memcpy(p, ni->hold, held);
-
-        ngx_free(ni->hold);
-        ni->hold = NULL;
-        ni->held = 0;
+    if (ni->held) {
+        ngx_memcpy(p, ni->hold, ni->held);
     }
 
-    return held;
+    return ni->held;
 }
 
 
@@ -828,6 +824,12 @@ ngx_stream_osp_no_input_hold(ngx_stream_osp_session_t *os, u_char *pos,
     ngx_stream_osp_no_input_t  *ni;
 
     ni = os->no_input;
+
+    if (ni->hold) {
+        ngx_free(ni->hold);
+        ni->hold = NULL;
+        ni->held = 0;
+    }
 
     if (pos == last) {
         return NGX_OK;
