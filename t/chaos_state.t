@@ -85,7 +85,7 @@ $chaos->storm(
         return $name;
     }],
     [2 => 'restart', sub {
-        kill_all($t);
+        $chaos->kill_nginx();
         damage($chaos->one_of(qw/ live fleet /)) if $chaos->random(2);
         $chaos->start();
         return undef;
@@ -115,7 +115,7 @@ ok(wait_until(sub {
 
 $chaos->stop('beats');
 
-kill_all($t);
+$chaos->kill_nginx();
 $chaos->start();
 
 is((api('GET', 'live/streams/live/after') || {})->{source}, 'pin',

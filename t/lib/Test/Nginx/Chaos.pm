@@ -45,6 +45,7 @@ use Test::Nginx::HLS;
 use Test::Nginx::Media;
 use Test::Nginx::Route;
 use Test::Nginx::RTMP;
+use Test::Nginx::State;
 use Time::HiRes qw/ sleep time /;
 
 
@@ -460,6 +461,19 @@ sub stop_worker {
     });
 
     return $pid;
+}
+
+# The master and all workers, whose sockets are free then.
+
+sub kill_nginx {
+    my ($self) = @_;
+    my @pids = $self->workers();
+
+    kill_all($self->{t});
+
+    wait_until(sub { !grep { readlink("/proc/$_/exe") } @pids }, 10);
+
+    return undef;
 }
 
 # Once more, with what it says of broken files in its log alone.
