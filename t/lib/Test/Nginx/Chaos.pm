@@ -45,7 +45,7 @@ use Test::Nginx::HLS;
 use Test::Nginx::Media;
 use Test::Nginx::Route;
 use Test::Nginx::RTMP;
-use Test::Nginx::State;
+use Test::Nginx::State qw/ kill_all /;
 use Time::HiRes qw/ sleep time /;
 
 
