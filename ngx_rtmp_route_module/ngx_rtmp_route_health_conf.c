@@ -24,13 +24,15 @@ static ngx_int_t ngx_rtmp_route_check_ssl(ngx_conf_t *cf,
     ngx_rtmp_route_check_t *check);
 
 
+/* a mere connection may be to something that stands in front of the server */
+
 static ngx_rtmp_route_check_t  ngx_rtmp_route_check_default = {
     5000,                                  /* interval */
     0,                                     /* jitter */
     3000,                                  /* timeout */
     1,                                     /* fails */
     1,                                     /* passes */
-    NGX_RTMP_ROUTE_CHECK_TCP,
+    NGX_RTMP_ROUTE_CHECK_RTMP,
     0,                                     /* port */
     ngx_null_string,                       /* uri */
     0,                                     /* status */

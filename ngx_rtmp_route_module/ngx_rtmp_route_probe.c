@@ -193,6 +193,15 @@ found:
         target->nendpoints[probe->protocol] = 1;
     }
 
+    /* a check that nobody has asked for has no TLS */
+
+    if (probe->check->ssl == NULL
+        && (probe->protocol == NGX_RTMP_ROUTE_RTMPS
+            || probe->protocol == NGX_RTMP_ROUTE_HTTPS))
+    {
+        probe->type = NGX_RTMP_ROUTE_CHECK_TCP;
+    }
+
     return NGX_OK;
 }
 

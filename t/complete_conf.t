@@ -47,6 +47,7 @@ rtmp_route live {
     hash          consistent;
     register      timeout=30s token=SECRET from=127.0.0.0/8 allow=127.0.0.0/8;
     inactive      60s;
+    health_check  interval=5s fails=2 passes=1 type=rtmp;
     resolver      127.0.0.1:%%PORT_8053%%;
     server        127.0.0.1 rtmp=%%PORT_8090%% http=%%PORT_8091%% weight=2
                   max_conns=500 max_streams=100;
