@@ -14,9 +14,10 @@
 /* sources: ngx_rtmp_route_table_rebuild.c ngx_rtmp_route_table_rights.c */
 /* sources: ngx_rtmp_route_table_server.c ngx_rtmp_route_table_stream.c */
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_method.c */
-/* sources: ngx_rtmp_route_table_stray.c */
+/* sources: ngx_rtmp_route_table_stray.c ngx_rtmp_route_table_health.c */
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_rules.c */
 /* sources: ngx_rtmp_route_table_core.c ngx_rtmp_route_pick.c */
+/* sources: ngx_rtmp_route_events.c ngx_rtmp_route_table_event.c */
 
 
 /*
