@@ -18,6 +18,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
 use Test::Nginx::HLS;
+use Test::Nginx::RTMP;
 use Test::Nginx::Route;
 
 ###############################################################################
@@ -81,6 +82,10 @@ EOF
 
 my @o = map { hls_origin($t, port($_)) } 8081, 8082;
 
+# without health_check they have to answer RTMP
+
+rtmp_origin($t, port($_)) for 8083, 8084;
+
 $t->run();
 
 ###############################################################################
@@ -137,7 +142,7 @@ is($_->report()->{discontinuities}, 0, "$_->{name}: at the same server")
 sub heartbeat {
     my ($route, $port) = @_;
     my $body = encode_json({ ip => '127.0.0.1', server => "vid-$port",
-        service => 's', pid => '1', rtmp => ['' . port($port)],
+        service => 's', pid => '1', rtmp => ['' . port($port + 2)],
         http => ['' . port($port)] });
 
     my $r = request('POST', "/api/v1/srs/register?route=$route", $body,
