@@ -297,6 +297,13 @@ ngx_http_hls_switch_check(ngx_http_hls_object_t *obj, ngx_hls_state_t *state,
         return NGX_OK;
     }
 
+    if (list->edit.body.data == list->edit.served.data) {
+
+        /* there is nothing yet */
+
+        return NGX_OK;
+    }
+
     if (list->edit.restarted
         && !obj->known
         && obj->target.directives.len == 0

@@ -74,6 +74,7 @@ typedef struct {
 
 
 static void test_origin(ngx_uint_t n, ngx_uint_t ring);
+static void advance(test_origin_t *o, ngx_uint_t n);
 static void restart(test_origin_t *o);
 static size_t list(test_origin_t *o, u_char *p);
 static ngx_int_t look(void *data, ngx_hls_playlist_t *pl,
@@ -124,7 +125,7 @@ static void
 test_origin(ngx_uint_t n, ngx_uint_t ring)
 {
     u_char           *body;
-    ngx_uint_t        i, k;
+    ngx_uint_t        i, k, run;
     ngx_hls_edit_t    edit;
     ngx_hls_state_t   state;
 
@@ -164,22 +165,23 @@ test_origin(ngx_uint_t n, ngx_uint_t ring)
         k = any(20);
 
         if (k < 2) {
+            run = origin->run;
             restart(origin);
+
+            if (origin->run != run && any(2)) {
+
+                /* of another server, on which it had begun before */
+
+                edit.restart = 1;
+                edit.recent = any(12000);
+                advance(origin, any(origin->window));
+            }
 
         } else if (k < 15) {
 
             /* a ring that turns more than once unseen tells nobody */
 
-            for (k = 1 + (any(4) ? 0 : any(ring ? 2 : 8)); k; k--) {
-                origin->breaks[origin->next % NUMBERS] = (any(8) == 0);
-                origin->next++;
-            }
-
-            while (origin->next - origin->first > origin->window) {
-                origin->discontinuity += origin->breaks[origin->first
-                                                        % NUMBERS];
-                origin->first++;
-            }
+            advance(origin, 1 + (any(4) ? 0 : any(ring ? 2 : 8)));
         }
 
         ngx_reset_pool(edit_pool);
@@ -207,6 +209,7 @@ test_origin(ngx_uint_t n, ngx_uint_t ring)
         }
 
         if (edit.restarted) {
+            edit.restart = 0;
             viewer->run++;
             viewer->restarts++;
         }
@@ -252,6 +255,21 @@ test_origin(ngx_uint_t n, ngx_uint_t ring)
 
     ngx_destroy_pool(edit_pool);
     ngx_destroy_pool(pool);
+}
+
+
+static void
+advance(test_origin_t *o, ngx_uint_t n)
+{
+    while (n--) {
+        o->breaks[o->next % NUMBERS] = (any(8) == 0);
+        o->next++;
+    }
+
+    while (o->next - o->first > o->window) {
+        o->discontinuity += o->breaks[o->first % NUMBERS];
+        o->first++;
+    }
 }
 
 
