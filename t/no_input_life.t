@@ -27,7 +27,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http stream stream_ssl/)
-    ->has_daemon('openssl')->plan(32);
+    ->has_daemon('openssl')->plan(34);
 
 my $conf = <<'EOF_CONF';
 
@@ -238,13 +238,18 @@ $c[1]->close();
 like(wait_log($t, 'stream.log', qr/^(.*\|again)$/m), qr/^200\|.*\|\w+\|again$/,
     'again, log');
 
-# by a worker process that has to leave
+# by a worker process that has to leave, with one that is not moved
 
+$c = begin('plain', 8094);
 kill('HUP', $t->read_file('nginx.pid'));
 $reply = $c[2]->read_command('onStatus', timeout => 8);
 is($reply && $reply->{args}[1]{code}, 'NetConnection.Connect.AppShutdown',
     'quit, told');
 ok($c[2]->is_closed(5), 'quit, closed');
+$reply = $c->read_command('onStatus', timeout => 8);
+is($reply && $reply->{args}[1]{code}, 'NetConnection.Connect.AppShutdown',
+    'plain, told');
+ok($c->is_closed(5), 'plain, closed');
 like(wait_log($t, 'stream.log', qr/^(.*\|quit)$/m),
     qr/^200\|.*\|shutdown\|quit$/, 'quit, log');
 
