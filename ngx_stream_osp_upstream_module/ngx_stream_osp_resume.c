@@ -283,6 +283,15 @@ ngx_stream_osp_resume_on(ngx_stream_osp_session_t *os)
 }
 
 
+/* the number of the client's stream 1, which is read chunk by chunk */
+
+uint32_t
+ngx_stream_osp_resume_msid(ngx_stream_osp_session_t *os)
+{
+    return os->resume->reader ? os->resume->msid : 1;
+}
+
+
 /* NGX_OK: another origin is looked for; NGX_DECLINED; NGX_DONE */
 
 ngx_int_t

@@ -573,18 +573,22 @@ ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
 {
     u_char                   *p, *end, number[9];
     size_t                    i, n;
+    uint32_t                  from, to;
     ngx_osp_rtmp_item_t       item;
     ngx_osp_rtmp_reader_t    *reader;
     ngx_stream_osp_filter_t  *f;
 
     f = os->flow[NGX_STREAM_OSP_UP].filter;
 
-    if (f == NULL) {
+    from = f ? f->from : 1;
+    to = f ? f->to : os->resume ? ngx_stream_osp_resume_msid(os) : 1;
+
+    if (from == to) {
         return;
     }
 
     (void) ngx_osp_rtmp_amf_put_number(number, number + sizeof(number),
-                                       (double) f->from);
+                                       (double) from);
 
     /* the last argument, usually the only one */
 
@@ -598,7 +602,7 @@ ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
     }
 
     (void) ngx_osp_rtmp_amf_put_number(number, number + sizeof(number),
-                                       (double) f->to);
+                                       (double) to);
     n = msg->len - sizeof(number);
 
     reader = NULL;

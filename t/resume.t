@@ -25,7 +25,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(72);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(73);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -214,6 +214,12 @@ cmp_ok($n, '>', 1000 + ($two->wait(event => 'ack') || { n => 1e9 })->{n},
     'acknowledged, what the first one has got, too');
 cmp_ok($n, '<=', 3073 + $c->{out_bytes},
     'acknowledged, no more than has come');
+
+# the number of the stream in a command
+
+$c->send_command('deleteStream', 7, undef, amf_num(1), \{ csid => 3 });
+$m = $two->wait(event => 'command', name => 'deleteStream');
+is($m && $m->{args}[1], 7, 'number of the stream in a command');
 
 # a half message to the client is not seen
 
