@@ -587,6 +587,7 @@ test_apply(void)
 
     ngx_memzero(&reg, sizeof(reg));
     reg.timeout = 30000;
+    reg.max_fails = 1;
     reg.streams = 1;
 
     ngx_str_set(&route.name, "live");
