@@ -778,9 +778,15 @@ ngx_stream_osp_filter_item(ngx_stream_osp_filter_t *f,
 
     case NGX_DECLINED:
 
+        /* a piece that continues a chunk has none */
+
+        if (item->header_len == 0) {
+            break;
+        }
+
         out->last = ngx_cpymem(out->last, item->header, item->header_len);
 
-        if (item->first && item->header_len) {
+        if (item->first) {
             ngx_stream_osp_filter_clean(f, item->csid, 1);
         }
 
