@@ -153,6 +153,7 @@ ngx_hls_compare_read_part(ngx_hls_edit_ctx_t *ctx)
     if (state->offset != 0
         || state->generation != 0
         || edit->restart
+        || edit->moved
         || list->strange
         || ctx->mapped
         || list->playlist.sequence < state->next - state->count
@@ -240,7 +241,10 @@ ngx_hls_compare(ngx_hls_edit_ctx_t *ctx)
 
     differs = ngx_hls_compare_overlap(ctx, &durations);
 
-    if (differs || ctx->edit->restart) {
+    if (differs
+        || ctx->edit->restart
+        || (ctx->edit->moved && (ctx->lo >= ctx->hi || !durations)))
+    {
         restart = 1;
 
     } else if (back) {

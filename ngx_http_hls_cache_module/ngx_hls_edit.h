@@ -91,7 +91,9 @@ typedef struct {
                                       /* that is left out, 0: nothing is */
 
     unsigned             continuity:1;
-    unsigned             restart:1;   /* it is of another server: a new run */
+    unsigned             moved:1;     /* it is of another server, which may */
+                                      /* have the very same files */
+    unsigned             restart:1;   /* and does not: a new run */
     unsigned             endlist:1;   /* have ENDLIST appended */
 
     /* ---- */

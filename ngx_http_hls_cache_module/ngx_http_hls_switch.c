@@ -261,8 +261,7 @@ ngx_http_hls_switch_begin(ngx_http_hls_object_t *obj,
 
     list->moved = 1;
 
-    /* where it is a guess, servers may have the very same files */
-
+    list->edit.moved = 1;
     list->edit.restart = obj->known || obj->other != NULL;
     list->edit.recent = ngx_current_msec - found->times.changed;
 }

@@ -130,7 +130,7 @@ ok(joint($uri, 1, 10), 'the new origin');
 
 $w->check('cut', 5, stall => 5);
 
-$w->finish(faults => qr/\.ts\S*: status (?:200, |404,|50[23],)/,
+$w->finish(faults => qr/\.ts\S*: status (?:200, |404,|50[23],)|missed/,
     cut => 1);
 
 $encoder->stop();

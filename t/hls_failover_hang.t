@@ -124,7 +124,7 @@ is($t->read_file('encoder.log'), '', 'and has seen nothing');
 
 # a segment that nobody had asked for yet may be lost
 
-$report = $w->finish(faults => qr/\.ts\S*: status (?:200|404|50[234]),/,
+$report = $w->finish(faults => qr/\.ts\S*: status (?:200|404|50[234]),|missed/,
     cut => 1);
 cmp_ok($report->{slow}, '<', 6, 'slowest answer');
 

@@ -463,6 +463,32 @@ test_restart_moved(void)
     step(HEAD("5") SEG("a-5.ts") SEG("a-6.ts"),
          HEAD_D("6", "1") SEG("a-5.ts?g=1") SEG("a-6.ts?g=1"), ADVANCED,
          "and on");
+
+    /* servers with the same files, or just with the same names */
+
+    begin("moved, the same files");
+    edit.moved = 1;
+
+    step(HEAD("3") SEG("a-3.ts") SEG("a-4.ts"),
+         HEAD("3") SEG("a-3.ts") SEG("a-4.ts"), SAME|ADVANCED, "before");
+
+    step(HEAD("4") SEG("a-4.ts") SEG("a-5.ts"),
+         HEAD("4") SEG("a-4.ts") SEG("a-5.ts"), SAME|ADVANCED, "goes on");
+
+    step(HEAD("5") "#EXTINF:1.900,\na-5.ts\n" SEG("a-6.ts"),
+         HEAD("4") SEG("a-4.ts") SEG("a-5.ts") BREAK
+         "#EXTINF:1.900,\na-5.ts?g=1\n" SEG("a-6.ts?g=1"),
+         ADVANCED|RESTARTED, "other durations");
+
+    begin("moved, later names");
+    edit.moved = 1;
+
+    step(HEAD("3") SEG("a-3.ts") SEG("a-4.ts"),
+         HEAD("3") SEG("a-3.ts") SEG("a-4.ts"), SAME|ADVANCED, "before");
+
+    step(HEAD("9") SEG("a-9.ts"),
+         HEAD("3") SEG("a-3.ts") SEG("a-4.ts") BREAK SEG("a-9.ts?g=1"),
+         ADVANCED|RESTARTED, "nothing is in both");
 }
 
 
