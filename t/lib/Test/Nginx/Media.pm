@@ -89,6 +89,10 @@ EOF_CONF
     $text =~ s/^error_log .*$/error_log $dir\/$name.log info;/m;
     $text =~ s/^load_module \S+(?:rtmp_route|osp_upstream|hls_cache)\S+\n//mg;
 
+    # by default it would be outside of the test's directory
+    $text =~ s/^rtmp \{\n/rtmp {\n    access_log off;\n/m
+        unless $conf =~ /access_log/;
+
     $t->write_file("$name.conf", $text);
     $t->run_daemon($Test::Nginx::NGINX, '-p', "$dir/", '-c', "$name.conf",
         '-e', "$name.log");
