@@ -135,7 +135,7 @@ sub alone {
     return $t if $ENV{TEST_NGINX_ALONE};
 
     @args = map { { net => '-n', mount => '-m' }->{$_} } sort keys %opt;
-    $what = join(' and ', map { "a $_ namespace" } sort keys %opt);
+    $what = join(' and ', map { "$_ namespace" } sort keys %opt);
 
     Test::More::plan(skip_all => "no $what: not root") if $> != 0;
     Test::More::plan(skip_all => "no $what: no unshare")
