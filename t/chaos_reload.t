@@ -123,6 +123,7 @@ is($chaos->quiet('live', 'hls'), '', 'nothing is left');
 reload($chaos->workers());
 
 ok($chaos->same_workers(3), 'new workers alone');
+wait_until(sub { join(' ', files()) eq "@files" });
 is(join(' ', files()), "@files", 'files of master and worker');
 is($chaos->check('routes/fleet')->{consistent}, 1, 'table of registrations');
 is($chaos->cells('live'), $cells, 'no cells are lost');

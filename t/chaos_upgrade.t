@@ -34,7 +34,8 @@ chaos_conf($t, daemon => 'on', workers => 2, route => <<'EOF_CONF',
     server  127.0.0.1:8090 http=%%PORT_8091%%;
     server  127.0.0.1:8092 http=%%PORT_8093%%;
 EOF_CONF
-    fleet => 'state fleet.json;');
+    fleet => 'state fleet.json;',
+    main => join(' ', map { "env $_;" } grep { /^\w+SAN_OPTIONS$/ } keys %ENV));
 
 chaos_origin($t, $_) for 8090, 8092;
 chaos_hls($t, $_, [qw/ cam1 cam2 /]) for 8091, 8093;
