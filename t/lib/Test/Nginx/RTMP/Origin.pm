@@ -35,8 +35,9 @@ package Test::Nginx::RTMP::Origin;
 # Events, each with c, the number of its connection: accept, preamble, handshake
 # (digest), command (name, tid, args, csid, fmt, msid, type), control (type,
 # hex), message (type, csid, fmt, msid, ts, len, the first bytes in hex, and a
-# digest of all), media (count, digest), ready (after the answer to publish or play), sent
-# (digest of what a player got), close (how, and the bytes behind C2).
+# digest of all), media (count, digest), ready (after the answer to publish or
+# play), sent (digest of what a player got), close (how, and the bytes behind
+# C2).
 
 use strict;
 use warnings;
