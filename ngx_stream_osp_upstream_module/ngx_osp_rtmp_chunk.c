@@ -399,7 +399,7 @@ ngx_osp_rtmp_reader_header(ngx_osp_rtmp_reader_t *r, u_char **pos,
     }
 
     if (r->stop && (st == NULL || st->rest == 0)) {
-        type = (h.fmt < 2) ? h.type : st->type;
+        type = (st == NULL || h.fmt < 2) ? h.type : st->type;
 
         if (type < 32 && (r->stop & NGX_OSP_RTMP_TYPE(type))) {
             return NGX_DONE;
