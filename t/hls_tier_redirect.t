@@ -285,7 +285,9 @@ is(hls_get("/live/cam1/$segment", port => port(8086))->{body},
 is(hls_get('/live/cam9/index.m3u8', port => port(8086))->{status}, 404,
     'not there');
 
-my @stock = $t->read_file('stock.log') =~ /"GET (\S+)/g;
+my @stock;
+
+hls_wait(sub { (@stock = $t->read_file('stock.log') =~ /"GET (\S+)/g) >= 6 });
 
 is(scalar(grep { m!^/live/! } @stock), 3, 'asked');
 is(scalar(grep { m!^/10\.0\.0\.1/live/! } @stock), 3, 'and followed');

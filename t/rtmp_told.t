@@ -162,6 +162,11 @@ ended($c, 'cam3', 'replaced');
 # the origin is in the middle of a message, and stays there
 
 $c = player(8086, 'cam4');
+
+wait_until(sub {
+    grep { $_->{stream} eq 'live/cam4' && $_->{out} > 5000 } sessions('other')
+});
+
 is(say_to('other', 'cam4', 'kicked'), 204, 'player of a half message');
 is(told($c), 'error NetStream.Play.Failed closed by the operator #1',
     'player of a half message is told');
