@@ -339,15 +339,26 @@ ngx_http_hls_lone_forget(ngx_http_hls_lone_t *lone)
 void
 ngx_http_hls_lone_leave(ngx_http_hls_lone_t *lone)
 {
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
     ngx_http_hls_lone_forget(lone);
 
 #if (NGX_STAT_STUB)
     (void) ngx_atomic_fetch_add(ngx_stat_active, -1);
 #endif
 
-    /* no socket is left open */
+    /* no socket is left open, those to upstreams neither */
 
     lone->connection->fd = (ngx_socket_t) -1;
+
+    c = ngx_cycle->connections;
+
+    for (i = 0; i < ngx_cycle->connection_n; i++) {
+        if (c[i].fd != (ngx_socket_t) -1 && c[i].log == &lone->log) {
+            ngx_close_connection(&c[i]);
+        }
+    }
 }
 
 

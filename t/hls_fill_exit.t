@@ -28,7 +28,7 @@ my $t = Test::Nginx->new()->has(qw/http proxy stub_status/);
 
 test_module($t, 'ngx_http_hls_fill_test_module');
 
-$t->plan(23)->write_file_expand('nginx.conf', <<'EOF');
+$t->plan(24)->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
@@ -167,9 +167,12 @@ is(active(), 1, 'at once, nothing is left');
 
 # one that is told so while it ends its work
 
-close(http_get('/file/./large', start => 1));
+unlink("$dir/gone", "$dir/asked");
 
-sleep(0.1);
+close(http_get($_, start => 1))
+    for '/file/./large', '/endless/late', '/buffered/endless/late';
+
+wait_asked(2);
 
 ($pid) = reverse($t->read_file('error.log')
     =~ /start worker process (\d+)/g);
@@ -186,6 +189,7 @@ for (1 .. 150) {
 }
 
 is(scalar(() = log_lines($t, '/file/large')), 2, 'at once after all');
+is(gone(2), 2, 'at once after all, upstreams closed');
 
 # all of it
 
