@@ -225,7 +225,9 @@ ngx_hls_trim_head(ngx_hls_list_t *list, ngx_uint_t n, u_char *data,
         default:
             dst = ngx_cpymem(dst, line.start, line.end - line.start);
 
-            if (line.tag == NGX_HLS_TAG_M3U && !list->has_sequence) {
+            /* the first line: there is room for one */
+
+            if (p == data && !list->has_sequence) {
                 dst = ngx_sprintf(dst, "#EXT-X-MEDIA-SEQUENCE:%ui", n);
                 dst = ngx_hls_trim_eol(list, dst);
             }

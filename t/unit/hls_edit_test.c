@@ -439,6 +439,24 @@ test_restart_trim(void)
          HEAD("3") SEG("a-3.ts") BREAK "#EXT-X-MAP:URI=\"i.mp4?g=1\"\n"
          "#EXT-X-KEY:METHOD=AES-128,URI=\"1.key?g=1\",IV=0x1\n"
          SEG("b-1.m4s?g=1"), ADVANCED|RESTARTED, "they hold on");
+
+    begin("restart, moved, begins many times");
+
+    step(HEAD("3") SEG("a-3.ts"), HEAD("3") SEG("a-3.ts"), SAME|ADVANCED,
+         "before");
+
+    edit.restart = 1;
+    edit.recent = 1000;
+
+#define M3U8  "#EXTM3U\n#EXTM3U\n#EXTM3U\n#EXTM3U\n" \
+              "#EXTM3U\n#EXTM3U\n#EXTM3U\n#EXTM3U\n"
+
+    step("#EXTM3U\n" M3U8 M3U8 "#EXT-X-TARGETDURATION:2\n"
+         SEG("b-0.ts") SEG("b-1.ts"),
+         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:3\n" M3U8 M3U8
+         "#EXT-X-TARGETDURATION:2\n"
+         SEG("a-3.ts") BREAK SEG("b-1.ts?g=1"), ADVANCED|RESTARTED,
+         "one number");
 }
 
 
