@@ -34,9 +34,10 @@ void ngx_rtmp_route_events_check(ngx_rtmp_route_t *route);
 void ngx_rtmp_route_events_forget(ngx_rtmp_route_session_t *session);
 
 /*
- * Says that a server was marked down by its health check, with the mark set
- * before: all sessions on servers that are down are told
- * (NGX_RTMP_ROUTE_E_LOST), in all processes, soon.  Not with the lock held.
+ * A server was marked down by its health check: all processes look at once
+ * which of their sessions are on servers that are down, to tell them
+ * (NGX_RTMP_ROUTE_E_LOST).  Without this they do so soon.  Not with the lock
+ * held.
  */
 void ngx_rtmp_route_server_lost(ngx_rtmp_route_t *route);
 

@@ -292,12 +292,6 @@ ngx_rtmp_route_table_tell_lost(ngx_rtmp_route_table_t *table)
 
     sh = table->sh;
 
-    ngx_rtmp_route_table_lock(table);
-
-    sh->lost++;
-
-    ngx_rtmp_route_table_unlock(table);
-
     for (i = 0; i < sh->nslots; i++) {
         if (ngx_rtmp_route_head(sh, i)->first) {
             ngx_rtmp_route_slot_wake(i);

@@ -255,7 +255,22 @@ ngx_rtmp_route_health_turn(ngx_rtmp_route_table_t *table, ngx_uint_t i,
         table->wake = 1;
     }
 
-    hot->health = (u_char) health;
+    if (health == NGX_RTMP_ROUTE_HEALTH_DOWN) {
+
+        /* who looks without the lock finds the one after the other */
+
+        ngx_rtmp_route_table_touch(sh);
+
+        hot->health = (u_char) health;
+
+        ngx_memory_barrier();
+        ngx_rtmp_route_point();
+
+        sh->lost++;
+
+    } else {
+        hot->health = (u_char) health;
+    }
 
     ngx_rtmp_route_point();
 
@@ -575,7 +590,9 @@ ngx_rtmp_route_health_weight(ngx_rtmp_route_hot_t *hot)
 
     passed = ngx_rtmp_route_passed(hot->started);
 
-    if (passed < (ngx_msec_int_t) hot->slow_start) {
+    /* it may be none since, and the time of another process ahead of ours */
+
+    if (hot->slow_start && passed < (ngx_msec_int_t) hot->slow_start) {
         weight = weight * (uint64_t) ngx_max(passed, 0) / hot->slow_start;
     }
 
@@ -618,11 +635,15 @@ ngx_rtmp_route_health_sweep(ngx_rtmp_route_table_t *table)
 
         ngx_rtmp_route_health_note(table, i);
 
-        /* the other changes are told by who makes them */
+        /*
+         * The other changes are told by who makes them, and that some are
+         * used that do not register is told of all of them
+         */
 
         if (out == hot->out
             || (hot->out != NGX_RTMP_ROUTE_OUT_EXPIRED
-                && (out != NGX_RTMP_ROUTE_OUT_EXPIRED || hot->out)))
+                && (out != NGX_RTMP_ROUTE_OUT_EXPIRED || hot->out
+                    || ngx_rtmp_route_server_expired(hot))))
         {
             continue;
         }

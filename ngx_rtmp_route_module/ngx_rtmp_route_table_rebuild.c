@@ -72,6 +72,7 @@ ngx_rtmp_route_table_rebuild(ngx_rtmp_route_shm_t *sh)
     sh->rules_version++;
     sh->hosts_version++;
     sh->changes++;
+    sh->lost++;
 
     sh->rebuilt++;
 }

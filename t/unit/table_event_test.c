@@ -362,6 +362,10 @@ test_events(void)
 
     ok(ngx_rtmp_route_slot() == 0, "slot");
 
+    /* after a rebuild it is looked for servers that are down */
+
+    ngx_rtmp_route_events_check(&route);
+
     for (i = 0; i < MANY; i++) {
         snprintf(key, sizeof(key), "live/%lu", (unsigned long) i);
         live(&many[i], key);
@@ -420,7 +424,7 @@ test_events(void)
 static void
 test_lost(void)
 {
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, n;
     ngx_rtmp_route_ref_t           ref;
     ngx_rtmp_route_server_stat_t  *stat;
 
@@ -443,13 +447,9 @@ test_lost(void)
                                       NGX_RTMP_ROUTE_HEALTH_DOWN), NGX_OK,
             "marked down");
 
-    ntold = 0;
-    ngx_rtmp_route_events_check(&route);
-    is_uint(run_events(), 0, "not told yet");
+    /* who has marked it may be killed before it wakes others */
 
-    (void) is_woken();
-    ngx_rtmp_route_server_lost(&route);
-    ok(is_woken(), "woken");
+    ntold = 0;
     ngx_rtmp_route_events_check(&route);
     run_events();
 
@@ -464,15 +464,30 @@ test_lost(void)
     ngx_rtmp_route_events_check(&route);
     is_uint(run_events(), 0, "told once");
 
+    (void) is_woken();
+    ngx_rtmp_route_server_lost(&route);
+    ok(is_woken(), "woken");
+    ngx_rtmp_route_events_check(&route);
+    is_uint(run_events(), 0, "not for that");
+
     for (i = 0; i < 8; i++) {
         end(&many[i]);
     }
 
     /* nobody is here who could be told */
 
-    ngx_rtmp_route_server_lost(&route);
+    (void) ngx_rtmp_route_health_set(table, &ref, NGX_RTMP_ROUTE_HEALTH_UP);
+    (void) ngx_rtmp_route_health_set(table, &ref, NGX_RTMP_ROUTE_HEALTH_DOWN);
     ngx_rtmp_route_events_check(&route);
     is_uint(run_events(), 0, "nobody");
+    IS_CHECKED();
+
+    /* killed between the mark and what says that there is one */
+
+    n = ngx_rtmp_route_table_losses(table);
+    table->sh->dirty = 1;
+    ngx_rtmp_route_table_sweep(table);
+    ok(ngx_rtmp_route_table_losses(table) != n, "looked for after a rebuild");
     IS_CHECKED();
 }
 

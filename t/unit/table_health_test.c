@@ -44,6 +44,7 @@ static void test_stale(void);
 static void test_stale_late(void);
 static void test_stale_protocols(void);
 static void test_stale_unasked(void);
+static void test_stale_log(void);
 static void test_copy(void);
 static ngx_int_t heartbeat(const char *id, ngx_uint_t n, int pid);
 static ngx_uint_t result(const char *id, const char *error);
@@ -51,8 +52,11 @@ static ngx_rtmp_route_ref_t ref(const char *id);
 static ngx_uint_t state(const char *id);
 static const char *picked(const char *key, ngx_uint_t op);
 static ngx_uint_t share(const char *id);
+static void write_log(ngx_log_t *log, ngx_uint_t level, u_char *buf,
+    size_t len);
 
 
+static u_char                  logged[4096];
 static ngx_rtmp_route_table_t  table;
 
 
@@ -78,6 +82,7 @@ main(void)
     test_stale_late();
     test_stale_protocols();
     test_stale_unasked();
+    test_stale_log();
     test_copy();
 
     return done();
@@ -493,6 +498,16 @@ test_slow_known(void)
 
     is_uint(moved, 0, "known streams stay");
     is_uint(other, 0, "of the others only those of that server move");
+
+    /* none since, with the time of another process ahead */
+
+    ngx_rtmp_route_health_set(&table, &r, NGX_RTMP_ROUTE_HEALTH_DOWN);
+    ngx_rtmp_route_health_set(&table, &r, NGX_RTMP_ROUTE_HEALTH_UP);
+    server_patch(&table, "a",
+                 offsetof(ngx_rtmp_route_server_params_t, slow_start), 0);
+    ngx_current_msec -= 10;
+    ok(share("a") > RING / 4, "none any more");
+    ngx_current_msec += 10;
 }
 
 
@@ -753,6 +768,49 @@ test_stale_unasked(void)
 }
 
 
+/* one that is used though it does not register has not registered */
+
+static void
+test_stale_log(void)
+{
+    table_make(&table, 1024 * 1024);
+    table.checks = 1;
+
+    heartbeat("a", 1, '1');
+    server_add(&table, "b", 2, NULL);
+    result("a", NULL);
+    result("b", NULL);
+    unit_tick(60002);
+
+    unit_log.log_level = NGX_LOG_NOTICE;
+    unit_log.writer = write_log;
+
+    ngx_rtmp_route_table_sweep(&table);
+    is_uint(state("a"), NGX_RTMP_ROUTE_EXPIRED, "expired");
+    ok(strstr((char *) logged, "\"a\" is down") != NULL, "said");
+
+    logged[0] = '\0';
+    server_flags(&table, "b", 1, 0, 0);
+    ngx_rtmp_route_table_sweep(&table);
+    is_uint(state("a"), NGX_RTMP_ROUTE_STALE, "needed");
+    ok(strstr((char *) logged, "has registered in time, 1") != NULL, "said");
+    ok(strstr((char *) logged, "registered again") == NULL, "and no more");
+
+    logged[0] = '\0';
+    server_flags(&table, "b", 0, 0, 0);
+    unit_tick(30001);
+    ngx_rtmp_route_table_sweep(&table);
+    ok(strstr((char *) logged, "\"a\" is down") != NULL, "no more needed");
+    logged[0] = '\0';
+    heartbeat("a", 1, '1');
+    ngx_rtmp_route_table_sweep(&table);
+    ok(strstr((char *) logged, "registered again") != NULL, "registered");
+
+    unit_log.log_level = NGX_LOG_CRIT;
+    unit_log.writer = NULL;
+}
+
+
 static void
 test_copy(void)
 {
@@ -866,4 +924,17 @@ share(const char *id)
     }
 
     return n;
+}
+
+
+static void
+write_log(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len)
+{
+    size_t  n;
+
+    n = strlen((char *) logged);
+    len = ngx_min(len, sizeof(logged) - n - 1);
+
+    ngx_memcpy(logged + n, buf, len);
+    logged[n + len] = '\0';
 }
