@@ -97,6 +97,8 @@ struct ngx_http_hls_object_s {
     unsigned                    ghostly:1; /* nobody waits for it here */
     unsigned                    tier:1;    /* a proxy has asked for it */
     unsigned                    known:1;   /* the table knew the server */
+    unsigned                    searched:1; /* not the first one that was */
+                                            /* asked: it is to be known */
 };
 
 

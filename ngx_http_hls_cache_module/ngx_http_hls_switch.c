@@ -169,6 +169,7 @@ ngx_http_hls_switch_pick(ngx_http_hls_object_t *obj, ngx_http_hls_data_t *data,
 ngx_int_t
 ngx_http_hls_switch_ask(ngx_http_request_t *pr)
 {
+    ngx_uint_t              quiet;
     ngx_http_hls_fill_t    *fill;
     ngx_http_hls_object_t  *obj;
 
@@ -179,11 +180,14 @@ ngx_http_hls_switch_ask(ngx_http_request_t *pr)
         return NGX_ERROR;
     }
 
-    if (obj->hang == 0) {
+    quiet = (obj->kind == NGX_HTTP_HLS_PLAYLIST
+             && (obj->old || obj->target.directives.len));
+
+    if (obj->hang == 0 && !quiet) {
         return NGX_OK;
     }
 
-    return ngx_http_rtmp_route_ask(pr, obj->conf->route, obj->hang,
+    return ngx_http_rtmp_route_ask(pr, obj->conf->route, obj->hang, quiet,
                                    &obj->target.stream, obj->other);
 }
 
@@ -218,6 +222,7 @@ ngx_http_hls_switch_answer(ngx_http_hls_object_t *obj, ngx_http_request_t *sr)
     }
 
     obj->known = ctx->told;
+    obj->searched = ctx->quiet && ctx->searched;
     obj->server.len = ctx->server.len;
     obj->server.data = ngx_pstrdup(obj->pool, &ctx->server);
 
@@ -293,6 +298,10 @@ ngx_http_hls_switch_check(ngx_http_hls_object_t *obj, ngx_hls_state_t *state,
 
         data->server = hash;
 
+        if (obj->searched) {
+            ngx_http_hls_switch_found(obj);
+        }
+
         return NGX_OK;
     }
 
@@ -316,6 +325,10 @@ ngx_http_hls_switch_check(ngx_http_hls_object_t *obj, ngx_hls_state_t *state,
             return NGX_DECLINED;
         }
 
+        obj->searched = 1;
+    }
+
+    if (obj->searched && obj->target.directives.len == 0) {
         ngx_http_hls_switch_found(obj);
     }
 
@@ -423,9 +436,11 @@ ngx_http_hls_switch_found(ngx_http_hls_object_t *obj)
     ngx_rtmp_route_peer_t   peer;
     ngx_rtmp_route_query_t  query;
 
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "stream goes on at server \"%V\" of route \"%V\"",
-                  &obj->server, ngx_rtmp_route_name(obj->conf->route));
+    if (obj->list->moved) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "stream goes on at server \"%V\" of route \"%V\"",
+                      &obj->server, ngx_rtmp_route_name(obj->conf->route));
+    }
 
     ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
     ngx_memzero(&peer, sizeof(ngx_rtmp_route_peer_t));

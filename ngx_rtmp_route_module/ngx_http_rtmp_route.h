@@ -82,6 +82,10 @@ typedef struct {
     unsigned                         only:1;     /* no other server */
     unsigned                         told:1;     /* somebody says that the */
                                                  /* stream is there */
+    unsigned                         quiet:1;    /* what a search finds is */
+                                                 /* not remembered */
+    unsigned                         searched:1; /* it was not on the first */
+                                                 /* server that was asked */
 } ngx_http_rtmp_route_ctx_t;
 
 
@@ -115,12 +119,13 @@ ngx_int_t ngx_http_rtmp_route_again(ngx_http_request_t *r,
 
 /*
  * For subrequests of r: a server that hangs is left after so many ms (0: as
- * the location says), and with a peer this server is asked, for that stream,
- * and no other one.
+ * the location says), quiet: where the stream is found is remembered by the
+ * caller, who looks at what it is, if at all; and with a peer this server is
+ * asked, for that stream, and no other one.
  */
 ngx_int_t ngx_http_rtmp_route_ask(ngx_http_request_t *r,
-    ngx_rtmp_route_t *route, ngx_msec_t timeout, ngx_str_t *key,
-    ngx_rtmp_route_peer_t *peer);
+    ngx_rtmp_route_t *route, ngx_msec_t timeout, ngx_uint_t quiet,
+    ngx_str_t *key, ngx_rtmp_route_peer_t *peer);
 
 /* NGX_OK, NGX_DECLINED: the request names no stream, or NGX_ERROR */
 ngx_int_t ngx_http_rtmp_route_keys(ngx_http_request_t *r,

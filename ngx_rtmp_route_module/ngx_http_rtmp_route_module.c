@@ -552,7 +552,10 @@ ngx_http_rtmp_route_create_ctx(ngx_http_request_t *r, ngx_rtmp_route_t *route)
 
     ctx->request = r;
     ctx->route = route;
-    ctx->timeout = octx ? octx->timeout : 0;
+    if (octx) {
+        ctx->timeout = octx->timeout;
+        ctx->quiet = octx->quiet;
+    }
 
     cln->handler = ngx_http_rtmp_route_cleanup;
 
@@ -665,7 +668,8 @@ ngx_http_rtmp_route_copy_ctx(ngx_http_rtmp_route_ctx_t *ctx,
 
 ngx_int_t
 ngx_http_rtmp_route_ask(ngx_http_request_t *r, ngx_rtmp_route_t *route,
-    ngx_msec_t timeout, ngx_str_t *key, ngx_rtmp_route_peer_t *peer)
+    ngx_msec_t timeout, ngx_uint_t quiet, ngx_str_t *key,
+    ngx_rtmp_route_peer_t *peer)
 {
     ngx_http_rtmp_route_ctx_t  *ctx;
 
@@ -675,6 +679,7 @@ ngx_http_rtmp_route_ask(ngx_http_request_t *r, ngx_rtmp_route_t *route,
     }
 
     ctx->timeout = timeout;
+    ctx->quiet = quiet ? 1 : 0;
 
     if (peer == NULL) {
         return NGX_OK;

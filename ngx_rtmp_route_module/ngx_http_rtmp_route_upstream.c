@@ -367,6 +367,7 @@ ngx_http_rtmp_route_free_peer(ngx_peer_connection_t *pc, void *data,
     } else if (state & NGX_PEER_NEXT) {
 
         rp->missing++;
+        rp->ctx->searched = 1;
         query->search = 1;
 
         /* its other ports would say the same */
@@ -424,6 +425,7 @@ ngx_http_rtmp_route_answered(ngx_http_rtmp_route_peer_data_t *rp)
     uri = &r->uri;
 
     if (rp->missing == 0
+        || rp->ctx->quiet
         || rp->upstream->headers_in.status_n != NGX_HTTP_OK
         || !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
     {
