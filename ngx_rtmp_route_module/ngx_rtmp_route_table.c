@@ -444,6 +444,7 @@ void
 ngx_rtmp_route_table_sweep(ngx_rtmp_route_table_t *table)
 {
     ngx_rtmp_route_session_sweep(table);
+    ngx_rtmp_route_session_adopt_all(table);
     ngx_rtmp_route_health_sweep(table);
 
     ngx_rtmp_route_table_lock(table);

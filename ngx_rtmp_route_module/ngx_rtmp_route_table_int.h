@@ -137,6 +137,7 @@ typedef struct {
     u_char                           slow;        /* its weight grows */
     u_char                           out;         /* NGX_RTMP_ROUTE_OUT_* */
     uint32_t                         seq;         /* of this incarnation */
+    uint32_t                         adopt;       /* next cell to be seen */
     uint32_t                         fails;
     ngx_msec_t                       checked;
     ngx_msec_t                       last_seen;
@@ -634,9 +635,13 @@ void ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i);
 
 /* ngx_rtmp_route_table_stray.c */
 
-/* a server has come: what has gone on at its address since it went is its */
+/*
+ * Without the lock.  A server has come, with hot->adopt set: what has gone on
+ * at its address since it went is its.  all: of those not finished with.
+ */
 void ngx_rtmp_route_session_adopt(ngx_rtmp_route_table_t *table,
     ngx_uint_t server);
+void ngx_rtmp_route_session_adopt_all(ngx_rtmp_route_table_t *table);
 
 /* without the lock */
 ngx_uint_t ngx_rtmp_route_session_sweep(ngx_rtmp_route_table_t *table);

@@ -275,10 +275,15 @@ ngx_rtmp_route_server_set(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_server_info_t *info,
     ngx_rtmp_route_server_params_t *params, ngx_rtmp_route_ref_t *ref)
 {
-    ngx_int_t  rc;
+    ngx_int_t             rc;
+    ngx_rtmp_route_ref_t  added;
 
     if (!ngx_rtmp_route_server_sane(info)) {
         return NGX_DECLINED;
+    }
+
+    if (ref == NULL) {
+        ref = &added;
     }
 
     ngx_rtmp_route_table_lock(table);
@@ -286,6 +291,10 @@ ngx_rtmp_route_server_set(ngx_rtmp_route_table_t *table,
     rc = ngx_rtmp_route_server_set_locked(table, info, params, ref);
 
     ngx_rtmp_route_table_unlock(table);
+
+    if (rc == NGX_OK) {
+        ngx_rtmp_route_session_adopt(table, ref->index);
+    }
 
     return rc;
 }
@@ -344,10 +353,8 @@ ngx_rtmp_route_server_set_locked(ngx_rtmp_route_table_t *table,
         }
     }
 
-    if (ref) {
-        ref->index = (uint32_t) i;
-        ref->seq = ngx_rtmp_route_hot(sh, i)->seq;
-    }
+    ref->index = (uint32_t) i;
+    ref->seq = ngx_rtmp_route_hot(sh, i)->seq;
 
     return rc;
 }
@@ -464,6 +471,10 @@ ngx_rtmp_route_server_add(ngx_rtmp_route_table_t *table,
 
     ngx_rtmp_route_health_born(table, i);
 
+    /* by who has called, or soon */
+
+    hot->adopt = (sh->strays != 0);
+
     ngx_memory_barrier();
     ngx_rtmp_route_point();
 
@@ -473,10 +484,6 @@ ngx_rtmp_route_server_add(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_point();
 
     ngx_rtmp_route_server_link(sh, i);
-
-    if (sh->strays) {
-        ngx_rtmp_route_session_adopt(table, i);
-    }
 
     sh->hosts_version++;
 
@@ -699,7 +706,8 @@ ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_server_info_t *info,
     ngx_rtmp_route_server_params_t *params)
 {
-    ngx_int_t  rc;
+    ngx_int_t             rc;
+    ngx_rtmp_route_ref_t  added;
 
     if (!ngx_rtmp_route_server_sane(info)) {
         return NGX_DECLINED;
@@ -710,13 +718,17 @@ ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
     if (ngx_rtmp_route_server_find(table->sh, info->id, info->id_len)
         == NGX_ERROR)
     {
-        rc = ngx_rtmp_route_server_set_locked(table, info, params, NULL);
+        rc = ngx_rtmp_route_server_set_locked(table, info, params, &added);
 
     } else {
         rc = NGX_DONE;
     }
 
     ngx_rtmp_route_table_unlock(table);
+
+    if (rc == NGX_OK) {
+        ngx_rtmp_route_session_adopt(table, added.index);
+    }
 
     return rc;
 }

@@ -16,6 +16,8 @@
 #define NGX_RTMP_ROUTE_UNDO  64
 
 
+static ngx_int_t ngx_rtmp_route_session_adopt_some(
+    ngx_rtmp_route_table_t *table, ngx_uint_t server);
 static ngx_uint_t ngx_rtmp_route_session_at(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_session_cell_t *s, ngx_uint_t server);
 static void ngx_rtmp_route_session_settle(ngx_rtmp_route_table_t *table,
@@ -26,35 +28,85 @@ static ngx_uint_t ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table,
 
 
 /*
- * Servers that have gone come seldom, so all sessions are looked at, but only
- * as long as there are some without a server
+ * Servers that have gone come seldom, so all sessions are looked at, some with
+ * each hold of the lock, and only as long as there are some without a server.
+ * The server says how far this has come: another process goes on if this one
+ * is killed.
  */
 
 void
 ngx_rtmp_route_session_adopt(ngx_rtmp_route_table_t *table, ngx_uint_t server)
 {
-    uint32_t                        i, first;
-    ngx_uint_t                      slot;
+    ngx_int_t              rc;
+    ngx_rtmp_route_hot_t  *hot;
+
+    hot = ngx_rtmp_route_hot(table->sh, server);
+
+    while (hot->adopt) {
+
+        ngx_rtmp_route_table_lock(table);
+
+        rc = (hot->valid && hot->adopt)
+             ? ngx_rtmp_route_session_adopt_some(table, server) : NGX_OK;
+
+        ngx_rtmp_route_table_unlock(table);
+
+        if (rc == NGX_OK) {
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_session_adopt_some(ngx_rtmp_route_table_t *table,
+    ngx_uint_t server)
+{
+    uint32_t                        i, last;
+    ngx_rtmp_route_hot_t           *hot;
     ngx_rtmp_route_shm_t           *sh;
     ngx_rtmp_route_session_cell_t  *s;
 
     sh = table->sh;
+    hot = ngx_rtmp_route_hot(sh, server);
 
-    for (slot = 0; slot < sh->nslots; slot++) {
+    i = hot->adopt - 1;
+    last = ngx_min(sh->top, i + NGX_RTMP_ROUTE_WALK);
 
-        first = ngx_rtmp_route_head(sh, slot)->first;
-        i = first;
+    while (i < last && sh->strays) {
+        s = ngx_rtmp_route_session_cell(sh, ++i);
 
-        while (i && sh->strays) {
-            s = ngx_rtmp_route_session_cell(sh, i);
+        if ((s->type == NGX_RTMP_ROUTE_CELL_SESSION
+             || s->type == NGX_RTMP_ROUTE_CELL_CONN)
+            && !ngx_rtmp_route_server_born(sh, s->server, s->birth)
+            && ngx_rtmp_route_session_at(sh, s, server))
+        {
+            ngx_rtmp_route_session_settle(table, i, server);
+        }
+    }
 
-            if (!ngx_rtmp_route_server_born(sh, s->server, s->birth)
-                && ngx_rtmp_route_session_at(sh, s, server))
-            {
-                ngx_rtmp_route_session_settle(table, i, server);
-            }
+    if (i >= sh->top || sh->strays == 0) {
+        hot->adopt = 0;
+        return NGX_OK;
+    }
 
-            i = (s->next == first) ? 0 : s->next;
+    hot->adopt = i + 1;
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_rtmp_route_session_adopt_all(ngx_rtmp_route_table_t *table)
+{
+    ngx_uint_t             i;
+    ngx_rtmp_route_shm_t  *sh;
+
+    sh = table->sh;
+
+    for (i = 0; i < sh->server_top; i++) {
+        if (ngx_rtmp_route_hot(sh, i)->adopt) {
+            ngx_rtmp_route_session_adopt(table, i);
         }
     }
 }

@@ -56,6 +56,7 @@ static void test_backup(void);
 static void test_lowered(void);
 static void test_restart(void);
 static void test_put_back(void);
+static void test_put_back_killed(void);
 static void test_drained(void);
 static void fresh(ngx_uint_t n);
 static void die(void (*work)(void));
@@ -92,6 +93,7 @@ main(void)
     test_lowered();
     test_restart();
     test_put_back();
+    test_put_back_killed();
     test_drained();
 
     return done();
@@ -821,6 +823,49 @@ test_put_back(void)
     is_uint(server_stat(&table, "again")->conns, 1, "the same server");
     end(&a);
     is_uint(server_stat(&table, "again")->conns, 0, "ended");
+    IS_CHECKED(&table);
+}
+
+
+/* it takes several steps, and others go on if a process is killed in between */
+
+static void
+test_put_back_killed(void)
+{
+    ngx_str_t                     id;
+    ngx_uint_t                    i, added;
+    ngx_rtmp_route_session_t      session;
+    ngx_rtmp_route_server_info_t  info;
+
+    table_make(&table, 4 * 1024 * 1024);
+    server_add(&table, "s0", 0, NULL);
+    server_add(&table, "s1", 1, NULL);
+    id = unit_str("s0");
+    ngx_rtmp_route_server_delete(&table, &id);
+
+    for (i = 0; i < 2 * NGX_RTMP_ROUTE_WALK; i++) {
+        session_open(&table, "live/1", PLAY, &session, &peer);
+    }
+
+    id = unit_str("s1");
+    ngx_rtmp_route_server_delete(&table, &id);
+    server_info(&info, "s1", 1, NGX_RTMP_ROUTE_SRC_CONFIG);
+
+    ngx_rtmp_route_table_lock(&table);
+    added = ngx_rtmp_route_server_add(&table, &info, NULL);
+    ngx_rtmp_route_table_unlock(&table);
+
+    is_uint(ngx_rtmp_route_hot(table.sh, added)->conns, 0, "not yet");
+    is_uint(table.sh->strays, 2 * NGX_RTMP_ROUTE_WALK, "nowhere");
+    ngx_rtmp_route_table_sweep(&table);
+    is_uint(ngx_rtmp_route_hot(table.sh, added)->conns,
+            2 * NGX_RTMP_ROUTE_WALK, "all of them, later");
+    is_uint(table.sh->strays, 0, "no more");
+
+    ngx_rtmp_route_server_delete(&table, &id);
+    server_add(&table, "s1", 1, NULL);
+    is_uint(server_stat(&table, "s1")->conns, 2 * NGX_RTMP_ROUTE_WALK,
+            "at once");
     IS_CHECKED(&table);
 }
 
