@@ -55,8 +55,11 @@ ngx_http_hls_object_keep(ngx_http_hls_object_t *obj,
 
     data->started = obj->data.started;
     data->took = (uint16_t) ngx_min(obj->took, 65535);
-    data->error = 0;
-    data->tries = 0;
+
+    if (!(data->flags & NGX_HTTP_HLS_FAILING)) {
+        data->error = 0;
+        data->tries = 0;
+    }
 
     (void) ngx_http_hls_store_touch(&obj->zone->store, &obj->target.key, times,
                                     0);

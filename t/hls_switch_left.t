@@ -23,7 +23,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(9);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(11);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -59,6 +59,12 @@ http {
             proxy_pass  http://live;
         }
 
+        location /short/ {
+            hls_cache_max_stale  1s;
+            rtmp_route           live;
+            proxy_pass           http://live;
+        }
+
         location /api/ {
             hls_cache       off;
             rtmp_route_api;
@@ -75,7 +81,7 @@ $t->run();
 
 ###############################################################################
 
-my ($p, $n);
+my ($p, $n, %seen);
 my $uri = '/live/cam1/index.m3u8';
 
 $a->live('cam1', auto => 1, start => 100, target => 6);
@@ -103,6 +109,18 @@ is(source(), 'found 127.0.0.1:2', 'the table knows');
 $n = $a->count($uri);
 ok(hls_wait(sub { hls_get($uri); $b->count($uri) > 8 }, 8), 'stays there');
 cmp_ok($a->count($uri) - $n, '<', 3, 'the first one is asked no more');
+
+# nobody has it: while it is looked for it is not there, either
+
+$uri = '/short/cam2/index.m3u8';
+
+$a->live('cam2', base => '/short', auto => 1, target => 1);
+like(hls_get($uri)->{body}, qr/^\d+\.ts$/m, 'another one');
+$a->set($uri, status => 404);
+
+hls_wait(sub { hls_get($uri)->{status} == 404 }, 8);
+hls_wait(sub { $seen{hls_get($uri)->{status}}++; 0 }, 3);
+is(join(' ', keys %seen), '404', 'is not there');
 
 ###############################################################################
 
