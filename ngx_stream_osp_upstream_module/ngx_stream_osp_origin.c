@@ -20,7 +20,6 @@
 #define NGX_STREAM_OSP_C2  (NGX_STREAM_OSP_C0 + NGX_OSP_RTMP_HS_C0C1)
 
 
-static ngx_int_t ngx_stream_osp_origin_state(ngx_stream_osp_session_t *os);
 static ngx_int_t ngx_stream_osp_origin_local(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_connect_handler(ngx_event_t *ev);
 static ngx_int_t ngx_stream_osp_test_connect(ngx_connection_t *pc);
@@ -56,7 +55,7 @@ ngx_stream_osp_connect(ngx_stream_osp_session_t *os)
         return;
     }
 
-    if (ngx_stream_osp_origin_state(os) != NGX_OK
+    if (ngx_stream_osp_peer_attempt(os) != NGX_OK
         || ngx_stream_osp_origin_local(os) != NGX_OK)
     {
         ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
@@ -107,65 +106,6 @@ ngx_stream_osp_connect(ngx_stream_osp_session_t *os)
     pc->write->handler = ngx_stream_osp_connect_handler;
 
     ngx_add_timer(pc->write, os->conf->connect_timeout);
-}
-
-
-/* what variables show of this attempt */
-
-static ngx_int_t
-ngx_stream_osp_origin_state(ngx_stream_osp_session_t *os)
-{
-    u_char                       *p;
-    ngx_str_t                    *name;
-    ngx_connection_t             *c;
-    ngx_rtmp_route_peer_t        *peer;
-    ngx_stream_upstream_state_t  *state;
-
-    c = os->session->connection;
-    peer = &os->setup->peer;
-
-    name = os->upstream;
-
-    if (name == NULL
-        || name->len != peer->name.len
-        || ngx_memcmp(name->data, peer->name.data, name->len) != 0)
-    {
-        name = ngx_palloc(c->pool, sizeof(ngx_str_t) + peer->name.len
-                                   + peer->id.len);
-        if (name == NULL) {
-            return NGX_ERROR;
-        }
-
-        p = (u_char *) name + sizeof(ngx_str_t);
-
-        name->len = peer->name.len;
-        name->data = p;
-
-        os->server.len = peer->id.len;
-        os->server.data = ngx_cpymem(p, peer->name.data, peer->name.len);
-
-        ngx_memcpy(os->server.data, peer->id.data, peer->id.len);
-
-        os->upstream = name;
-    }
-
-    state = ngx_array_push(os->session->upstream_states);
-    if (state == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(state, sizeof(ngx_stream_upstream_state_t));
-
-    state->peer = name;
-    state->connect_time = (ngx_msec_t) -1;
-    state->first_byte_time = (ngx_msec_t) -1;
-    state->response_time = (ngx_msec_t) -1;
-
-    os->state = state;
-    os->start = ngx_current_msec;
-    os->received = 0;
-
-    return NGX_OK;
 }
 
 

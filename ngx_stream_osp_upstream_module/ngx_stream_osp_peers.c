@@ -7,7 +7,8 @@
 /*
  * What this worker remembers of servers: whether one takes the whole set-up
  * in one write, and its TLS session.  A table with one place for each hash,
- * so it is small and needs no cleaning; to forget costs one round trip.
+ * so it is small and needs no cleaning; to forget costs one round trip.  And
+ * what a session remembers of those that it has tried.
  */
 
 
@@ -20,9 +21,21 @@
 #define NGX_STREAM_OSP_PEERS       256
 #define NGX_STREAM_OSP_PEER_VALID  300    /* seconds */
 
+/* attempts that are kept */
+
+#define NGX_STREAM_OSP_STATES      64
+
+
+typedef struct {
+    ngx_str_t  name;
+    ngx_str_t  id;
+} ngx_stream_osp_upstream_t;
+
 
 static ngx_stream_osp_peer_t *ngx_stream_osp_peer_place(
     ngx_stream_osp_session_t *os, ngx_uint_t create);
+static ngx_stream_osp_upstream_t *ngx_stream_osp_peer_upstream(
+    ngx_stream_osp_session_t *os, ngx_array_t *states);
 
 
 static ngx_stream_osp_peer_t  ngx_stream_osp_peers[NGX_STREAM_OSP_PEERS];
@@ -154,6 +167,108 @@ ngx_stream_osp_peer_place(ngx_stream_osp_session_t *os, ngx_uint_t create)
     ngx_memcpy(peer->name, name->data, name->len);
 
     return peer;
+}
+
+
+/*
+ * What variables show of this attempt.  A session may be moved for days: of
+ * many attempts the first one is kept, and the last ones.
+ */
+
+ngx_int_t
+ngx_stream_osp_peer_attempt(ngx_stream_osp_session_t *os)
+{
+    ngx_array_t                  *states;
+    ngx_stream_osp_upstream_t    *upstream;
+    ngx_stream_upstream_state_t  *state;
+
+    states = os->session->upstream_states;
+
+    upstream = ngx_stream_osp_peer_upstream(os, states);
+    if (upstream == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (states->nelts == NGX_STREAM_OSP_STATES) {
+        state = states->elts;
+
+        ngx_memmove(&state[1], &state[2],
+                    (states->nelts - 2) * sizeof(ngx_stream_upstream_state_t));
+        states->nelts--;
+    }
+
+    state = ngx_array_push(states);
+    if (state == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(state, sizeof(ngx_stream_upstream_state_t));
+
+    state->peer = &upstream->name;
+    state->connect_time = (ngx_msec_t) -1;
+    state->first_byte_time = (ngx_msec_t) -1;
+    state->response_time = (ngx_msec_t) -1;
+
+    os->upstream = &upstream->name;
+    os->server = upstream->id;
+    os->state = state;
+    os->start = ngx_current_msec;
+    os->received = 0;
+
+    return NGX_OK;
+}
+
+
+/* that of another attempt, if it was the same server */
+
+static ngx_stream_osp_upstream_t *
+ngx_stream_osp_peer_upstream(ngx_stream_osp_session_t *os,
+    ngx_array_t *states)
+{
+    u_char                       *p;
+    ngx_uint_t                    i;
+    ngx_rtmp_route_peer_t        *peer;
+    ngx_stream_osp_upstream_t    *upstream;
+    ngx_stream_upstream_state_t  *state;
+
+    peer = &os->setup->peer;
+    state = states->elts;
+
+    for (i = states->nelts; i; i--) {
+
+        upstream = (ngx_stream_osp_upstream_t *) state[i - 1].peer;
+
+        if (upstream->name.len == peer->name.len
+            && ngx_memcmp(upstream->name.data, peer->name.data,
+                          peer->name.len)
+               == 0
+            && upstream->id.len == peer->id.len
+            && ngx_memcmp(upstream->id.data, peer->id.data, peer->id.len) == 0)
+        {
+            return upstream;
+        }
+    }
+
+    upstream = ngx_palloc(os->session->connection->pool,
+                          sizeof(ngx_stream_osp_upstream_t)
+                          + peer->name.len + peer->id.len);
+    if (upstream == NULL) {
+        return NULL;
+    }
+
+    p = (u_char *) upstream + sizeof(ngx_stream_osp_upstream_t);
+
+    upstream->name.len = peer->name.len;
+    upstream->name.data = p;
+
+    p = ngx_cpymem(p, peer->name.data, peer->name.len);
+
+    upstream->id.len = peer->id.len;
+    upstream->id.data = p;
+
+    ngx_memcpy(p, peer->id.data, peer->id.len);
+
+    return upstream;
 }
 
 

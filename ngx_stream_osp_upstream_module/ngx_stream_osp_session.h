@@ -691,6 +691,7 @@ void ngx_stream_osp_peer_set(ngx_stream_osp_session_t *os, ngx_uint_t step);
 ngx_int_t ngx_stream_osp_peer_set_ssl_session(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_peer_save_ssl_session(ngx_connection_t *c);
 #endif
+ngx_int_t ngx_stream_osp_peer_attempt(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_peers_exit(ngx_cycle_t *cycle);
 
 /* ngx_stream_osp_proxy_protocol.c */
