@@ -56,6 +56,14 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 
     scan = os->scan;
 
+    /* who would be told of it, and compared with its place? */
+
+    if (os->moving) {
+        rc = ngx_stream_osp_scan_wait(os, os->move->route);
+
+        return (rc == NGX_AGAIN) ? rc : ngx_stream_osp_scan_refuse(os, rc);
+    }
+
     if (scan->nstreams++ == NGX_STREAM_OSP_SCAN_STREAMS) {
         return ngx_stream_osp_scan_refuse(os, NGX_ABORT);
     }
@@ -245,11 +253,21 @@ ngx_stream_osp_scan_wait(ngx_stream_osp_session_t *os,
         w->timer.data = os;
         w->timer.log = c->log;
 
-        w->wait.route = route;
         w->wait.handler = ngx_stream_osp_scan_wait_handler;
         w->wait.data = os;
 
         os->scan->wait = w;
+    }
+
+    w->wait.route = route;
+
+    /* that time does not count */
+
+    if (os->moving) {
+        w->start = ngx_current_msec;
+        ngx_stream_osp_scan_wait_set(w, NGX_STREAM_OSP_SCAN_MOVING);
+
+        return NGX_AGAIN;
     }
 
     passed = ngx_current_msec - w->start;
@@ -313,8 +331,7 @@ ngx_stream_osp_scan_waited(ngx_stream_osp_session_t *os)
     /* there is no origin while the session is moved to another one */
 
     if (os->moving) {
-        ngx_stream_osp_scan_wait_set(os->scan->wait,
-                                     NGX_STREAM_OSP_SCAN_MOVING);
+        (void) ngx_stream_osp_scan_wait(os, os->scan->wait->wait.route);
         return;
     }
 
