@@ -318,6 +318,9 @@ words:
         goto failed;
     }
 
+    os->scan->chunk_size = (uint32_t)
+                                   ngx_osp_rtmp_reader_chunk_size(ni->reader);
+
     b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
     size = word - *pos;
 

@@ -323,6 +323,7 @@ ngx_int_t
 ngx_stream_osp_no_input_up(ngx_stream_osp_session_t *os, u_char *pos,
     u_char *last)
 {
+    size_t                    size;
     ngx_int_t                 rc;
     ngx_osp_rtmp_item_t       item;
     ngx_stream_osp_filter_t  *up;
@@ -335,6 +336,8 @@ ngx_stream_osp_no_input_up(ngx_stream_osp_session_t *os, u_char *pos,
     }
 
     for ( ;; ) {
+        size = ngx_osp_rtmp_reader_chunk_size(up->reader);
+
         rc = ngx_osp_rtmp_reader_read(up->reader, &pos, last, &item);
 
         if (rc == NGX_AGAIN) {
@@ -347,11 +350,22 @@ ngx_stream_osp_no_input_up(ngx_stream_osp_session_t *os, u_char *pos,
 
         /* acknowledgements are about what another server has sent */
 
-        if (os->moving
-            || item.type == NGX_OSP_RTMP_ACK
-            || (!item.first
-                && !ngx_osp_rtmp_track_open(up->track, item.csid)))
-        {
+        if (os->moving || item.type == NGX_OSP_RTMP_ACK) {
+            continue;
+        }
+
+        if (!item.first && !ngx_osp_rtmp_track_open(up->track, item.csid)) {
+
+            /* what it says of chunks is in force all the same */
+
+            if (ngx_stream_osp_no_input_chunk_size(os, NGX_STREAM_OSP_UP, size,
+                                   ngx_osp_rtmp_reader_chunk_size(up->reader),
+                                   up->track)
+                != NGX_OK)
+            {
+                return ngx_stream_osp_invalid(os, NGX_STREAM_OSP_UP);
+            }
+
             continue;
         }
 

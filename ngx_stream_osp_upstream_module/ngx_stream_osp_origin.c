@@ -612,9 +612,10 @@ ngx_stream_osp_origin_input(ngx_stream_osp_session_t *os, u_char *pos,
         return NGX_DONE;
     }
 
-    /* NGX_DONE: what follows is for the relay */
+    /* NGX_DONE: what follows is for the relay, and may change the size */
 
     b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
+    os->scan->chunk_size = (uint32_t) setup->chunk_size;
 
     if ((os->resume && ngx_stream_osp_resume_start(os) != NGX_OK)
         || ngx_stream_osp_no_input_start(os) != NGX_OK)

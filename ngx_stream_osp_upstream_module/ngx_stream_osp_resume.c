@@ -179,7 +179,6 @@ ngx_stream_osp_resume_start(ngx_stream_osp_session_t *os)
     down->to = os->setup->filter.to;
 
     os->flow[NGX_STREAM_OSP_DOWN].filter = down;
-    os->scan->chunk_size = os->setup->chunk_size;
 
     /* its end is not an error yet */
 

@@ -141,8 +141,6 @@ ngx_stream_osp_scan_start(ngx_stream_osp_session_t *os)
 
     setup = os->setup;
 
-    os->scan->chunk_size = setup->chunk_size;
-
     return ngx_stream_osp_scan_hold(os, setup->raw.pos, setup->raw.last);
 }
 
