@@ -312,9 +312,16 @@ ngx_http_hls_switch_check(ngx_http_hls_object_t *obj, ngx_hls_state_t *state,
         return NGX_OK;
     }
 
+    if (list->edit.restarted && !obj->known && obj->target.directives.len) {
+
+        /* it is the playlist without them that goes on elsewhere */
+
+        ngx_http_hls_object_failed(obj, NGX_HTTP_BAD_GATEWAY);
+        return NGX_DECLINED;
+    }
+
     if (list->edit.restarted
         && !obj->known
-        && obj->target.directives.len == 0
         && (obj->other
             || (int32_t) (data->usable - (uint32_t) ngx_current_msec) > 0))
     {

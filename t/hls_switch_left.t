@@ -23,7 +23,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(11);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(13);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -109,6 +109,28 @@ is(source(), 'found 127.0.0.1:2', 'the table knows');
 $n = $a->count($uri);
 ok(hls_wait(sub { hls_get($uri); $b->count($uri) > 8 }, 8), 'stays there');
 cmp_ok($a->count($uri) - $n, '<', 3, 'the first one is asked no more');
+
+# a playlist that a viewer waits for, neither
+
+$uri = '/live/cam3/index.m3u8';
+
+$_->set($uri, type => 'application/vnd.apple.mpegurl', body => <<EOF)
+#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-TARGETDURATION:6
+#EXT-X-MEDIA-SEQUENCE:@{[ $_ == $a ? 100 : 7 ]}
+#EXT-X-PART-INF:PART-TARGET=1
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=3
+#EXTINF:6,
+@{[ $_ == $a ? 'a' : 'b' ]}.ts
+EOF
+    for $a, $b;
+
+like(hls_get($uri)->{body}, qr/^a.ts$/m, 'with directives');
+$a->set($uri, status => 404);
+
+unlike(hls_get("$uri?_HLS_msn=101")->{body}, qr/b.ts/,
+    'what was left there is not seen with directives');
 
 # nobody has it: while it is looked for it is not there, either
 
