@@ -37,6 +37,8 @@ typedef struct {
 
 static void ngx_rtmp_route_checker_handler(ngx_event_t *ev);
 static void ngx_rtmp_route_checker_step(ngx_rtmp_route_checker_t *checker);
+static ngx_uint_t ngx_rtmp_route_checker_busy(
+    ngx_rtmp_route_checker_t *checker, ngx_rtmp_route_ref_t *ref);
 static void ngx_rtmp_route_checker_pace(ngx_rtmp_route_checker_t *checker);
 static void ngx_rtmp_route_checker_result(ngx_rtmp_route_probe_t *probe,
     ngx_str_t *error);
@@ -191,6 +193,12 @@ ngx_rtmp_route_checker_step(ngx_rtmp_route_checker_t *checker)
             continue;
         }
 
+        if (ngx_rtmp_route_checker_busy(checker, &target.ref)) {
+            continue;
+        }
+
+        n++;
+
         probe = ngx_rtmp_route_probe_create(ngx_cycle->log);
         if (probe == NULL) {
             return;
@@ -219,8 +227,34 @@ ngx_rtmp_route_checker_step(ngx_rtmp_route_checker_t *checker)
 
         ngx_queue_insert_tail(&checker->probes, &probe->queue);
         checker->nprobes++;
-        n++;
     }
+}
+
+
+/* a server that hangs may need more time than an interval */
+
+static ngx_uint_t
+ngx_rtmp_route_checker_busy(ngx_rtmp_route_checker_t *checker,
+    ngx_rtmp_route_ref_t *ref)
+{
+    ngx_queue_t             *q;
+    ngx_rtmp_route_probe_t  *probe;
+
+    for (q = ngx_queue_head(&checker->probes);
+         q != ngx_queue_sentinel(&checker->probes);
+         q = ngx_queue_next(q))
+    {
+        probe = ngx_queue_data(q, ngx_rtmp_route_probe_t, queue);
+
+        if (!probe->told
+            && probe->target.ref.index == ref->index
+            && probe->target.ref.seq == ref->seq)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
