@@ -67,12 +67,12 @@ ngx_http_hls_switch_prepare(ngx_http_hls_object_t *obj,
         return;
     }
 
-    /* a part may be listed before it is there */
+    /* a part may be listed before it is there, and what is over not made yet */
 
     if ((data->flags & (NGX_HTTP_HLS_NOTED|NGX_HTTP_HLS_LISTED))
         == (NGX_HTTP_HLS_NOTED|NGX_HTTP_HLS_LISTED)
         && ngx_http_hls_session_owner(obj, &owner, &generation) == NGX_OK
-        && !(owner.flags & NGX_HTTP_HLS_BLOCK_RELOAD))
+        && !(owner.flags & (NGX_HTTP_HLS_BLOCK_RELOAD|NGX_HTTP_HLS_LIST_END)))
     {
         obj->hang = ngx_http_hls_policy_hang(&owner, 1);
     }

@@ -14,7 +14,7 @@ use Test::More;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
-use Test::Nginx;
+use Test::Nginx qw/ :DEFAULT http_end /;
 use Test::Nginx::HLS;
 use Test::Nginx::Route;
 
@@ -23,7 +23,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(13);
+my $t = Test::Nginx->new()->has(qw/http proxy/)->plan(14);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -81,8 +81,24 @@ $t->run();
 
 ###############################################################################
 
-my ($p, $n, %seen);
+my ($p, $n, $slow, %seen);
 my $uri = '/live/cam1/index.m3u8';
+
+# what has an end may be made when it is asked for
+
+$a->set('/live/vod/index.m3u8', body => <<EOF);
+#EXTM3U
+#EXT-X-TARGETDURATION:2
+#EXTINF:2,
+1.ts
+#EXT-X-ENDLIST
+EOF
+$a->set('/live/vod/1.ts', size => 1000, delay => 4);
+
+hls_get('/live/vod/index.m3u8');
+$slow = http_get('/live/vod/1.ts', start => 1);
+
+# a live stream
 
 $a->live('cam1', auto => 1, start => 100, target => 6);
 $b->live('cam1', start => 7);
@@ -97,6 +113,8 @@ $p = hls_get($uri);
 is($p->{status}, 200, 'status');
 unlike($p->{body}, qr/g=1/, 'what was left there is not seen');
 is(source(), 'unknown', 'nor does the table say so');
+
+like(http_end($slow), qr/ 200 OK/, 'a slow one that has an end');
 
 # until it goes on there
 
