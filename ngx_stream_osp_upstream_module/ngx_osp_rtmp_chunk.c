@@ -734,8 +734,30 @@ static size_t
 ngx_osp_rtmp_reader_zeros(ngx_osp_rtmp_reader_t *r,
     ngx_osp_rtmp_stream_t *st, size_t n, u_char *buf)
 {
-    size_t   size, len, rest;
+    size_t   size, len, rest, chunks;
     u_char  *p, header[NGX_OSP_RTMP_HEADER_MAX];
+
+    if (st->rest == 0) {
+        return 0;
+    }
+
+    p = ngx_osp_rtmp_write_next_header(header, st->csid, 0);
+
+    if (st->ext) {
+        *p++ = (u_char) (st->ext_value >> 24);
+        *p++ = (u_char) (st->ext_value >> 16);
+        *p++ = (u_char) (st->ext_value >> 8);
+        *p++ = (u_char) st->ext_value;
+    }
+
+    len = p - header;
+
+    if (buf == NULL) {
+        rest = st->rest - n;
+        chunks = rest / r->chunk_size + (rest % r->chunk_size != 0);
+
+        return st->rest + chunks * len;
+    }
 
     size = 0;
 
@@ -744,28 +766,11 @@ ngx_osp_rtmp_reader_zeros(ngx_osp_rtmp_reader_t *r,
         if (n == 0 || size) {
             n = ngx_min(rest, r->chunk_size);
 
-            p = ngx_osp_rtmp_write_next_header(header, st->csid, 0);
-
-            if (st->ext) {
-                *p++ = (u_char) (st->ext_value >> 24);
-                *p++ = (u_char) (st->ext_value >> 16);
-                *p++ = (u_char) (st->ext_value >> 8);
-                *p++ = (u_char) st->ext_value;
-            }
-
-            len = p - header;
-
-            if (buf) {
-                ngx_memcpy(buf + size, header, len);
-            }
-
+            ngx_memcpy(buf + size, header, len);
             size += len;
         }
 
-        if (buf) {
-            ngx_memzero(buf + size, n);
-        }
-
+        ngx_memzero(buf + size, n);
         size += n;
     }
 

@@ -12,6 +12,7 @@
 #include "unit.h"
 
 #include <malloc.h>
+#include <time.h>
 
 #include "ngx_osp_rtmp_chunk.h"
 
@@ -40,6 +41,7 @@ static void interrupted(void);
 static void limits(void);
 static void items(void);
 static void recorded(void);
+static void finishing(void);
 static ngx_int_t collect(ngx_osp_rtmp_reader_t *r, ngx_osp_rtmp_asm_t *a,
     size_t each, char *out);
 static void assembly(void);
@@ -698,6 +700,44 @@ recorded(void)
     hex("03 000000 000019 11 00000000"); fill(25);
     hex("03 000000 000010 0f 01000000"); fill(16);
     all_cuts("3/17@0#0+25 3/15@0#1+16 idle 0", "AMF3 messages");
+}
+
+
+/* what the rest of large messages would take is known at once */
+
+static void
+finishing(void)
+{
+    u_char                 *p;
+    size_t                  size;
+    clock_t                 start;
+    ngx_uint_t              i;
+    ngx_osp_rtmp_item_t     item;
+    ngx_osp_rtmp_reader_t  *r;
+
+    r = ngx_osp_rtmp_reader_create(pool);
+
+    begin();
+    hex("02 000000 000004 01 00000000 00000001");
+    hex("04 ffffff ffffff 09 01000000 01000000 61");
+
+    for (i = 0; i < 60; i++) {
+        hex("00"); *in++ = (u_char) i;
+        hex("000000 ffffff 08 01000000 61");
+    }
+
+    p = input;
+
+    while (ngx_osp_rtmp_reader_read(r, &p, in, &item) == NGX_OK) {
+        /* void */
+    }
+
+    start = clock();
+
+    size = ngx_osp_rtmp_reader_finish(r, NULL);
+
+    is_uint(size, (size_t) 0xfffffe * (6 + 60 * 3), "rest in chunks of a byte");
+    ok(clock() - start < CLOCKS_PER_SEC / 10, "it takes no time");
 }
 
 
@@ -1899,6 +1939,7 @@ main(void)
     limits();
     items();
     recorded();
+    finishing();
     assembly();
     writer();
     tracking();
