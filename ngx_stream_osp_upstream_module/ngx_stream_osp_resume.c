@@ -291,6 +291,15 @@ ngx_stream_osp_resume_msid(ngx_stream_osp_session_t *os)
 }
 
 
+/* whether the client is between two messages */
+
+ngx_uint_t
+ngx_stream_osp_resume_between(ngx_stream_osp_session_t *os)
+{
+    return !os->resume->torn;
+}
+
+
 /* NGX_OK: another origin is looked for; NGX_DECLINED; NGX_DONE */
 
 ngx_int_t
@@ -660,15 +669,14 @@ ngx_stream_osp_resume_whole(ngx_stream_osp_session_t *os)
     part = &resume->part;
     size = part->last - part->pos;
 
-    resume->torn = 0;
+    if (ngx_osp_rtmp_track_idle(resume->down.track)) {
+        resume->torn = 0;
 
-    if (!ngx_osp_rtmp_track_idle(resume->down.track)) {
-
-        if (size < NGX_STREAM_OSP_RESUME_PART) {
-            return NGX_OK;
-        }
-
+    } else if (resume->torn || size >= NGX_STREAM_OSP_RESUME_PART) {
         resume->torn = 1;
+
+    } else {
+        return NGX_OK;
     }
 
     b = &os->flow[NGX_STREAM_OSP_DOWN].buf;

@@ -636,6 +636,7 @@ ngx_int_t ngx_stream_osp_resume_pass(ngx_stream_osp_session_t *os,
     u_char **pos, u_char *last);
 ngx_uint_t ngx_stream_osp_resume_on(ngx_stream_osp_session_t *os);
 uint32_t ngx_stream_osp_resume_msid(ngx_stream_osp_session_t *os);
+ngx_uint_t ngx_stream_osp_resume_between(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_resume_up(ngx_stream_osp_session_t *os, u_char *pos,
     u_char *last);

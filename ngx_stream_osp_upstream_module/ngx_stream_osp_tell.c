@@ -26,6 +26,10 @@
 #define NGX_STREAM_OSP_QUIET_TIME  5
 #define NGX_STREAM_OSP_QUIET_MAX   500
 
+/* the rest of messages that is made up, so that a client can be told */
+
+#define NGX_STREAM_OSP_TELL_REST   1048576
+
 
 struct ngx_stream_osp_quiet_s {
     ngx_event_t  event;
@@ -241,8 +245,12 @@ ngx_stream_osp_between(ngx_stream_osp_session_t *os)
     down = &os->flow[NGX_STREAM_OSP_DOWN];
     pc = os->origin;
 
-    if (os->setup || os->resume) {
+    if (os->setup) {
         return 1;
+    }
+
+    if (os->resume) {
+        return ngx_stream_osp_resume_between(os);
     }
 
     if (os->no_input) {
@@ -381,6 +389,10 @@ ngx_stream_osp_tell(ngx_stream_osp_session_t *os, uint32_t msid,
     if (f && os->resume == NULL) {
         left = ngx_osp_rtmp_reader_finish(f->reader, NULL);
         out.chunk_size = ngx_osp_rtmp_reader_chunk_size(f->reader);
+
+        if (left > NGX_STREAM_OSP_TELL_REST) {
+            return;
+        }
 
     } else if (!os->between && !ngx_stream_osp_between(os)) {
         return;
