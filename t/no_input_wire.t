@@ -66,7 +66,7 @@ http {
         listen 127.0.0.1:8080;
 
         location /api/ {
-            rtmp_route_api write=on;
+            rtmp_route_api;
         }
     }
 }
