@@ -436,14 +436,20 @@ ngx_http_hls_policy_hang(ngx_http_hls_data_t *data, ngx_uint_t segment)
     target = data->target;
 
     if (segment) {
-        return ngx_max(target, NGX_HTTP_HLS_HANG_SEGMENT);
+        target = ngx_max(target, NGX_HTTP_HLS_HANG_SEGMENT);
+
+    } else {
+
+        /* some are always slow */
+
+        target = ngx_max(target, 4 * (ngx_msec_t) data->took);
+        target = ngx_max(target, NGX_HTTP_HLS_HANG_MIN);
     }
 
-    /* some are always slow */
+    /* a proxy leaves a server that hangs by itself, and asks the next one */
 
-    target = ngx_max(target, 4 * (ngx_msec_t) data->took);
-
-    return ngx_max(target, NGX_HTTP_HLS_HANG_MIN);
+    return (data->flags & NGX_HTTP_HLS_AGED)
+           ? 2 * target + NGX_HTTP_HLS_HANG_MIN : target;
 }
 
 

@@ -742,6 +742,10 @@ test_hang(void)
     data.took = 2;
     is_uint(ngx_http_hls_policy_hang(&data, 0), 1000, "a second at least");
     is_uint(ngx_http_hls_policy_hang(&data, 1), 3000, "three of a segment");
+
+    data.flags = NGX_HTTP_HLS_AGED;
+    is_uint(ngx_http_hls_policy_hang(&data, 0), 3000, "longer than a proxy");
+    is_uint(ngx_http_hls_policy_hang(&data, 1), 7000, "of a segment, too");
 }
 
 
