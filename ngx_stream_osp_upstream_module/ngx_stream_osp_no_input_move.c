@@ -508,6 +508,19 @@ ngx_stream_osp_no_input_failed(ngx_stream_osp_session_t *os)
 }
 
 
+/* the number of the client's stream 1, which is read chunk by chunk */
+
+uint32_t
+ngx_stream_osp_no_input_msid(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_filter_t  *up;
+
+    up = os->no_input->up;
+
+    return (up && up->to) ? up->to : 1;
+}
+
+
 /* whether the client is between two messages */
 
 ngx_uint_t

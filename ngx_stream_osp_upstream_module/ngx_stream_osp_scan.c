@@ -579,7 +579,8 @@ ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
     f = os->flow[NGX_STREAM_OSP_UP].filter;
 
     from = f ? f->from : 1;
-    to = f ? f->to : os->resume ? ngx_stream_osp_resume_msid(os) : 1;
+    to = f ? f->to : os->resume ? ngx_stream_osp_resume_msid(os)
+                   : os->no_input ? ngx_stream_osp_no_input_msid(os) : 1;
 
     if (from == to) {
         return;

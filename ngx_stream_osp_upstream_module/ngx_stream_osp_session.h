@@ -655,6 +655,7 @@ ngx_int_t ngx_stream_osp_no_input_lost(ngx_stream_osp_session_t *os);
 ngx_uint_t ngx_stream_osp_no_input_on(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_no_input_up(ngx_stream_osp_session_t *os,
     u_char *pos, u_char *last);
+uint32_t ngx_stream_osp_no_input_msid(ngx_stream_osp_session_t *os);
 ngx_uint_t ngx_stream_osp_no_input_between(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_relay.c */
