@@ -28,6 +28,10 @@
                                     | NGX_OSP_RTMP_TYPE(5)                    \
                                     | NGX_OSP_RTMP_TYPE(6))
 
+/* messages that need less than a header may take more when they are whole */
+
+#define NGX_STREAM_OSP_MOVE_LEN    32768
+
 /* when all were asked it begins anew: after a time that doubles twice, ms */
 
 #define NGX_STREAM_OSP_MOVE_DELAY  250
@@ -175,6 +179,10 @@ ngx_stream_osp_move_copy(ngx_stream_osp_session_t *os,
         {
             return NGX_ERROR;
         }
+
+        if (b->last - b->start > NGX_STREAM_OSP_MOVE_LEN) {
+            return NGX_DECLINED;
+        }
     }
 
     return (move->connect_end && pos == last) ? NGX_OK : NGX_DECLINED;
@@ -264,7 +272,11 @@ ngx_stream_osp_move(ngx_stream_osp_session_t *os, ngx_msec_t time,
     c = os->session->connection;
     move = os->move;
 
-    if (move == NULL || os->moving || os->closing || os->setup) {
+    /* another stream of the client may wait for a place, with none by then */
+
+    if (move == NULL || os->moving || os->closing || os->setup
+        || os->rs.route == NULL)
+    {
         return NGX_DECLINED;
     }
 
