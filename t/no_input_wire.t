@@ -25,7 +25,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(17);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(23);
 
 # servers that nobody listens at
 
@@ -134,6 +134,28 @@ $c->write_raw("\0\0\x20");
 $c->{out_chunk} = 32;
 $c->send_command('foo', 9, undef, amf_str('bar' x 30), \{ csid => 8 });
 ok($two->wait(event => 'command', name => 'foo'), 'parts, command');
+$c->close();
+
+# a client ends its stream, which has another number there
+
+$c = rtmp_play(port(8090), 'other', 'deleted');
+is(shown($c->read_media(23)), shown(frames(20)), 'deleted, first');
+go('deleted');
+is(digest($c->read_media(33)), digest(frames(30)), 'deleted, second');
+$c->send_command('deleteStream', 0, undef, amf_num(1), \{ csid => 3 });
+is(($two->wait(event => 'command', name => 'deleteStream')
+    || { args => [] })->{args}[1], 3, 'deleted, number');
+$c->close();
+
+# what a client has said first may take much more when it is said again
+
+$c = Test::Nginx::RTMP::rtmp_start(port(8090), 'live');
+$c->write_raw("\x02" . "\0" x 6 . "\x05" . "\0" x 4 . "\xc2" x 4000);
+$c->play('much');
+is(shown($c->read_media(23)), shown(frames(20)), 'much, first');
+go('much');
+ok($c->is_closed(5), 'much, closed');
+is(length($c->{buf}), 0, 'much, not moved');
 $c->close();
 
 $one->stop();
@@ -257,6 +279,9 @@ sub first {
 
 sub second {
     my ($c, $m, $o) = @_;
+
+    $o->{create} = 3 if $m->{name} eq 'connect'
+        && $m->{args}[0]{app} eq 'other';
 
     return 0 unless $m->{name} eq 'play';
 
