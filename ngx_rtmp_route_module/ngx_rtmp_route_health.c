@@ -297,6 +297,11 @@ ngx_rtmp_route_checker_pace(ngx_rtmp_route_checker_t *checker)
     max = ngx_max(max, NGX_RTMP_ROUTE_CHECK_LEAST);
     max = (max > checker->nprobes) ? max - checker->nprobes : 0;
 
+    /* without any there would be an alert for each check */
+
+    max = ngx_min(max, ngx_cycle->free_connection_n
+                       + ngx_cycle->reusable_connections_n);
+
     checker->tick = tick;
     checker->room = ngx_min((ngx_uint_t) n, max);
 }
