@@ -28,12 +28,17 @@
 /* ports of one server by one protocol */
 #define NGX_HTTP_HLS_SWITCH_PORTS  4
 
+/* stands for a list with nothing in it */
+#define NGX_HTTP_HLS_SWITCH_EMPTY  1
+
 
 static void ngx_http_hls_switch_other(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data);
 static ngx_int_t ngx_http_hls_switch_pick(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data, ngx_rtmp_route_peer_t *peer);
 static uint32_t ngx_http_hls_switch_hash(ngx_str_t *server);
+static void ngx_http_hls_switch_empty(ngx_http_hls_data_t *data,
+    uint32_t hash);
 static ngx_int_t ngx_http_hls_switch_look(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data, uint32_t hash);
 static void ngx_http_hls_switch_keep(ngx_http_hls_object_t *obj,
@@ -309,7 +314,14 @@ ngx_http_hls_switch_check(ngx_http_hls_object_t *obj, ngx_hls_state_t *state,
 
         /* there is nothing yet */
 
-        return NGX_OK;
+        if (obj->other == NULL) {
+            return NGX_OK;
+        }
+
+        ngx_http_hls_switch_empty(data, hash);
+        ngx_http_hls_switch_keep(obj, times);
+
+        return NGX_DECLINED;
     }
 
     if (list->edit.restarted && !obj->known && obj->target.directives.len) {
@@ -359,6 +371,20 @@ ngx_http_hls_switch_check(ngx_http_hls_object_t *obj, ngx_hls_state_t *state,
     data->since = (uint32_t) ngx_current_msec;
 
     return NGX_OK;
+}
+
+
+/* what follows an empty list is a change, and an empty list is none */
+
+static void
+ngx_http_hls_switch_empty(ngx_http_hls_data_t *data, uint32_t hash)
+{
+    uint32_t  seen;
+
+    seen = (data->other == 0 || data->seen == NGX_HTTP_HLS_SWITCH_EMPTY)
+           ? NGX_HTTP_HLS_SWITCH_EMPTY : 0;
+
+    (void) ngx_http_hls_policy_looked(data, ngx_current_msec, hash, seen);
 }
 
 

@@ -552,10 +552,8 @@ ngx_http_rtmp_route_create_ctx(ngx_http_request_t *r, ngx_rtmp_route_t *route)
 
     ctx->request = r;
     ctx->route = route;
-    if (octx) {
-        ctx->timeout = octx->timeout;
-        ctx->quiet = octx->quiet;
-    }
+    ctx->timeout = octx ? octx->timeout : 0;
+    ctx->quiet = octx ? octx->quiet : 0;
 
     cln->handler = ngx_http_rtmp_route_cleanup;
 
