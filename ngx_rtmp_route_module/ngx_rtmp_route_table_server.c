@@ -713,6 +713,8 @@ ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
         return NGX_DECLINED;
     }
 
+    added.index = 0;
+
     ngx_rtmp_route_table_lock(table);
 
     if (ngx_rtmp_route_server_find(table->sh, info->id, info->id_len)
