@@ -471,8 +471,6 @@ ngx_rtmp_route_server_add(ngx_rtmp_route_table_t *table,
 
     ngx_rtmp_route_health_born(table, i);
 
-    /* by who has called, or soon */
-
     hot->adopt = (sh->strays != 0);
 
     ngx_memory_barrier();
