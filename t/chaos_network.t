@@ -47,7 +47,7 @@ my $chaos = chaos($t);
 my $cells = $chaos->cells('live');
 my %cut;
 
-$chaos->crew($_, publish => ["live/$_"], play => ["live/$_"])
+$chaos->crew($_, publish => ["live/$_"], play => ["live/$_"], patience => 5)
     for qw/ cam1 cam2 cam3 cam4 /;
 $chaos->viewers('viewers', count => 4,
     uris => [map { "/live/$_/index.m3u8" } qw/ cam1 cam2 cam3 /]);

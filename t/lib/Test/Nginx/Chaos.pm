@@ -24,9 +24,9 @@ package Test::Nginx::Chaos;
 #
 # A crew is a process with any number of sessions: publish and play are lists
 # of APP/STREAM.  Each is opened again once it is closed, unless once => 1 is
-# given; turn => SECONDS closes it now and then; addr is another address than
-# that of the proxy.  Publishers number their frames, so that players see what
-# is missing.
+# given; turn => SECONDS closes it now and then; patience => SECONDS is how long
+# players wait for media; addr is another address than that of the proxy.
+# Publishers number their frames, so that players see what is missing.
 # viewers() fetch playlists and the newest segments of them, count (1) for each
 # of the URIs, and look at the bytes of segments; api_reader() lists all the
 # time; beats() sends registrations, rate (10) a second, of servers (10) of them

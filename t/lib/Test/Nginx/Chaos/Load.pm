@@ -9,6 +9,7 @@ use warnings;
 
 use Errno qw/ EAGAIN EINTR /;
 use JSON::PP;
+use List::Util qw/ max /;
 use Test::Nginx qw/ port /;
 use Test::Nginx::HLS;
 use Test::Nginx::RTMP;
@@ -156,6 +157,7 @@ sub crew {
                 name => "$op $what", once => $opt{once}, out => '',
                 addr => $opt{addr} || port($opt{port} || $self->{rtmp}),
                 rate => $opt{rate} || 2, turn => $opt{turn},
+                patience => $opt{patience},
             };
         }
     }
@@ -203,6 +205,11 @@ sub session_step {
 
     session_end($s) if $s->{turn} && $s->{c} && time() > $r->{since}
         + $s->{turn};
+
+    # nginx-rtmp lets players wait for a publisher who has gone elsewhere
+
+    session_end($s) if $s->{patience} && $s->{c} && $s->{op} eq 'play'
+        && time() > max($r->{since}, $r->{moved}) + $s->{patience};
 }
 
 sub session_open {
