@@ -263,7 +263,7 @@ ngx_stream_osp_move_message(ngx_stream_osp_session_t *os,
 
 
 ngx_int_t
-ngx_stream_osp_move(ngx_stream_osp_session_t *os, ngx_msec_t time,
+ngx_stream_osp_move(ngx_stream_osp_session_t *os,
     ngx_stream_osp_move_pt handler)
 {
     ngx_connection_t       *c;
@@ -294,7 +294,7 @@ ngx_stream_osp_move(ngx_stream_osp_session_t *os, ngx_msec_t time,
     move->moves++;
     move->round = 0;
     move->left = move->server;
-    move->deadline = ngx_current_msec + time;
+    move->deadline = ngx_current_msec + os->conf->resume_timeout;
     move->handler = handler;
     ngx_str_set(&move->text, "no server available");
 
@@ -544,10 +544,25 @@ ngx_stream_osp_move_wait(ngx_stream_osp_session_t *os)
 static void
 ngx_stream_osp_move_failed(ngx_stream_osp_session_t *os)
 {
+    const char  *who, *code;
+
     ngx_stream_osp_origin_close(os);
     ngx_stream_osp_moved(os);
 
-    os->move->handler(os, NULL);
+    who = "publisher";
+    code = "NetStream.Publish.Denied";
+
+    if (os->no_input) {
+        who = "player";
+        code = "NetStream.Play.StreamNotFound";
+    }
+
+    ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
+                  "no server takes the %s", who);
+
+    ngx_stream_osp_refuse(os, NGX_STREAM_BAD_GATEWAY,
+                          NGX_STREAM_OSP_CONNECT_FAILED, code,
+                          &os->move->text);
 }
 
 
@@ -685,6 +700,36 @@ ngx_stream_osp_move_done(ngx_stream_osp_session_t *os, u_char *pos,
     move->handler(os, &moved);
 
     return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_stream_osp_move_chunk_size(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    size_t from, size_t to, ngx_osp_rtmp_track_t *track)
+{
+    ngx_osp_rtmp_out_t     out;
+    ngx_stream_osp_buf_t  *b;
+
+    b = &os->flow[dir].buf;
+
+    if (ngx_stream_osp_buf_reserve(b, 64, os->session->connection->log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    out.pos = b->last;
+    out.end = b->end;
+    out.chunk_size = from;
+    out.track = track;
+
+    if (ngx_osp_rtmp_write_set_chunk_size(&out, (uint32_t) to) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    b->last = out.pos;
+
+    return NGX_OK;
 }
 
 

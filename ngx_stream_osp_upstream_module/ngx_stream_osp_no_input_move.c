@@ -33,10 +33,6 @@ static ngx_int_t ngx_stream_osp_no_input_move(ngx_stream_osp_session_t *os,
 static ngx_int_t ngx_stream_osp_no_input_finish(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_no_input_moved(ngx_stream_osp_session_t *os,
     ngx_stream_osp_moved_t *moved);
-static ngx_int_t ngx_stream_osp_no_input_chunk_size(
-    ngx_stream_osp_session_t *os, ngx_uint_t dir, size_t from, size_t to,
-    ngx_osp_rtmp_track_t *track);
-static void ngx_stream_osp_no_input_failed(ngx_stream_osp_session_t *os);
 
 
 void
@@ -153,8 +149,7 @@ ngx_stream_osp_no_input_move(ngx_stream_osp_session_t *os, const char *text)
     move = os->move;
     left = move->left;
 
-    rc = ngx_stream_osp_move(os, os->conf->resume_timeout,
-                             ngx_stream_osp_no_input_moved);
+    rc = ngx_stream_osp_move(os, ngx_stream_osp_no_input_moved);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -323,7 +318,7 @@ ngx_int_t
 ngx_stream_osp_no_input_up(ngx_stream_osp_session_t *os, u_char *pos,
     u_char *last)
 {
-    size_t                    size;
+    size_t                    size, next;
     ngx_int_t                 rc;
     ngx_osp_rtmp_item_t       item;
     ngx_stream_osp_filter_t  *up;
@@ -358,10 +353,12 @@ ngx_stream_osp_no_input_up(ngx_stream_osp_session_t *os, u_char *pos,
 
             /* what it says of chunks is in force all the same */
 
-            if (ngx_stream_osp_no_input_chunk_size(os, NGX_STREAM_OSP_UP, size,
-                                   ngx_osp_rtmp_reader_chunk_size(up->reader),
-                                   up->track)
-                != NGX_OK)
+            next = ngx_osp_rtmp_reader_chunk_size(up->reader);
+
+            if (next != size
+                && ngx_stream_osp_move_chunk_size(os, NGX_STREAM_OSP_UP, size,
+                                                  next, up->track)
+                   != NGX_OK)
             {
                 return ngx_stream_osp_invalid(os, NGX_STREAM_OSP_UP);
             }
@@ -384,16 +381,12 @@ static void
 ngx_stream_osp_no_input_moved(ngx_stream_osp_session_t *os,
     ngx_stream_osp_moved_t *moved)
 {
+    size_t                      size;
     u_char                     *pos, *last;
     ngx_stream_osp_move_t      *move;
     ngx_stream_osp_no_input_t  *ni;
 
     ni = os->no_input;
-
-    if (moved == NULL) {
-        ngx_stream_osp_no_input_failed(os);
-        return;
-    }
 
     ngx_osp_rtmp_reader_copy(ni->reader, NGX_OSP_RTMP_MAX_STREAMS,
                              moved->reader);
@@ -409,22 +402,29 @@ ngx_stream_osp_no_input_moved(ngx_stream_osp_session_t *os,
 
     ngx_stream_osp_moved(os);
 
-    if (ngx_stream_osp_no_input_chunk_size(os, NGX_STREAM_OSP_DOWN,
-                                 os->scan->chunk_size,
-                                 ngx_osp_rtmp_reader_chunk_size(ni->reader),
-                                 ni->track)
-        != NGX_OK
-        || ngx_stream_osp_no_input_chunk_size(os, NGX_STREAM_OSP_UP,
-                              NGX_OSP_RTMP_CHUNK_SIZE,
-                              ngx_osp_rtmp_reader_chunk_size(ni->up->reader),
-                              ni->up->track)
+    size = ngx_osp_rtmp_reader_chunk_size(ni->reader);
+
+    if (size != os->scan->chunk_size
+        && ngx_stream_osp_move_chunk_size(os, NGX_STREAM_OSP_DOWN,
+                                          os->scan->chunk_size, size,
+                                          ni->track)
            != NGX_OK)
     {
         goto failed;
     }
 
-    os->scan->chunk_size = (uint32_t)
-                                   ngx_osp_rtmp_reader_chunk_size(ni->reader);
+    os->scan->chunk_size = (uint32_t) size;
+
+    size = ngx_osp_rtmp_reader_chunk_size(ni->up->reader);
+
+    if (size != NGX_OSP_RTMP_CHUNK_SIZE
+        && ngx_stream_osp_move_chunk_size(os, NGX_STREAM_OSP_UP,
+                                          NGX_OSP_RTMP_CHUNK_SIZE, size,
+                                          ni->up->track)
+           != NGX_OK)
+    {
+        goto failed;
+    }
 
     /* all were asked: the end of the stream is what it seems to be */
 
@@ -457,54 +457,6 @@ failed:
 
     ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
                             NGX_STREAM_OSP_INTERNAL_ERROR);
-}
-
-
-/* the receiver is told, if it reads chunks of another size */
-
-static ngx_int_t
-ngx_stream_osp_no_input_chunk_size(ngx_stream_osp_session_t *os,
-    ngx_uint_t dir, size_t from, size_t to, ngx_osp_rtmp_track_t *track)
-{
-    ngx_osp_rtmp_out_t     out;
-    ngx_stream_osp_buf_t  *b;
-
-    if (from == to) {
-        return NGX_OK;
-    }
-
-    b = &os->flow[dir].buf;
-
-    if (ngx_stream_osp_buf_reserve(b, 64, os->session->connection->log)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    out.pos = b->last;
-    out.end = b->end;
-    out.chunk_size = from;
-    out.track = track;
-
-    if (ngx_osp_rtmp_write_set_chunk_size(&out, (uint32_t) to) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    b->last = out.pos;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_stream_osp_no_input_failed(ngx_stream_osp_session_t *os)
-{
-    ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
-                  "no server takes the player");
-
-    ngx_stream_osp_refuse(os, NGX_STREAM_BAD_GATEWAY,
-                          NGX_STREAM_OSP_CONNECT_FAILED,
-                          "NetStream.Play.StreamNotFound", &os->move->text);
 }
 
 

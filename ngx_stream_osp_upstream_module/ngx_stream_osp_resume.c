@@ -77,7 +77,6 @@ static void ngx_stream_osp_resume_handler(ngx_stream_osp_session_t *os,
     ngx_stream_osp_moved_t *moved);
 static ngx_int_t ngx_stream_osp_resume_map(ngx_stream_osp_session_t *os,
     uint32_t msid);
-static void ngx_stream_osp_resume_failed(ngx_stream_osp_session_t *os);
 
 
 /* the client has named its stream: from here on it is watched */
@@ -339,8 +338,7 @@ ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os)
         resume->settled = 1;
     }
 
-    rc = ngx_stream_osp_move(os, os->conf->resume_timeout,
-                             ngx_stream_osp_resume_handler);
+    rc = ngx_stream_osp_move(os, ngx_stream_osp_resume_handler);
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, c->log, 0, "publisher was moved too often");
@@ -388,39 +386,19 @@ ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os)
 static ngx_int_t
 ngx_stream_osp_resume_begin(ngx_stream_osp_session_t *os)
 {
-    ngx_osp_rtmp_out_t        out;
-    ngx_stream_osp_buf_t     *b;
     ngx_stream_osp_resume_t  *resume;
 
     resume = os->resume;
-    b = &os->flow[NGX_STREAM_OSP_UP].buf;
 
     ngx_osp_rtmp_track_reset(resume->track);
     ngx_osp_rtmp_media_move(resume->media, 0);
 
-    ngx_stream_osp_buf_free(b);
+    ngx_stream_osp_buf_free(&os->flow[NGX_STREAM_OSP_UP].buf);
 
-    if (ngx_stream_osp_buf_reserve(b, 64, os->session->connection->log)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    out.pos = b->last;
-    out.end = b->end;
-    out.chunk_size = NGX_OSP_RTMP_CHUNK_SIZE;
-    out.track = resume->track;
-
-    if (ngx_osp_rtmp_write_set_chunk_size(&out,
-              (uint32_t) ngx_osp_rtmp_reader_chunk_size(resume->reader))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    b->last = out.pos;
-
-    return NGX_OK;
+    return ngx_stream_osp_move_chunk_size(os, NGX_STREAM_OSP_UP,
+                              NGX_OSP_RTMP_CHUNK_SIZE,
+                              ngx_osp_rtmp_reader_chunk_size(resume->reader),
+                              resume->track);
 }
 
 
@@ -786,18 +764,12 @@ ngx_stream_osp_resume_handler(ngx_stream_osp_session_t *os,
 {
     size_t                    size;
     u_char                   *pos, *last;
-    ngx_osp_rtmp_out_t        out;
     ngx_stream_osp_buf_t     *b;
     ngx_stream_osp_resume_t  *resume;
     ngx_stream_osp_filter_t  *down;
 
     resume = os->resume;
     down = &resume->down;
-
-    if (moved == NULL) {
-        ngx_stream_osp_resume_failed(os);
-        return;
-    }
 
     ngx_osp_rtmp_reader_copy(down->reader, NGX_OSP_RTMP_MAX_STREAMS,
                              moved->reader);
@@ -829,31 +801,18 @@ ngx_stream_osp_resume_handler(ngx_stream_osp_session_t *os,
 
     /* the client reads chunks as the last origin has cut them */
 
-    b = &os->flow[NGX_STREAM_OSP_DOWN].buf;
     size = ngx_osp_rtmp_reader_chunk_size(down->reader);
 
-    if (size != os->scan->chunk_size) {
-
-        if (ngx_stream_osp_buf_reserve(b, 64, os->session->connection->log)
-            != NGX_OK)
-        {
-            goto failed;
-        }
-
-        out.pos = b->last;
-        out.end = b->end;
-        out.chunk_size = os->scan->chunk_size;
-        out.track = down->track;
-
-        if (ngx_osp_rtmp_write_set_chunk_size(&out, (uint32_t) size)
-            != NGX_OK)
-        {
-            goto failed;
-        }
-
-        b->last = out.pos;
-        os->scan->chunk_size = (uint32_t) size;
+    if (size != os->scan->chunk_size
+        && ngx_stream_osp_move_chunk_size(os, NGX_STREAM_OSP_DOWN,
+                                          os->scan->chunk_size, size,
+                                          down->track)
+           != NGX_OK)
+    {
+        goto failed;
     }
+
+    os->scan->chunk_size = (uint32_t) size;
 
     os->flow[NGX_STREAM_OSP_DOWN].filter = down;
 
@@ -897,16 +856,4 @@ ngx_stream_osp_resume_map(ngx_stream_osp_session_t *os, uint32_t msid)
     b = &os->flow[NGX_STREAM_OSP_UP].buf;
 
     return ngx_stream_osp_filter_map(&f, b->pos, b->last);
-}
-
-
-static void
-ngx_stream_osp_resume_failed(ngx_stream_osp_session_t *os)
-{
-    ngx_log_error(NGX_LOG_ERR, os->session->connection->log, 0,
-                  "no server takes the publisher");
-
-    ngx_stream_osp_refuse(os, NGX_STREAM_BAD_GATEWAY,
-                          NGX_STREAM_OSP_CONNECT_FAILED,
-                          "NetStream.Publish.Denied", &os->move->text);
 }

@@ -262,13 +262,11 @@ typedef struct {
 } ngx_stream_osp_moved_t;
 
 /*
- * The end of a move.  moved: os->origin is a server that has accepted what
- * the client publishes or plays, all that it said so far was left out, the
- * session is S_RELAY in the table.  The handler takes what it needs of moved,
- * then calls ngx_stream_osp_moved(), and after that, as the last thing,
- * ngx_stream_osp_relay_again(), or ends the session.  NULL: no server was
- * found in time, os->origin is NULL, os->move->text says why: the handler ends
- * the session.
+ * The end of a move: os->origin is a server that has accepted what the client
+ * publishes or plays, all that it said so far was left out, the session is
+ * S_RELAY in the table.  The handler takes what it needs of moved, then calls
+ * ngx_stream_osp_moved(), and after that, as the last thing,
+ * ngx_stream_osp_relay_again(), or ends the session.
  */
 typedef void (*ngx_stream_osp_move_pt)(ngx_stream_osp_session_t *os,
     ngx_stream_osp_moved_t *moved);
@@ -602,16 +600,23 @@ ngx_int_t ngx_stream_osp_move_save(ngx_stream_osp_session_t *os);
 
 /*
  * Leaves the server: closes the connection to it, if it is still there, and
- * tries the others in turn, and then all in rounds, until one accepts or time
- * (ms) is over.  Drops what waits for the old server, and both filters.  The
- * handler is called once, from an event, never from within this function,
- * unless the session ends before.  NGX_OK; NGX_DECLINED: the session can't be
- * moved, or was moved too often lately, nothing has changed; NGX_DONE: it has
- * ended, for want of memory.  Called from within the relay, that must return
- * NGX_DONE.
+ * tries the others in turn, and then all in rounds, until one accepts, or until
+ * osp_upstream_resume_timeout, when the client is told and the session ends.
+ * Drops what waits for the old server, and both filters.  The handler is called
+ * once, from an event, never from within this function, unless the session
+ * ends before.  NGX_OK; NGX_DECLINED: the session can't be moved, or was moved
+ * too often lately, nothing has changed; NGX_DONE: it has ended, for want of
+ * memory.  Called from within the relay, that must return NGX_DONE.
  */
-ngx_int_t ngx_stream_osp_move(ngx_stream_osp_session_t *os, ngx_msec_t time,
+ngx_int_t ngx_stream_osp_move(ngx_stream_osp_session_t *os,
     ngx_stream_osp_move_pt handler);
+
+/*
+ * Tells a receiver that reads chunks of size from that they are of size to
+ * from now on; track is that of the receiver.
+ */
+ngx_int_t ngx_stream_osp_move_chunk_size(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir, size_t from, size_t to, ngx_osp_rtmp_track_t *track);
 
 /* frees the set-up of the move; the session is moving no more */
 void ngx_stream_osp_moved(ngx_stream_osp_session_t *os);
