@@ -365,10 +365,9 @@ ngx_http_hls_api_stream(ngx_rtmp_route_json_t *json,
 static ngx_int_t
 ngx_http_hls_api_check(ngx_http_request_t *r, ngx_http_hls_zone_t *zone)
 {
-    ngx_str_t                    fault;
-    ngx_rtmp_route_json_t        json;
-    ngx_http_hls_store_stat_t    stat;
-    ngx_http_hls_store_audit_t   audit;
+    ngx_rtmp_route_json_t       json;
+    ngx_http_hls_store_stat_t   stat;
+    ngx_http_hls_store_audit_t  audit;
 
     if (ngx_http_hls_store_audit(&zone->store, &audit) == NGX_ABORT) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -380,18 +379,7 @@ ngx_http_hls_api_check(ngx_http_request_t *r, ngx_http_hls_zone_t *zone)
 
     ngx_rtmp_route_json_open(&json, '{');
 
-    ngx_rtmp_route_json_name(&json, "consistent");
-    ngx_rtmp_route_json_bool(&json, audit.fault == NULL);
-
-    if (audit.fault) {
-        fault.data = (u_char *) audit.fault;
-        fault.len = ngx_strlen(audit.fault);
-
-        ngx_rtmp_route_json_name(&json, "fault");
-        ngx_rtmp_route_json_string(&json, &fault);
-        ngx_rtmp_route_json_name(&json, "record");
-        ngx_rtmp_route_json_number(&json, audit.where);
-    }
+    ngx_http_rtmp_route_api_fault(&json, audit.fault, audit.where);
 
     ngx_rtmp_route_json_name(&json, "entries");
     ngx_rtmp_route_json_number(&json, stat.entries);

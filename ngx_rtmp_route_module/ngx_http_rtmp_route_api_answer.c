@@ -353,6 +353,27 @@ ngx_http_rtmp_route_api_next(ngx_http_request_t *r, uint32_t after)
 }
 
 
+void
+ngx_http_rtmp_route_api_fault(ngx_rtmp_route_json_t *json, const char *fault,
+    uint32_t where)
+{
+    ngx_str_t  text;
+
+    ngx_rtmp_route_json_name(json, "consistent");
+    ngx_rtmp_route_json_bool(json, fault == NULL);
+
+    if (fault) {
+        text.data = (u_char *) fault;
+        text.len = ngx_strlen(fault);
+
+        ngx_rtmp_route_json_name(json, "fault");
+        ngx_rtmp_route_json_string(json, &text);
+        ngx_rtmp_route_json_name(json, "record");
+        ngx_rtmp_route_json_number(json, where);
+    }
+}
+
+
 ngx_int_t
 ngx_http_rtmp_route_api_key(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_str_t *text, ngx_str_t *key)

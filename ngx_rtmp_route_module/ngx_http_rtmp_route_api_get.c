@@ -480,9 +480,8 @@ ngx_int_t
 ngx_http_rtmp_route_api_get_check(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx)
 {
-    ngx_str_t                      fault;
-    ngx_rtmp_route_json_t          json;
-    ngx_rtmp_route_table_audit_t   audit;
+    ngx_rtmp_route_json_t         json;
+    ngx_rtmp_route_table_audit_t  audit;
 
     if (ngx_rtmp_route_table_audit(&ctx->route->table, &audit) == NGX_ABORT) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -492,18 +491,7 @@ ngx_http_rtmp_route_api_get_check(ngx_http_request_t *r,
 
     ngx_rtmp_route_json_open(&json, '{');
 
-    ngx_rtmp_route_json_name(&json, "consistent");
-    ngx_rtmp_route_json_bool(&json, audit.fault == NULL);
-
-    if (audit.fault) {
-        fault.data = (u_char *) audit.fault;
-        fault.len = ngx_strlen(audit.fault);
-
-        ngx_rtmp_route_json_name(&json, "fault");
-        ngx_rtmp_route_json_string(&json, &fault);
-        ngx_rtmp_route_json_name(&json, "record");
-        ngx_rtmp_route_json_number(&json, audit.where);
-    }
+    ngx_http_rtmp_route_api_fault(&json, audit.fault, audit.where);
 
     ngx_rtmp_route_json_name(&json, "servers");
     ngx_rtmp_route_json_number(&json, audit.stat.servers);

@@ -108,6 +108,10 @@ ngx_int_t ngx_http_rtmp_route_api_page(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_api_next(ngx_http_request_t *r,
     uint32_t after);
 
+/* what a comparison of all records has found: a literal, or NULL; and where */
+void ngx_http_rtmp_route_api_fault(ngx_rtmp_route_json_t *json,
+    const char *fault, uint32_t where);
+
 /*
  * The name of a stream as a value or as the name of one.  With hide set, the
  * parts from the hide'th on (1, 2 ...) are shown as their hash.
