@@ -211,4 +211,17 @@ ngx_int_t ngx_rtmp_route_request_find(ngx_rtmp_route_request_t *request,
     ngx_str_t *name, ngx_str_t *value);
 
 
+/*
+ * For others who connect by themselves.  connected: 0 once there is a
+ * connection, or why there is none, when its write event has come.  ssl: a
+ * context of libssl with these protocols, which ends with the configuration;
+ * data is what ngx_ssl_create() takes; NULL on an error.
+ */
+ngx_err_t ngx_rtmp_route_client_connected(ngx_connection_t *c);
+#if (NGX_SSL)
+ngx_ssl_t *ngx_rtmp_route_client_ssl(ngx_conf_t *cf, ngx_uint_t protocols,
+    void *data);
+#endif
+
+
 #endif /* _NGX_RTMP_ROUTE_CLIENT_H_INCLUDED_ */

@@ -341,8 +341,7 @@ ngx_rtmp_route_request_attach(ngx_rtmp_route_request_t *request,
 static void
 ngx_rtmp_route_request_connect_handler(ngx_event_t *ev)
 {
-    int                        err;
-    socklen_t                  len;
+    ngx_err_t                  err;
     ngx_addr_t                *addr;
     ngx_connection_t          *c;
     ngx_rtmp_route_request_t  *request;
@@ -370,14 +369,7 @@ ngx_rtmp_route_request_connect_handler(ngx_event_t *ev)
         return;
     }
 
-    /* epoll tells of a connection when there is one, or when there is none */
-
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
+    err = ngx_rtmp_route_client_connected(c);
 
     if (err) {
         ngx_rtmp_route_request_note(request, NGX_LOG_ERR, err,
@@ -387,6 +379,25 @@ ngx_rtmp_route_request_connect_handler(ngx_event_t *ev)
     }
 
     ngx_rtmp_route_request_connected(request);
+}
+
+
+/* epoll tells of a connection when there is one, or when there is none */
+
+ngx_err_t
+ngx_rtmp_route_client_connected(ngx_connection_t *c)
+{
+    int        err;
+    socklen_t  len;
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    return err;
 }
 
 

@@ -71,27 +71,12 @@ ngx_rtmp_route_client_ssl_init(ngx_conf_t *cf,
         ngx_str_set(&conf->ssl_ciphers, "DEFAULT");
     }
 
-    ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
+    /* the client is found again by it when a session is to be saved */
+
+    ssl = ngx_rtmp_route_client_ssl(cf, conf->ssl_protocols, client);
     if (ssl == NULL) {
         return NGX_ERROR;
     }
-
-    ssl->log = cf->log;
-
-    /* the client is found again by it when a session is to be saved */
-
-    if (ngx_ssl_create(ssl, conf->ssl_protocols, client) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        ngx_ssl_cleanup_ctx(ssl);
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_ssl_cleanup_ctx;
-    cln->data = ssl;
 
     client->ssl = ssl;
 
@@ -138,6 +123,36 @@ ngx_rtmp_route_client_ssl_init(ngx_conf_t *cf,
     }
 
     return ngx_ssl_conf_commands(cf, ssl, conf->ssl_conf_commands);
+}
+
+
+ngx_ssl_t *
+ngx_rtmp_route_client_ssl(ngx_conf_t *cf, ngx_uint_t protocols, void *data)
+{
+    ngx_ssl_t           *ssl;
+    ngx_pool_cleanup_t  *cln;
+
+    ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
+    if (ssl == NULL) {
+        return NULL;
+    }
+
+    ssl->log = cf->log;
+
+    if (ngx_ssl_create(ssl, protocols, data) != NGX_OK) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        ngx_ssl_cleanup_ctx(ssl);
+        return NULL;
+    }
+
+    cln->handler = ngx_ssl_cleanup_ctx;
+    cln->data = ssl;
+
+    return ssl;
 }
 
 

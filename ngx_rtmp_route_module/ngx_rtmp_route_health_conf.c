@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include "ngx_rtmp_route_client.h"
 #include "ngx_rtmp_route_health.h"
 
 
@@ -318,37 +319,16 @@ ngx_rtmp_route_check_ssl(ngx_conf_t *cf, ngx_rtmp_route_check_t *check)
 {
 #if (NGX_SSL)
 
-    ngx_ssl_t           *ssl;
-    ngx_pool_cleanup_t  *cln;
-
     if (check->type == NGX_RTMP_ROUTE_CHECK_TCP) {
         return NGX_OK;
     }
 
-    ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
-    if (ssl == NULL) {
+    check->ssl = ngx_rtmp_route_client_ssl(cf, NGX_SSL_TLSv1|NGX_SSL_TLSv1_1
+                                           |NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3,
+                                           NULL);
+    if (check->ssl == NULL) {
         return NGX_ERROR;
     }
-
-    ssl->log = cf->log;
-
-    if (ngx_ssl_create(ssl, NGX_SSL_TLSv1|NGX_SSL_TLSv1_1|NGX_SSL_TLSv1_2
-                            |NGX_SSL_TLSv1_3, NULL)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        ngx_ssl_cleanup_ctx(ssl);
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_ssl_cleanup_ctx;
-    cln->data = ssl;
-
-    check->ssl = ssl;
 
 #endif
 

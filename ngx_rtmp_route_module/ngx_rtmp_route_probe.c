@@ -395,8 +395,7 @@ ngx_rtmp_route_probe_open(ngx_rtmp_route_probe_t *probe)
 static void
 ngx_rtmp_route_probe_connect_handler(ngx_event_t *ev)
 {
-    int                      err;
-    socklen_t                len;
+    ngx_err_t                err;
     ngx_connection_t        *c;
     ngx_rtmp_route_probe_t  *probe;
 
@@ -407,14 +406,7 @@ ngx_rtmp_route_probe_connect_handler(ngx_event_t *ev)
         return;
     }
 
-    /* epoll tells of a connection when there is one, or when there is none */
-
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
-        err = ngx_socket_errno;
-    }
+    err = ngx_rtmp_route_client_connected(c);
 
     if (err) {
         ngx_rtmp_route_probe_failed(probe, err, probe->action);
