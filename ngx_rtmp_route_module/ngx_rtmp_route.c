@@ -329,6 +329,13 @@ ngx_rtmp_route_wait_time(ngx_rtmp_route_t *route)
 }
 
 
+ngx_uint_t
+ngx_rtmp_route_draining(void)
+{
+    return ngx_rtmp_route_slots_draining() != 0;
+}
+
+
 void
 ngx_rtmp_route_wake_handler(ngx_event_t *ev)
 {

@@ -353,6 +353,12 @@ void ngx_rtmp_route_wait_cancel(ngx_rtmp_route_wait_t *wait);
 ngx_msec_t ngx_rtmp_route_wait_time(ngx_rtmp_route_t *route);
 
 /*
+ * Whether the operator has told the whole nginx to take no new publishers, in
+ * whatever worker; who waits is woken when that changes.  Needs no lock.
+ */
+ngx_uint_t ngx_rtmp_route_draining(void);
+
+/*
  * For modules that wait for other workers in zones of their own.  The handler
  * is called from the event loop of each worker whenever its slot was woken,
  * for whatever reason (ngx_rtmp_route_slot.h); wakes may come in one.  To be

@@ -24,6 +24,14 @@ typedef struct {
 } ngx_rtmp_route_slot_t;
 
 
+/* in front of the slots */
+
+typedef struct {
+    ngx_atomic_t              drain;        /* since then; 0: it does not */
+    ngx_atomic_t              reserved[7];
+} ngx_rtmp_route_slots_head_t;
+
+
 static ngx_uint_t ngx_rtmp_route_slot_take(ngx_uint_t slot);
 static void ngx_rtmp_route_slot_free(ngx_uint_t slot, ngx_pid_t pid);
 static ngx_uint_t ngx_rtmp_route_slot_gone(ngx_uint_t slot, ngx_pid_t pid);
@@ -35,9 +43,10 @@ static void ngx_rtmp_route_slot_read(ngx_event_t *ev);
  * by all workers, whatever configuration they run.
  */
 
-static ngx_uint_t              ngx_rtmp_route_nslots;
-static ngx_rtmp_route_slot_t  *ngx_rtmp_route_slot_map;
-static ngx_fd_t               *ngx_rtmp_route_slot_fds;
+static ngx_uint_t                    ngx_rtmp_route_nslots;
+static ngx_rtmp_route_slots_head_t  *ngx_rtmp_route_slots_head;
+static ngx_rtmp_route_slot_t        *ngx_rtmp_route_slot_map;
+static ngx_fd_t                     *ngx_rtmp_route_slot_fds;
 
 /* of this process */
 
@@ -64,7 +73,10 @@ ngx_rtmp_route_slots_create(ngx_uint_t n, ngx_log_t *log)
 
     ngx_memzero(&shm, sizeof(ngx_shm_t));
 
-    shm.size = ngx_align(n * sizeof(ngx_rtmp_route_slot_t), ngx_pagesize);
+    size = sizeof(ngx_rtmp_route_slots_head_t)
+           + n * sizeof(ngx_rtmp_route_slot_t);
+
+    shm.size = ngx_align(size, ngx_pagesize);
     shm.log = log;
     ngx_str_set(&shm.name, "rtmp_route_slots");
 
@@ -99,7 +111,9 @@ ngx_rtmp_route_slots_create(ngx_uint_t n, ngx_log_t *log)
         }
     }
 
-    ngx_rtmp_route_slot_map = (ngx_rtmp_route_slot_t *) shm.addr;
+    ngx_rtmp_route_slots_head = (ngx_rtmp_route_slots_head_t *) shm.addr;
+    ngx_rtmp_route_slot_map = (ngx_rtmp_route_slot_t *)
+                                  &ngx_rtmp_route_slots_head[1];
     ngx_rtmp_route_slot_checked = checked;
     ngx_rtmp_route_slot_fds = fds;
     ngx_rtmp_route_nslots = n;
@@ -369,6 +383,45 @@ ngx_rtmp_route_slot_wake(ngx_uint_t slot)
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
                       "write() eventfd failed");
     }
+}
+
+
+time_t
+ngx_rtmp_route_slots_draining(void)
+{
+    return ngx_rtmp_route_nslots ? (time_t) ngx_rtmp_route_slots_head->drain
+                                 : 0;
+}
+
+
+/* of several that ask for the same only one has done it */
+
+ngx_int_t
+ngx_rtmp_route_slots_drain(ngx_uint_t drain)
+{
+    ngx_uint_t         i;
+    ngx_atomic_uint_t  old;
+
+    if (ngx_rtmp_route_nslots == 0) {
+        return NGX_DECLINED;
+    }
+
+    old = ngx_rtmp_route_slots_head->drain;
+
+    if ((old != 0) == (drain != 0)
+        || !ngx_atomic_cmp_set(&ngx_rtmp_route_slots_head->drain, old,
+                               drain ? (ngx_atomic_uint_t) ngx_time() : 0))
+    {
+        return NGX_DONE;
+    }
+
+    for (i = 0; i < ngx_rtmp_route_nslots; i++) {
+        if (ngx_rtmp_route_slot_map[i].pid) {
+            ngx_rtmp_route_slot_wake(i);
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -68,5 +68,18 @@ ngx_uint_t ngx_rtmp_route_process_start(ngx_pid_t pid);
 /* makes the handler of that slot run; any process, any number of times */
 void ngx_rtmp_route_slot_wake(ngx_uint_t slot);
 
+/*
+ * The drain of the whole proxy is a word beside the slots: all processes of
+ * this master see it at once, and it is kept over reloads.  Since when, in
+ * seconds; 0: it does not drain.
+ */
+time_t ngx_rtmp_route_slots_draining(void);
+
+/*
+ * Begins or ends it, and wakes all slots.  NGX_OK; NGX_DONE: it was so before;
+ * NGX_DECLINED: there are no slots.
+ */
+ngx_int_t ngx_rtmp_route_slots_drain(ngx_uint_t drain);
+
 
 #endif /* _NGX_RTMP_ROUTE_SLOT_H_INCLUDED_ */

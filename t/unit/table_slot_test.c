@@ -46,6 +46,8 @@ static void test_undo(void);
 static void test_successor(void);
 static void test_event(void);
 static void test_wake(void);
+static void test_drain(void);
+static void drain(void);
 static child_t child(void (*work)(void));
 static void child_kill(child_t *c);
 static void open_many(void);
@@ -69,6 +71,8 @@ main(void)
     unit_init();
     unit_log.log_level = NGX_LOG_CRIT;
     is_uint(ngx_rtmp_route_slots(), 0, "no slots at first");
+    is_uint(ngx_rtmp_route_slots_draining(), 0, "so nothing drains");
+    is_uint(ngx_rtmp_route_slots_drain(1), NGX_DECLINED, "nor can it");
     table_make(&table, 4 * 1024 * 1024);
 
     test_claim();
@@ -78,6 +82,7 @@ main(void)
     test_successor();
     test_event();
     test_wake();
+    test_drain();
 
     return done();
 }
@@ -423,6 +428,52 @@ test_wake(void)
     server_add(&table, "s6", 7, NULL);
     ok(!is_woken(), "another generation");
     ngx_rtmp_route_slot_release();
+}
+
+
+static void
+test_drain(void)
+{
+    child_t  c;
+    time_t   since;
+
+    table_slot();
+    is_uint(ngx_rtmp_route_slots_draining(), 0, "it does not drain");
+    is_uint(ngx_rtmp_route_slots_drain(0), NGX_DONE, "nor is that to end");
+    ok(!is_woken(), "nothing has changed");
+
+    is_uint(ngx_rtmp_route_slots_drain(1), NGX_OK, "drain");
+    since = ngx_time();
+    is_uint(ngx_rtmp_route_slots_draining(), since, "since now");
+    ok(is_woken(), "all are woken");
+
+    is_uint(ngx_rtmp_route_slots_drain(1), NGX_DONE, "it does");
+    is_uint(ngx_rtmp_route_slots_draining(), since, "since then");
+    ok(!is_woken(), "nothing has changed, again");
+
+    is_uint(ngx_rtmp_route_slots_create(16, &unit_log), NGX_OK, "a reload");
+    is_uint(ngx_rtmp_route_slots_draining(), since, "it is kept");
+
+    is_uint(ngx_rtmp_route_slots_drain(0), NGX_OK, "the end of it");
+    is_uint(ngx_rtmp_route_slots_draining(), 0, "it drains no more");
+    ok(is_woken(), "all are woken, again");
+
+    /* by another process, which is gone then */
+
+    c = child(drain);
+    child_kill(&c);
+    ok(ngx_rtmp_route_slots_draining() != 0, "by another process");
+    ok(is_woken(), "which has woken this one");
+    is_uint(ngx_rtmp_route_slots_drain(0), NGX_OK, "any may end it");
+
+    ngx_rtmp_route_slot_release();
+}
+
+
+static void
+drain(void)
+{
+    (void) ngx_rtmp_route_slots_drain(1);
 }
 
 
