@@ -159,6 +159,16 @@ ngx_rtmp_route_consult(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query)
 }
 
 
+ngx_int_t
+ngx_rtmp_route_banned(ngx_rtmp_route_t *route, ngx_str_t *key, ngx_uint_t op,
+    ngx_str_t *addr, time_t *left)
+{
+    /* nobody can be banned yet */
+
+    return NGX_DECLINED;
+}
+
+
 void
 ngx_rtmp_route_report(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
     ngx_rtmp_route_peer_t *peer, ngx_uint_t failed)

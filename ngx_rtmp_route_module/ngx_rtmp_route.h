@@ -250,6 +250,14 @@ void ngx_rtmp_route_need_control(ngx_rtmp_route_t *route, ngx_str_t *what);
 ngx_int_t ngx_rtmp_route_refresh(ngx_rtmp_route_t *route);
 
 /*
+ * Whether somebody with that address (as text; empty, or no address: none)
+ * may not publish or play the key.  NGX_OK: banned, for left more seconds;
+ * NGX_DECLINED: not.  Without a lock if there are no bans.
+ */
+ngx_int_t ngx_rtmp_route_banned(ngx_rtmp_route_t *route, ngx_str_t *key,
+    ngx_uint_t op, ngx_str_t *addr, time_t *left);
+
+/*
  * Finds the server for a query.  NGX_OK: peer is filled and, with
  * query->count, counted until ngx_rtmp_route_free().  NGX_DECLINED: the
  * stream is unknown and refused (404).  NGX_BUSY: no live server (503), or

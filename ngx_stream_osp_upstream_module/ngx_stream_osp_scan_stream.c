@@ -50,6 +50,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     ngx_uint_t               replace;
     ngx_pool_t              *pool, *old;
     ngx_rtmp_route_t        *route;
+    ngx_stream_osp_bar_t     bar;
     ngx_stream_osp_scan_t   *scan;
     ngx_stream_osp_name_t    name;
     ngx_rtmp_route_query_t   query;
@@ -108,7 +109,8 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
                                    &query);
 
     if (rc == NGX_OK) {
-        rc = ngx_stream_osp_scan_open(os, route, &query, replace);
+        rc = ngx_stream_osp_barred(os, route, &query, &bar)
+             ? NGX_DONE : ngx_stream_osp_scan_open(os, route, &query, replace);
     }
 
     if (rc == NGX_AGAIN) {
@@ -136,6 +138,11 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     }
 
     scan->msid = msid;
+
+    if (rc == NGX_DONE) {
+        ngx_stream_osp_refuse(os, bar.status, bar.reason, bar.code, &bar.text);
+        return NGX_DONE;
+    }
 
     if (rc == NGX_BUSY && query.full) {
         ngx_stream_osp_refuse_full(os);

@@ -121,6 +121,10 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
     c = os->session->connection;
     setup = os->setup;
 
+    if (ngx_stream_osp_admit(os) != NGX_OK) {
+        return;
+    }
+
     if (ngx_stream_osp_takeover(os) != NGX_OK) {
         return;
     }

@@ -43,6 +43,7 @@
 #define NGX_STREAM_OSP_SHUTDOWN           12
 #define NGX_STREAM_OSP_TIMEOUT            13
 #define NGX_STREAM_OSP_INTERNAL_ERROR     14
+#define NGX_STREAM_OSP_BANNED             15
 
 /* flows */
 
@@ -211,6 +212,17 @@ typedef struct {
     unsigned                         set:1;
     unsigned                         hashed:1;
 } ngx_stream_osp_name_t;
+
+
+/* why a client may not have what it has named */
+
+typedef struct {
+    ngx_uint_t                       status;
+    ngx_uint_t                       reason;
+    const char                      *code;
+    ngx_str_t                        text;
+    u_char                           buf[64];    /* for a text, if need be */
+} ngx_stream_osp_bar_t;
 
 
 /* while it is not known where another stream is; the client is not read */
@@ -506,6 +518,22 @@ ngx_int_t ngx_stream_osp_name_query(ngx_stream_osp_session_t *os,
     ngx_rtmp_route_query_t *query);
 ngx_int_t ngx_stream_osp_name_copy(ngx_pool_t *pool, ngx_str_t *dst,
     ngx_str_t *src, size_t max);
+
+/* ngx_stream_osp_admit.c */
+
+/*
+ * Once the client has named its stream, and again whenever it has waited; no
+ * other session was touched before.  NGX_OK, or NGX_ERROR: it was refused.
+ */
+ngx_int_t ngx_stream_osp_admit(ngx_stream_osp_session_t *os);
+
+/*
+ * What holds for another stream of a connection, too.  1: bar says how it is
+ * to be refused, a log line has said why.
+ */
+ngx_uint_t ngx_stream_osp_barred(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_stream_osp_bar_t *bar);
 
 /* ngx_stream_osp_origin.c */
 

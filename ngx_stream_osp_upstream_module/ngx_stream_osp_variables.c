@@ -79,7 +79,8 @@ static ngx_str_t  ngx_stream_osp_reasons[] = {
     ngx_string("replaced"),
     ngx_string("shutdown"),
     ngx_string("timeout"),
-    ngx_string("internal_error")
+    ngx_string("internal_error"),
+    ngx_string("banned")
 };
 
 

@@ -1,0 +1,77 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * Whether a client may have what it has named, before anybody else is asked
+ * or has to make room for it.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_stream.h>
+#include "ngx_stream_osp_session.h"
+
+
+static ngx_uint_t ngx_stream_osp_barred_banned(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_stream_osp_bar_t *bar);
+
+
+ngx_int_t
+ngx_stream_osp_admit(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_bar_t     bar;
+    ngx_stream_osp_setup_t  *setup;
+
+    setup = os->setup;
+
+    if (ngx_stream_osp_barred(os, setup->route, &setup->query, &bar)) {
+        ngx_stream_osp_refuse(os, bar.status, bar.reason, bar.code, &bar.text);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_stream_osp_barred(ngx_stream_osp_session_t *os, ngx_rtmp_route_t *route,
+    ngx_rtmp_route_query_t *query, ngx_stream_osp_bar_t *bar)
+{
+    return ngx_stream_osp_barred_banned(os, route, query, bar);
+}
+
+
+static ngx_uint_t
+ngx_stream_osp_barred_banned(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_stream_osp_bar_t *bar)
+{
+    time_t             left;
+    ngx_connection_t  *c;
+
+    c = os->session->connection;
+
+    if (ngx_rtmp_route_banned(route, &query->key, query->op, &c->addr_text,
+                              &left)
+        != NGX_OK)
+    {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                  "client refused, banned for %T s", left);
+
+    bar->status = NGX_STREAM_FORBIDDEN;
+    bar->reason = NGX_STREAM_OSP_BANNED;
+    bar->code = (query->op == NGX_RTMP_ROUTE_PUBLISH)
+                ? "NetStream.Publish.Denied" : "NetStream.Play.Failed";
+    bar->text.data = bar->buf;
+    bar->text.len = ngx_sprintf(bar->buf, "banned for %T s", left) - bar->buf;
+
+    return 1;
+}
