@@ -21,9 +21,6 @@ static void ngx_stream_osp_opened(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_not_found(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_wait(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_wait_handler(ngx_rtmp_route_wait_t *wait);
-static void ngx_stream_osp_log_end(ngx_stream_osp_session_t *os);
-static u_char *ngx_stream_osp_log_error(ngx_log_t *log, u_char *buf,
-    size_t len);
 
 
 /* where bytes are counted that belong to no session of the table */
@@ -611,90 +608,6 @@ ngx_stream_osp_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
     ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
                             NGX_STREAM_OSP_PROTOCOL_ERROR);
     return NGX_DONE;
-}
-
-
-static void
-ngx_stream_osp_log_end(ngx_stream_osp_session_t *os)
-{
-    char                  *side;
-    ngx_connection_t      *c;
-    ngx_log_handler_pt     handler;
-    ngx_stream_session_t  *s;
-
-    s = os->session;
-    c = s->connection;
-
-    switch (os->reason) {
-
-    case NGX_STREAM_OSP_OK:
-    case NGX_STREAM_OSP_CLIENT_CLOSED:
-        side = "client disconnected";
-        break;
-
-    case NGX_STREAM_OSP_ORIGIN_CLOSED:
-        side = "upstream disconnected";
-        break;
-
-    case NGX_STREAM_OSP_SHUTDOWN:
-        side = "disconnected on shutdown";
-        break;
-
-    case NGX_STREAM_OSP_REPLACED:
-        side = "disconnected for another publisher";
-        break;
-
-    case NGX_STREAM_OSP_KICKED:
-        side = "disconnected by the operator";
-        break;
-
-    case NGX_STREAM_OSP_TIMEOUT:
-    case NGX_STREAM_OSP_HANDSHAKE_TIMEOUT:
-        side = "connection timed out";
-        break;
-
-    default:
-        side = "session refused";
-        break;
-    }
-
-    handler = c->log->handler;
-    c->log->handler = NULL;
-
-    ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                  "%s"
-                  ", bytes from/to client:%O/%O"
-                  ", bytes from/to upstream:%O/%O",
-                  side, s->received, c->sent, os->received,
-                  os->origin ? os->origin->sent
-                             : os->state ? os->state->bytes_sent : 0);
-
-    c->log->handler = handler;
-}
-
-
-static u_char *
-ngx_stream_osp_log_error(ngx_log_t *log, u_char *buf, size_t len)
-{
-    u_char                    *p;
-    ngx_stream_session_t      *s;
-    ngx_stream_osp_session_t  *os;
-
-    s = log->data;
-    os = ngx_stream_get_module_ctx(s, ngx_stream_osp_upstream_module);
-
-    p = buf;
-
-    if (os->upstream) {
-        p = ngx_snprintf(buf, len, ", upstream: \"%V\"", os->upstream);
-        len -= p - buf;
-    }
-
-    return ngx_snprintf(p, len,
-                        ", bytes from/to client:%O/%O"
-                        ", bytes from/to upstream:%O/%O",
-                        s->received, s->connection->sent,
-                        os->received, os->origin ? os->origin->sent : 0);
 }
 
 

@@ -26,24 +26,36 @@
 #include "ngx_osp_rtmp_handshake.h"
 
 
-/* $rtmp_reason */
+/* why a session ends: $rtmp_reason, see ngx_stream_osp_reason.c */
 
-#define NGX_STREAM_OSP_NONE               0
-#define NGX_STREAM_OSP_OK                 1
-#define NGX_STREAM_OSP_CLIENT_CLOSED      2
-#define NGX_STREAM_OSP_ORIGIN_CLOSED      3
-#define NGX_STREAM_OSP_REFUSED            4
-#define NGX_STREAM_OSP_NO_SERVER          5
-#define NGX_STREAM_OSP_CONNECT_FAILED     6
-#define NGX_STREAM_OSP_HANDSHAKE_TIMEOUT  7
-#define NGX_STREAM_OSP_PROTOCOL_ERROR     8
-#define NGX_STREAM_OSP_LIMIT              9
-#define NGX_STREAM_OSP_KICKED             10
-#define NGX_STREAM_OSP_REPLACED           11
-#define NGX_STREAM_OSP_SHUTDOWN           12
-#define NGX_STREAM_OSP_TIMEOUT            13
-#define NGX_STREAM_OSP_INTERNAL_ERROR     14
-#define NGX_STREAM_OSP_BANNED             15
+#define NGX_STREAM_OSP_NONE                   0
+#define NGX_STREAM_OSP_OK                     1
+#define NGX_STREAM_OSP_CLIENT_CLOSED          2
+#define NGX_STREAM_OSP_ORIGIN_CLOSED          3
+#define NGX_STREAM_OSP_REFUSED                4
+#define NGX_STREAM_OSP_NO_SERVER              5
+#define NGX_STREAM_OSP_CONNECT_FAILED         6
+#define NGX_STREAM_OSP_HANDSHAKE_TIMEOUT      7
+#define NGX_STREAM_OSP_PROTOCOL_ERROR         8
+#define NGX_STREAM_OSP_LIMIT                  9
+#define NGX_STREAM_OSP_KICKED                 10
+#define NGX_STREAM_OSP_REPLACED               11
+#define NGX_STREAM_OSP_SHUTDOWN               12
+#define NGX_STREAM_OSP_TIMEOUT                13
+#define NGX_STREAM_OSP_INTERNAL_ERROR         14
+#define NGX_STREAM_OSP_CLIENT_TIMEOUT         15
+#define NGX_STREAM_OSP_ORIGIN_TIMEOUT         16
+#define NGX_STREAM_OSP_ORIGIN_PROTOCOL_ERROR  17
+#define NGX_STREAM_OSP_REFUSED_NAME           18
+#define NGX_STREAM_OSP_REFUSED_UNKNOWN        19
+#define NGX_STREAM_OSP_REFUSED_STREAM         20
+#define NGX_STREAM_OSP_NO_ANSWER              21
+#define NGX_STREAM_OSP_NO_ROUTE               22
+#define NGX_STREAM_OSP_MOVE_FAILED            23
+#define NGX_STREAM_OSP_LIMIT_SETUP            24
+#define NGX_STREAM_OSP_LIMIT_CONN             25
+#define NGX_STREAM_OSP_BANNED                 26
+#define NGX_STREAM_OSP_DRAINING               27
 
 /* flows */
 
@@ -319,7 +331,7 @@ struct ngx_stream_osp_session_s {
     unsigned                         moving:1;   /* to another server */
     unsigned                         paused:1;   /* the player wants it */
     unsigned                         kept:1;     /* keepalive is on */
-    unsigned                         reason:4;
+    unsigned                         reason:6;
     unsigned                         status:10;
 };
 
@@ -741,6 +753,14 @@ ngx_int_t ngx_stream_osp_set_ssl(ngx_conf_t *cf,
     ngx_stream_osp_srv_conf_t *conf);
 void ngx_stream_osp_ssl_connect(ngx_stream_osp_session_t *os);
 #endif
+
+/* ngx_stream_osp_reason.c */
+
+ngx_str_t *ngx_stream_osp_reason_name(ngx_uint_t reason);
+
+/* one line, at info, for each session that has ended: its cause */
+void ngx_stream_osp_log_end(ngx_stream_osp_session_t *os);
+u_char *ngx_stream_osp_log_error(ngx_log_t *log, u_char *buf, size_t len);
 
 /* ngx_stream_osp_variables.c */
 

@@ -64,26 +64,6 @@ static ngx_stream_variable_t  ngx_stream_osp_vars[] = {
 };
 
 
-static ngx_str_t  ngx_stream_osp_reasons[] = {
-    ngx_null_string,
-    ngx_string("ok"),
-    ngx_string("client_closed"),
-    ngx_string("origin_closed"),
-    ngx_string("refused"),
-    ngx_string("no_server"),
-    ngx_string("connect_failed"),
-    ngx_string("handshake_timeout"),
-    ngx_string("protocol_error"),
-    ngx_string("limit"),
-    ngx_string("kicked"),
-    ngx_string("replaced"),
-    ngx_string("shutdown"),
-    ngx_string("timeout"),
-    ngx_string("internal_error"),
-    ngx_string("banned")
-};
-
-
 static ngx_int_t
 ngx_stream_osp_variable_name(ngx_stream_session_t *s,
     ngx_stream_variable_value_t *v, uintptr_t data)
@@ -157,7 +137,7 @@ ngx_stream_osp_variable_reason(ngx_stream_session_t *s,
         return NGX_OK;
     }
 
-    reason = &ngx_stream_osp_reasons[os->reason];
+    reason = ngx_stream_osp_reason_name(os->reason);
 
     return ngx_stream_osp_variable_value(v, reason->data, reason->len);
 }
