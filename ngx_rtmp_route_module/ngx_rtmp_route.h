@@ -117,6 +117,8 @@ typedef struct {
     unsigned                 search:1;     /* a try: it is not remembered */
     unsigned                 only:1;       /* no other server than that: */
     ngx_rtmp_route_ref_t     server;
+    ngx_array_t             *servers;      /* of ngx_str_t: none but these, */
+                                           /* in this order; NULL: any */
     ngx_uint_t               ntried;
     ngx_rtmp_route_tried_t   tried[NGX_RTMP_ROUTE_MAX_TRIED];
 } ngx_rtmp_route_query_t;
@@ -191,6 +193,18 @@ struct ngx_rtmp_route_wait_s {
 };
 
 
+/* what a rule ("path") says of a name; empty: the name itself */
+
+typedef struct {
+    ngx_str_t                stream;       /* stands for it in the table, */
+                                           /* "app/stream" */
+    ngx_str_t                to;           /* what servers are asked for, */
+                                           /* "/edge/cam1", decoded */
+    ngx_array_t             *servers;      /* as that of a query */
+    unsigned                 args:1;       /* arguments go on to the server */
+} ngx_rtmp_route_mapped_t;
+
+
 /* who asks for a key; texts are as they came and may be hostile */
 
 typedef struct {
@@ -223,6 +237,16 @@ ngx_uint_t ngx_rtmp_route_key_form(ngx_rtmp_route_t *route);
  */
 ngx_int_t ngx_rtmp_route_stream_key(ngx_rtmp_route_t *route, ngx_pool_t *pool,
     ngx_rtmp_route_name_t *name, ngx_uint_t op, ngx_str_t *key);
+
+/*
+ * What the first rule that matches says of "/app/stream", decoded, without
+ * arguments.  NGX_OK; NGX_DECLINED: none does, mapped is as if a rule had said
+ * nothing; NGX_ABORT: the name is to be refused like one that is invalid, after
+ * a log line if need be; NGX_ERROR: no memory.  Texts are in the pool or the
+ * configuration, servers are in the configuration.
+ */
+ngx_int_t ngx_rtmp_route_map(ngx_rtmp_route_t *route, ngx_pool_t *pool,
+    ngx_str_t *path, ngx_rtmp_route_mapped_t *mapped);
 
 /*
  * The path, decoded, by which servers know what is asked for by uri, which is

@@ -93,6 +93,8 @@ struct ngx_rtmp_route_s {
     ngx_rtmp_route_check_t          *check;     /* NULL: none is asked for */
     ngx_rtmp_route_control_t        *control;   /* NULL: the table decides */
     ngx_str_t                        needed;    /* by whom, or empty */
+    ngx_array_t                     *paths;     /* of rules, or NULL: */
+                                                /* ngx_rtmp_route_path.h */
 
     ngx_resolver_t                  *resolver;
     ngx_msec_t                       resolver_timeout;
@@ -164,6 +166,14 @@ ngx_int_t ngx_rtmp_route_server_lookup(ngx_conf_t *cf,
     ngx_rtmp_route_t *route);
 char *ngx_rtmp_route_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_rtmp_route_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_rtmp_route_path_conf.c */
+
+char *ngx_rtmp_route_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* warns of servers that are named by a rule and not there, in init_module */
+void ngx_rtmp_route_paths_check(ngx_rtmp_route_t *route);
 
 
 /* ngx_rtmp_route.c: calls those who wait in this process */

@@ -142,6 +142,13 @@ static ngx_command_t  ngx_rtmp_route_commands[] = {
       0,
       NULL },
 
+    { ngx_string("path"),
+      NGX_RTMP_ROUTE_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
+      ngx_rtmp_route_path,
+      0,
+      0,
+      NULL },
+
     { ngx_string("resolver"),
       NGX_RTMP_ROUTE_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
       ngx_rtmp_route_resolver,
@@ -355,6 +362,7 @@ ngx_rtmp_route_add(ngx_conf_t *cf, ngx_str_t *name)
      *     route->check = NULL;
      *     route->control = NULL;
      *     route->needed = { 0, NULL };
+     *     route->paths = NULL;
      *     route->resolver = NULL;
      *     route->state = NULL;
      *     route->acl = { 0 };
@@ -605,6 +613,7 @@ ngx_rtmp_route_init_module(ngx_cycle_t *cycle)
     for (i = 0; i < rmcf->routes.nelts; i++) {
         routes[i]->table.log = cycle->log;
         ngx_rtmp_route_servers_apply(routes[i]);
+        ngx_rtmp_route_paths_check(routes[i]);
     }
 
     rmcf->initialized = 1;
