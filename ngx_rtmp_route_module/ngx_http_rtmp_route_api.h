@@ -30,6 +30,9 @@
 /* of a body, but for that of a registration */
 #define NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY  65536
 
+/* bytes of answers in steps that are made in one turn of the event loop */
+#define NGX_HTTP_RTMP_ROUTE_API_STEP  65536
+
 /* "/1/" and "/v1/" mean the same */
 #define NGX_HTTP_RTMP_ROUTE_API_REGISTER  "1/srs/register"
 
@@ -84,6 +87,15 @@ typedef struct ngx_http_rtmp_route_api_ctx_s  ngx_http_rtmp_route_api_ctx_t;
 typedef ngx_int_t (*ngx_http_rtmp_route_api_pt)(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 
+/*
+ * Writes a part of an answer into ctx->json, and adds the bytes that other
+ * work is worth to made, until that has reached NGX_HTTP_RTMP_ROUTE_API_STEP.
+ * NGX_AGAIN: there is more to do; NGX_DONE: this was the end; otherwise the
+ * request was answered in another way.
+ */
+typedef ngx_int_t (*ngx_http_rtmp_route_api_step_pt)(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, size_t *made);
+
 
 /* something of the request that was overwritten */
 
@@ -121,16 +133,24 @@ struct ngx_http_rtmp_route_api_ctx_s {
     ngx_rtmp_route_json_t          json;
     uint64_t                       fields;    /* those wanted */
     uint32_t                       cursor;
+    uint32_t                       next;      /* behind the page */
+    ngx_uint_t                     entries;   /* so far */
     ngx_uint_t                     max;       /* entries of a page, 0: all */
     ngx_uint_t                     type;      /* of sessions wanted */
     ngx_str_t                      stream;    /* whose sessions are wanted */
     ngx_uint_t                     hide;      /* names of streams, see entry */
+
+    ngx_queue_t                    queue;     /* of those who wait for a turn */
+    ngx_http_rtmp_route_api_step_pt
+                                   step;
 
     unsigned                       secured:1;   /* token was looked for */
     unsigned                       path_args:1; /* arguments are in the path */
     unsigned                       single:1;    /* one entry is looked for */
     unsigned                       peek:1;      /* is there one more? */
     unsigned                       more:1;      /* after this page */
+    unsigned                       whole:1;     /* nothing is sent before */
+    unsigned                       queued:1;    /* waits for a turn */
     unsigned                       started:1;   /* the header was sent */
 };
 
@@ -166,6 +186,17 @@ ngx_http_rtmp_route_api_ctx_t *ngx_http_rtmp_route_api_ctx(
 
 ngx_int_t ngx_http_rtmp_route_api_body(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
+
+
+/* ngx_http_rtmp_route_api_turn.c */
+
+/*
+ * Makes an answer of 200 in steps, some of them later and while the client
+ * reads it; returns what a content handler returns.  ctx->json is set up by
+ * the caller.  With ctx->whole it is sent when all of it was made.
+ */
+ngx_int_t ngx_http_rtmp_route_api_steps(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_http_rtmp_route_api_step_pt step);
 
 
 /* ngx_http_rtmp_route_api_section.c: what other modules have added */

@@ -6,9 +6,8 @@
 
 /*
  * Lists of servers, streams and sessions.  They may be long, so they are made
- * in steps: one buffer's worth, or so many records, in one turn of the event
- * loop, and not before the client has taken what was made.  A page (?limit=)
- * is made at once, so that its header can name the next one.
+ * in steps.  A page (?limit=) is sent when it is complete, so that its header
+ * can name the next one.
  */
 
 
@@ -18,27 +17,23 @@
 #include "ngx_http_rtmp_route_api.h"
 
 
-#define NGX_HTTP_RTMP_ROUTE_API_STEP     65536    /* bytes */
-#define NGX_HTTP_RTMP_ROUTE_API_RECORDS  4096
+/* what it costs to look at one record, or in vain for one, in bytes */
+#define NGX_HTTP_RTMP_ROUTE_API_LOOK  32
+#define NGX_HTTP_RTMP_ROUTE_API_VAIN  16384
 
 
 static ngx_int_t ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 static ngx_int_t ngx_http_rtmp_route_api_list_filters(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
-static ngx_int_t ngx_http_rtmp_route_api_list_step(
+static ngx_int_t ngx_http_rtmp_route_api_list_step(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, size_t *made);
+static ngx_int_t ngx_http_rtmp_route_api_list_end(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 static ngx_int_t ngx_http_rtmp_route_api_list_next(
     ngx_http_rtmp_route_api_ctx_t *ctx);
 static ngx_uint_t ngx_http_rtmp_route_api_list_wanted(
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_rtmp_route_session_stat_t *stat);
-static ngx_int_t ngx_http_rtmp_route_api_list_send(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t done);
-static ngx_int_t ngx_http_rtmp_route_api_list_header(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t done);
-static ngx_int_t ngx_http_rtmp_route_api_list_wait(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_rtmp_route_api_list_pending(ngx_http_request_t *r);
-static void ngx_http_rtmp_route_api_list_handler(ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -56,8 +51,10 @@ ngx_http_rtmp_route_api_get_list(ngx_http_request_t *r,
     ngx_rtmp_route_json_init(&ctx->json, r->pool, NGX_RTMP_ROUTE_JSON_BUFFER);
 
     ctx->single = (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_SESSION);
+    ctx->whole = (ctx->single || ctx->max);
+    ctx->entries = 0;
+    ctx->peek = 0;
     ctx->more = 0;
-    ctx->started = 0;
 
     if (!ctx->single) {
         ngx_rtmp_route_json_open(&ctx->json,
@@ -65,25 +62,8 @@ ngx_http_rtmp_route_api_get_list(ngx_http_request_t *r,
                                                                          : '[');
     }
 
-    /* the first step is made at once, and most often there is no other */
-
-    rc = ngx_http_rtmp_route_api_list_step(ctx);
-    rc = ngx_http_rtmp_route_api_list_send(r, ctx, rc == NGX_DONE);
-
-    if (rc != NGX_AGAIN) {
-        return rc;
-    }
-
-    r->main->count++;
-
-    r->write_event_handler = ngx_http_rtmp_route_api_list_handler;
-
-    if (ngx_http_rtmp_route_api_list_wait(r) != NGX_OK) {
-        r->main->count--;
-        return NGX_ERROR;
-    }
-
-    return NGX_DONE;
+    return ngx_http_rtmp_route_api_steps(r, ctx,
+                                         ngx_http_rtmp_route_api_list_step);
 }
 
 
@@ -191,71 +171,79 @@ ngx_http_rtmp_route_api_list_filters(ngx_http_request_t *r,
 }
 
 
-/* NGX_DONE: there is no more */
-
 static ngx_int_t
-ngx_http_rtmp_route_api_list_step(ngx_http_rtmp_route_api_ctx_t *ctx)
+ngx_http_rtmp_route_api_list_step(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, size_t *made)
 {
-    ngx_int_t   rc;
-    uint32_t    cursor;
-    ngx_uint_t  n, entries;
+    size_t     length;
+    ngx_int_t  rc;
 
-    entries = 0;
+    length = ctx->json.length;
 
-    for (n = 0; n < NGX_HTTP_RTMP_ROUTE_API_RECORDS; n++) {
-
-        if (ctx->max) {
-
-            if (entries == ctx->max) {
-                break;
-            }
-
-        } else if (ctx->json.length >= NGX_HTTP_RTMP_ROUTE_API_STEP) {
-            return NGX_OK;
-        }
+    while (*made + (ctx->json.length - length) < NGX_HTTP_RTMP_ROUTE_API_STEP) {
 
         rc = ngx_http_rtmp_route_api_list_next(ctx);
 
+        *made += (rc == NGX_AGAIN) ? NGX_HTTP_RTMP_ROUTE_API_VAIN
+                                   : NGX_HTTP_RTMP_ROUTE_API_LOOK;
+
         if (rc == NGX_DONE) {
-            goto done;
+            return ngx_http_rtmp_route_api_list_end(r, ctx);
         }
 
-        if (rc == NGX_OK) {
-            entries++;
+        if (rc != NGX_OK) {
+            continue;
+        }
 
-            if (ctx->single) {
-                return NGX_DONE;
-            }
+        if (ctx->peek) {
+            ctx->more = 1;
+            ctx->cursor = ctx->next;
+
+            return ngx_http_rtmp_route_api_list_end(r, ctx);
+        }
+
+        if (ctx->single) {
+            return NGX_DONE;
+        }
+
+        if (++ctx->entries == ctx->max) {
+
+            /* a page ends here, and may be the last one */
+
+            ctx->peek = 1;
+            ctx->next = ctx->cursor;
         }
     }
 
-    if (ctx->max == 0) {
-        return NGX_OK;
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_rtmp_route_api_list_end(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ctx->single) {
+        rc = ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_FOUND,
+                                           "SessionNotFound",
+                                           "session not found");
+
+        return (rc == NGX_AGAIN) ? NGX_OK : rc;
     }
 
-    /* a page ends here, and may be the last one */
-
-    cursor = ctx->cursor;
-
-    ctx->peek = 1;
-    ctx->more = (ngx_http_rtmp_route_api_list_next(ctx) != NGX_DONE);
-    ctx->peek = 0;
-
-    ctx->cursor = cursor;
-
-done:
-
-    if (!ctx->single) {
-        ngx_rtmp_route_json_close(&ctx->json,
+    ngx_rtmp_route_json_close(&ctx->json,
                       (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_STREAMS) ? '}'
                                                                          : ']');
-    }
-
     return NGX_DONE;
 }
 
 
-/* NGX_OK: one more entry, NGX_DECLINED: not wanted, NGX_DONE: no more */
+/*
+ * NGX_OK: one more entry, NGX_DECLINED: not wanted, NGX_AGAIN: none so far,
+ * NGX_DONE: no more
+ */
 
 static ngx_int_t
 ngx_http_rtmp_route_api_list_next(ngx_http_rtmp_route_api_ctx_t *ctx)
@@ -286,7 +274,7 @@ ngx_http_rtmp_route_api_list_next(ngx_http_rtmp_route_api_ctx_t *ctx)
 
     case NGX_HTTP_RTMP_ROUTE_API_STREAMS:
 
-        ret = ngx_rtmp_route_stream_walk(table, &ctx->cursor, &stat.stream);
+        ret = ngx_rtmp_route_stream_look(table, &ctx->cursor, &stat.stream);
 
         if (ret == NGX_OK && !ctx->peek) {
             ngx_http_rtmp_route_api_stream_name(&ctx->json, &stat.stream.key,
@@ -298,14 +286,18 @@ ngx_http_rtmp_route_api_list_next(ngx_http_rtmp_route_api_ctx_t *ctx)
 
     default: /* sessions, session */
 
-        ret = ngx_rtmp_route_session_walk(table, &ctx->cursor, &stat.session);
+        ret = ngx_rtmp_route_session_look(table, &ctx->cursor, &stat.session);
 
-        if (ret != NGX_OK || ctx->peek) {
+        if (ret != NGX_OK) {
             return ret;
         }
 
         if (!ngx_http_rtmp_route_api_list_wanted(ctx, &stat.session)) {
             return NGX_DECLINED;
+        }
+
+        if (ctx->peek) {
+            return NGX_OK;
         }
 
         ngx_http_rtmp_route_api_session(&ctx->json, &stat.session,
@@ -336,184 +328,4 @@ ngx_http_rtmp_route_api_list_wanted(ngx_http_rtmp_route_api_ctx_t *ctx,
            || (ctx->stream.len == stat->key.len
                && ngx_memcmp(ctx->stream.data, stat->key.data, stat->key.len)
                   == 0);
-}
-
-
-/* NGX_AGAIN: call again for more, after the client has taken this */
-
-static ngx_int_t
-ngx_http_rtmp_route_api_list_send(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t done)
-{
-    ngx_int_t   rc;
-    ngx_buf_t  *b;
-
-    if (ctx->json.failed) {
-        return ctx->started ? NGX_ERROR : NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (!ctx->started) {
-
-        if (ctx->single && ctx->json.length == 0) {
-
-            if (!done) {
-                return NGX_AGAIN;
-            }
-
-            return ngx_http_rtmp_route_api_error(r, NGX_HTTP_NOT_FOUND,
-                                                 "SessionNotFound",
-                                                 "session not found");
-        }
-
-        rc = ngx_http_rtmp_route_api_list_header(r, ctx, done);
-
-        if (rc == NGX_ERROR || rc > NGX_OK) {
-            return rc;
-        }
-
-        if (r->header_only) {
-            return NGX_OK;
-        }
-
-        ctx->started = 1;
-    }
-
-    b = ctx->json.buf;
-
-    if (b == NULL) {
-
-        /* nothing was wanted of what was looked at */
-
-        return NGX_AGAIN;
-    }
-
-    if (done) {
-        b->last_buf = (r == r->main) ? 1 : 0;
-        b->last_in_chain = 1;
-
-    } else {
-        b->flush = 1;
-    }
-
-    if (ngx_http_output_filter(r, ctx->json.out) == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    return done ? NGX_OK : NGX_AGAIN;
-}
-
-
-static ngx_int_t
-ngx_http_rtmp_route_api_list_header(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t done)
-{
-    r->headers_out.status = NGX_HTTP_OK;
-
-    if (done) {
-        r->headers_out.content_length_n = ctx->json.length;
-    }
-
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
-
-    if (ctx->more && ngx_http_rtmp_route_api_next(r, ctx->cursor) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_send_header(r);
-}
-
-
-/* the next step comes when the client has room, but others come first */
-
-static ngx_int_t
-ngx_http_rtmp_route_api_list_wait(ngx_http_request_t *r)
-{
-    ngx_event_t               *wev;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    wev = r->connection->write;
-
-    if (wev->delayed || ngx_http_rtmp_route_api_list_pending(r)) {
-
-        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-        if (!wev->delayed) {
-            ngx_add_timer(wev, clcf->send_timeout);
-        }
-
-        return ngx_handle_write_event(wev, clcf->send_lowat);
-    }
-
-    if (wev->timer_set) {
-        ngx_del_timer(wev);
-    }
-
-    ngx_post_event(wev, &ngx_posted_next_events);
-
-    return NGX_OK;
-}
-
-
-/* buffers that were sent are still in use */
-
-static ngx_uint_t
-ngx_http_rtmp_route_api_list_pending(ngx_http_request_t *r)
-{
-    return r->buffered
-           || r->postponed
-           || (r == r->main && r->connection->buffered);
-}
-
-
-static void
-ngx_http_rtmp_route_api_list_handler(ngx_http_request_t *r)
-{
-    ngx_int_t                       rc;
-    ngx_event_t                    *wev;
-    ngx_connection_t               *c;
-    ngx_http_rtmp_route_api_ctx_t  *ctx;
-
-    c = r->connection;
-    wev = c->write;
-
-    if (wev->timedout) {
-        ngx_log_error(NGX_LOG_INFO, c->log, NGX_ETIMEDOUT,
-                      "client timed out");
-        c->timedout = 1;
-
-        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
-        return;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_rtmp_route_api_module);
-
-    rc = NGX_AGAIN;
-
-    if (!wev->delayed
-        && ngx_http_rtmp_route_api_list_pending(r)
-        && ngx_http_output_filter(r, NULL) == NGX_ERROR)
-    {
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
-    }
-
-    if (!wev->delayed && !ngx_http_rtmp_route_api_list_pending(r)) {
-        ngx_rtmp_route_json_reset(&ctx->json);
-
-        rc = ngx_http_rtmp_route_api_list_step(ctx);
-        rc = ngx_http_rtmp_route_api_list_send(r, ctx, rc == NGX_DONE);
-    }
-
-    if (rc == NGX_AGAIN) {
-
-        if (ngx_http_rtmp_route_api_list_wait(r) == NGX_OK) {
-            return;
-        }
-
-        rc = NGX_ERROR;
-    }
-
-    ngx_http_finalize_request(r, rc);
 }

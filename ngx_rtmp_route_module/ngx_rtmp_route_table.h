@@ -474,6 +474,12 @@ ngx_int_t ngx_rtmp_route_stream_walk(ngx_rtmp_route_table_t *table,
 ngx_int_t ngx_rtmp_route_session_walk(ngx_rtmp_route_table_t *table,
     uint32_t *cursor, ngx_rtmp_route_session_stat_t *stat);
 
+/* the same, and NGX_AGAIN: there was none among so many cells, call again */
+ngx_int_t ngx_rtmp_route_stream_look(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_stream_stat_t *stat);
+ngx_int_t ngx_rtmp_route_session_look(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_session_stat_t *stat);
+
 
 /* NGX_OK, or NGX_DECLINED: unknown */
 ngx_int_t ngx_rtmp_route_stream_get(ngx_rtmp_route_table_t *table,

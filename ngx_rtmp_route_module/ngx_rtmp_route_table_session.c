@@ -774,6 +774,20 @@ ngx_int_t
 ngx_rtmp_route_session_walk(ngx_rtmp_route_table_t *table, uint32_t *cursor,
     ngx_rtmp_route_session_stat_t *stat)
 {
+    ngx_int_t  rc;
+
+    do {
+        rc = ngx_rtmp_route_session_look(table, cursor, stat);
+    } while (rc == NGX_AGAIN);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_session_look(ngx_rtmp_route_table_t *table, uint32_t *cursor,
+    ngx_rtmp_route_session_stat_t *stat)
+{
     u_char                     *p;
     uint32_t                    i, last;
     ngx_int_t                   rc;
@@ -782,35 +796,32 @@ ngx_rtmp_route_session_walk(ngx_rtmp_route_table_t *table, uint32_t *cursor,
 
     sh = table->sh;
 
-    do {
-        ngx_rtmp_route_table_lock(table);
+    ngx_rtmp_route_table_lock(table);
 
-        rc = NGX_DONE;
-        i = *cursor;
-        last = sh->top;
+    rc = NGX_DONE;
+    i = *cursor;
+    last = sh->top;
 
-        if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
-            last = i + NGX_RTMP_ROUTE_WALK;
-            rc = NGX_AGAIN;
+    if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
+        last = i + NGX_RTMP_ROUTE_WALK;
+        rc = NGX_AGAIN;
+    }
+
+    while (i < last) {
+        i++;
+
+        if (ngx_rtmp_route_session_cell(sh, i)->type
+            == NGX_RTMP_ROUTE_CELL_SESSION)
+        {
+            ngx_rtmp_route_session_fill(sh, i, stat, &upstream);
+            rc = NGX_OK;
+            break;
         }
+    }
 
-        while (i < last) {
-            i++;
+    *cursor = i;
 
-            if (ngx_rtmp_route_session_cell(sh, i)->type
-                == NGX_RTMP_ROUTE_CELL_SESSION)
-            {
-                ngx_rtmp_route_session_fill(sh, i, stat, &upstream);
-                rc = NGX_OK;
-                break;
-            }
-        }
-
-        *cursor = i;
-
-        ngx_rtmp_route_table_unlock(table);
-
-    } while (rc == NGX_AGAIN);
+    ngx_rtmp_route_table_unlock(table);
 
     if (rc == NGX_OK) {
         stat->pid = ngx_rtmp_route_slot_pid(stat->slot);

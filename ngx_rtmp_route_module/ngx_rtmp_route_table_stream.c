@@ -767,6 +767,20 @@ ngx_int_t
 ngx_rtmp_route_stream_walk(ngx_rtmp_route_table_t *table, uint32_t *cursor,
     ngx_rtmp_route_stream_stat_t *stat)
 {
+    ngx_int_t  rc;
+
+    do {
+        rc = ngx_rtmp_route_stream_look(table, cursor, stat);
+    } while (rc == NGX_AGAIN);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_stream_look(ngx_rtmp_route_table_t *table, uint32_t *cursor,
+    ngx_rtmp_route_stream_stat_t *stat)
+{
     uint32_t                       i, last;
     ngx_int_t                      rc;
     ngx_rtmp_route_shm_t          *sh;
@@ -774,36 +788,33 @@ ngx_rtmp_route_stream_walk(ngx_rtmp_route_table_t *table, uint32_t *cursor,
 
     sh = table->sh;
 
-    do {
-        ngx_rtmp_route_table_lock(table);
+    ngx_rtmp_route_table_lock(table);
 
-        rc = NGX_DONE;
-        i = *cursor;
-        last = sh->top;
+    rc = NGX_DONE;
+    i = *cursor;
+    last = sh->top;
 
-        if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
-            last = i + NGX_RTMP_ROUTE_WALK;
-            rc = NGX_AGAIN;
+    if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
+        last = i + NGX_RTMP_ROUTE_WALK;
+        rc = NGX_AGAIN;
+    }
+
+    while (i < last) {
+        st = ngx_rtmp_route_stream(sh, ++i);
+
+        if (st->type == NGX_RTMP_ROUTE_CELL_STREAM
+            && !(st->flags & NGX_RTMP_ROUTE_STREAM_ORPHAN)
+            && ngx_rtmp_route_stream_refresh(sh, i))
+        {
+            ngx_rtmp_route_stream_fill(sh, i, stat);
+            rc = NGX_OK;
+            break;
         }
+    }
 
-        while (i < last) {
-            st = ngx_rtmp_route_stream(sh, ++i);
+    *cursor = i;
 
-            if (st->type == NGX_RTMP_ROUTE_CELL_STREAM
-                && !(st->flags & NGX_RTMP_ROUTE_STREAM_ORPHAN)
-                && ngx_rtmp_route_stream_refresh(sh, i))
-            {
-                ngx_rtmp_route_stream_fill(sh, i, stat);
-                rc = NGX_OK;
-                break;
-            }
-        }
-
-        *cursor = i;
-
-        ngx_rtmp_route_table_unlock(table);
-
-    } while (rc == NGX_AGAIN);
+    ngx_rtmp_route_table_unlock(table);
 
     return rc;
 }
