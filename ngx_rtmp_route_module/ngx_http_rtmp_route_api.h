@@ -56,6 +56,7 @@
 #define NGX_HTTP_RTMP_ROUTE_API_RULE      0x4000
 #define NGX_HTTP_RTMP_ROUTE_API_REFRESH   0x8000
 #define NGX_HTTP_RTMP_ROUTE_API_CHECK     0x10000
+#define NGX_HTTP_RTMP_ROUTE_API_PROXY     0x20000
 
 
 typedef struct {
@@ -275,6 +276,14 @@ ngx_int_t ngx_http_rtmp_route_api_stream_pin(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_api_stream_delete(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 ngx_int_t ngx_http_rtmp_route_api_refresh(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+
+/* ngx_http_rtmp_route_api_proxy.c: all of this nginx, and its drain */
+
+ngx_int_t ngx_http_rtmp_route_api_get_proxy(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_proxy_update(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 
 

@@ -151,6 +151,10 @@ ngx_http_rtmp_route_api_get_root(ngx_http_request_t *r,
     ngx_rtmp_route_json_open(&json, '[');
     ngx_rtmp_route_json_string(&json, &name);
 
+    ngx_str_set(&name, "proxy");
+
+    ngx_rtmp_route_json_string(&json, &name);
+
     for (i = 0; i < amcf->nsections; i++) {
         ngx_rtmp_route_json_string(&json, &amcf->sections[i]->name);
     }

@@ -71,6 +71,13 @@ static ngx_http_rtmp_route_api_op_t  ngx_http_rtmp_route_api_ops[] = {
     { NGX_HTTP_RTMP_ROUTE_API_ROOT, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
       NULL, ngx_http_rtmp_route_api_get_root },
 
+    { NGX_HTTP_RTMP_ROUTE_API_PROXY, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_proxy },
+
+    { NGX_HTTP_RTMP_ROUTE_API_PROXY, NGX_HTTP_PATCH, 1,
+      NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY, NULL,
+      ngx_http_rtmp_route_api_proxy_update },
+
     { NGX_HTTP_RTMP_ROUTE_API_ROUTES|NGX_HTTP_RTMP_ROUTE_API_ROUTE,
       NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
       NULL, ngx_http_rtmp_route_api_get_routes },
@@ -380,6 +387,10 @@ ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
         return NGX_HTTP_RTMP_ROUTE_API_VERSIONS;
     }
 
+    if (ngx_http_rtmp_route_api_is(&part, "proxy") && path->len == 0) {
+        return NGX_HTTP_RTMP_ROUTE_API_PROXY;
+    }
+
     if (ngx_http_rtmp_route_api_is(&part, "srs")) {
         ngx_http_rtmp_route_api_part(path, &part);
 
@@ -646,6 +657,8 @@ ngx_http_rtmp_route_api_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     ascf = ngx_http_conf_get_module_srv_conf(cf,
                                              ngx_http_rtmp_route_api_module);
     ascf->used = 1;
+
+    ngx_rtmp_route_main_conf(cf->cycle)->drains = 1;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_rtmp_route_api_handler;

@@ -81,6 +81,9 @@ ngx_module_t  ngx_http_rtmp_route_ping_module = {
 static ngx_str_t  ngx_http_rtmp_route_ping_pong =
     ngx_string("{\"results\":{\"message\":\"pong\"}}" CRLF);
 
+static ngx_str_t  ngx_http_rtmp_route_ping_draining =
+    ngx_string("{\"results\":{\"message\":\"draining\"}}" CRLF);
+
 static ngx_str_t  ngx_http_rtmp_route_ping_too_few =
     ngx_string("{\"results\":{\"message\":\"too few servers\"}}" CRLF);
 
@@ -107,8 +110,13 @@ ngx_http_rtmp_route_ping_handler(ngx_http_request_t *r)
 
     plcf = ngx_http_get_module_loc_conf(r, ngx_http_rtmp_route_ping_module);
 
-    if (plcf->route == NULL
-        || ngx_http_rtmp_route_ping_enough(plcf->route, plcf->min_up))
+    if (ngx_rtmp_route_draining()) {
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        text = &ngx_http_rtmp_route_ping_draining;
+
+    } else if (plcf->route == NULL
+               || ngx_http_rtmp_route_ping_enough(plcf->route,
+                                                  plcf->min_up))
     {
         status = NGX_HTTP_OK;
         text = &ngx_http_rtmp_route_ping_pong;

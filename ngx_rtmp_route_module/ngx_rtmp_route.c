@@ -252,6 +252,14 @@ ngx_rtmp_route_session_open(ngx_rtmp_route_t *route,
 
     rc = ngx_rtmp_route_table_open(&route->table, query, info, session, peer);
 
+    if (rc == NGX_OK) {
+        session->counted = 1 + ((info->type == NGX_RTMP_ROUTE_PUBLISH)
+                                ? NGX_RTMP_ROUTE_N_PUBLISHERS
+                                : NGX_RTMP_ROUTE_N_PLAYERS);
+
+        ngx_rtmp_route_slot_count(session->counted - 1, 1);
+    }
+
     return (rc == NGX_AGAIN && query->late) ? NGX_DECLINED : rc;
 }
 
@@ -282,6 +290,11 @@ ngx_rtmp_route_session_close(ngx_rtmp_route_session_t *session)
 
     ngx_rtmp_route_events_forget(session);
     ngx_rtmp_route_table_close(&session->route->table, session);
+
+    if (session->counted) {
+        ngx_rtmp_route_slot_count(session->counted - 1, -1);
+        session->counted = 0;
+    }
 
     session->route = NULL;
 }

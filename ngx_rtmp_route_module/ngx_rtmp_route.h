@@ -171,6 +171,7 @@ struct ngx_rtmp_route_session_s {
     ngx_atomic_t            *in;           /* bytes, added to without a lock; */
     ngx_atomic_t            *out;          /* never NULL once opened */
     ngx_atomic_t            *active;       /* ngx_current_msec at the last */
+    ngx_uint_t               counted;      /* in the slot, and as what */
     ngx_queue_t              queue;
     void                   (*event)(ngx_rtmp_route_session_t *session,
                                     ngx_uint_t what);

@@ -132,9 +132,12 @@ typedef struct {
     ngx_rtmp_route_t                *current;   /* whose block is read */
 
     ngx_cycle_t                     *cycle;
+    ngx_uint_t                       number;    /* of those of this master */
+    uint64_t                         loaded;    /* ms since the epoch */
     ngx_uint_t                       nwakes;    /* of other modules */
     void                           (*wakes[NGX_RTMP_ROUTE_MAX_WAKES])(void);
     unsigned                         initialized:1;
+    unsigned                         drains:1;  /* that may be asked for */
 } ngx_rtmp_route_main_conf_t;
 
 

@@ -41,6 +41,9 @@ static ngx_connection_t             ngx_rtmp_route_dumb;
 /* of the configuration that was read last */
 static ngx_rtmp_route_main_conf_t  *ngx_rtmp_route_last_conf;
 
+/* configurations that were taken into use so far */
+static ngx_uint_t                   ngx_rtmp_route_cycles;
+
 
 static ngx_core_module_t  ngx_rtmp_route_module_ctx = {
     ngx_string("rtmp_route"),
@@ -288,6 +291,7 @@ ngx_rtmp_route_create_conf(ngx_cycle_t *cycle)
      *     rmcf->current = NULL;
      *     rmcf->nwakes = 0;
      *     rmcf->initialized = 0;
+     *     rmcf->drains = 0;
      */
 
     rmcf->cycle = cycle;
@@ -603,12 +607,18 @@ ngx_rtmp_route_previous(ngx_rtmp_route_t *route)
 static ngx_int_t
 ngx_rtmp_route_init_module(ngx_cycle_t *cycle)
 {
+    ngx_time_t                  *tp;
     ngx_uint_t                   i;
     ngx_rtmp_route_t           **routes;
     ngx_rtmp_route_main_conf_t  *rmcf;
 
     rmcf = ngx_rtmp_route_main_conf(cycle);
     routes = rmcf->routes.elts;
+
+    tp = ngx_timeofday();
+
+    rmcf->number = ++ngx_rtmp_route_cycles;
+    rmcf->loaded = (uint64_t) tp->sec * 1000 + tp->msec;
 
     for (i = 0; i < rmcf->routes.nelts; i++) {
         routes[i]->table.log = cycle->log;
@@ -618,7 +628,8 @@ ngx_rtmp_route_init_module(ngx_cycle_t *cycle)
 
     rmcf->initialized = 1;
 
-    return rmcf->nwakes ? ngx_rtmp_route_slots_init(cycle) : NGX_OK;
+    return (rmcf->nwakes || rmcf->drains) ? ngx_rtmp_route_slots_init(cycle)
+                                          : NGX_OK;
 }
 
 
@@ -645,6 +656,8 @@ ngx_rtmp_route_init_process(ngx_cycle_t *cycle)
     if (ngx_rtmp_route_slot_claim(cycle, ngx_rtmp_route_woken) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_rtmp_route_slot_cycle(rmcf->number);
 
     if (rmcf->routes.nelts == 0) {
         return NGX_OK;

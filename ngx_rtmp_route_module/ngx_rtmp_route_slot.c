@@ -20,7 +20,9 @@ typedef struct {
     ngx_atomic_t              pid;          /* 0: free */
     ngx_atomic_t              start;        /* its start time, 0: unknown */
     ngx_atomic_t              generation;
-    ngx_atomic_t              reserved[5];
+    ngx_atomic_t              cycle;
+    ngx_atomic_t              n[NGX_RTMP_ROUTE_N];
+    ngx_atomic_t              reserved[1];
 } ngx_rtmp_route_slot_t;
 
 
@@ -232,6 +234,49 @@ ngx_rtmp_route_slot_release(void)
 }
 
 
+void
+ngx_rtmp_route_slot_cycle(ngx_uint_t cycle)
+{
+    if (ngx_rtmp_route_slot_own != NGX_RTMP_ROUTE_NO_SLOT) {
+        ngx_rtmp_route_slot_map[ngx_rtmp_route_slot_own].cycle = cycle;
+    }
+}
+
+
+void
+ngx_rtmp_route_slot_count(ngx_uint_t what, ngx_int_t add)
+{
+    if (ngx_rtmp_route_slot_own != NGX_RTMP_ROUTE_NO_SLOT) {
+        ngx_rtmp_route_slot_map[ngx_rtmp_route_slot_own].n[what] += add;
+    }
+}
+
+
+ngx_int_t
+ngx_rtmp_route_slot_stat(ngx_uint_t slot, ngx_rtmp_route_slot_stat_t *stat)
+{
+    ngx_uint_t              i;
+    ngx_rtmp_route_slot_t  *s;
+
+    if (!ngx_rtmp_route_slot_alive(slot,
+                                   ngx_rtmp_route_slot_generation(slot)))
+    {
+        return NGX_DECLINED;
+    }
+
+    s = &ngx_rtmp_route_slot_map[slot];
+
+    stat->pid = (ngx_pid_t) s->pid;
+    stat->cycle = s->cycle;
+
+    for (i = 0; i < NGX_RTMP_ROUTE_N; i++) {
+        stat->n[i] = s->n[i];
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_uint_t
 ngx_rtmp_route_slot(void)
 {
@@ -429,6 +474,7 @@ static ngx_uint_t
 ngx_rtmp_route_slot_take(ngx_uint_t slot)
 {
     ngx_pid_t               pid;
+    ngx_uint_t              i;
     ngx_rtmp_route_slot_t  *s;
 
     s = &ngx_rtmp_route_slot_map[slot];
@@ -449,6 +495,12 @@ ngx_rtmp_route_slot_take(ngx_uint_t slot)
     }
 
     /* the slot is this process' now, its start is unknown until the end */
+
+    s->cycle = 0;
+
+    for (i = 0; i < NGX_RTMP_ROUTE_N; i++) {
+        s->n[i] = 0;
+    }
 
     s->generation = (uint32_t) (s->generation + 1);
 

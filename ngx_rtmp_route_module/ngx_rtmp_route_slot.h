@@ -27,6 +27,20 @@
 
 #define NGX_RTMP_ROUTE_PROCESS_DEAD  1
 
+/* what a process counts in its slot */
+
+#define NGX_RTMP_ROUTE_N_PUBLISHERS  0    /* sessions, whatever the route */
+#define NGX_RTMP_ROUTE_N_PLAYERS     1
+#define NGX_RTMP_ROUTE_N_QUEUED      2    /* clients that wait for a server */
+#define NGX_RTMP_ROUTE_N             3
+
+
+typedef struct {
+    ngx_pid_t   pid;
+    ngx_uint_t  cycle;                      /* the configuration it runs */
+    ngx_uint_t  n[NGX_RTMP_ROUTE_N];
+} ngx_rtmp_route_slot_stat_t;
+
 
 /*
  * In the master, before the first fork; later calls do nothing.  NGX_ERROR
@@ -44,6 +58,16 @@ ngx_uint_t ngx_rtmp_route_slots(void);
  */
 ngx_int_t ngx_rtmp_route_slot_claim(ngx_cycle_t *cycle,
     void (*handler)(void));
+
+/*
+ * What this process has is counted for all to see, in whatever zone it is or
+ * was, until the process is gone.  cycle tells the configurations of a master
+ * from each other.  stat: NGX_OK, or NGX_DECLINED: no process has that slot.
+ */
+void ngx_rtmp_route_slot_cycle(ngx_uint_t cycle);
+void ngx_rtmp_route_slot_count(ngx_uint_t what, ngx_int_t add);
+ngx_int_t ngx_rtmp_route_slot_stat(ngx_uint_t slot,
+    ngx_rtmp_route_slot_stat_t *stat);
 
 /* in exit_process: what is left in the zones is undone by the others */
 void ngx_rtmp_route_slot_release(void);

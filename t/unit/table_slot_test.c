@@ -12,6 +12,7 @@
 /* sources: ngx_rtmp_route_table_stray.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_addr.c ngx_rtmp_route_table_rules.c */
+/* sources: ngx_rtmp_route_table_bans.c */
 /* sources: ngx_rtmp_route_table_conflict.c */
 /* sources: ngx_rtmp_route_table_health.c */
 
@@ -48,6 +49,8 @@ static void test_event(void);
 static void test_wake(void);
 static void test_drain(void);
 static void drain(void);
+static void test_count(void);
+static void count(void);
 static child_t child(void (*work)(void));
 static void child_kill(child_t *c);
 static void open_many(void);
@@ -83,6 +86,7 @@ main(void)
     test_event();
     test_wake();
     test_drain();
+    test_count();
 
     return done();
 }
@@ -474,6 +478,62 @@ static void
 drain(void)
 {
     (void) ngx_rtmp_route_slots_drain(1);
+}
+
+
+static void
+test_count(void)
+{
+    child_t                     c;
+    ngx_uint_t                  slot;
+    ngx_rtmp_route_slot_stat_t  stat;
+
+    is_uint(ngx_rtmp_route_slot_stat(0, &stat), NGX_DECLINED, "nobody's");
+    is_uint(ngx_rtmp_route_slot_stat(99, &stat), NGX_DECLINED, "no slot");
+
+    ngx_rtmp_route_slot_count(NGX_RTMP_ROUTE_N_QUEUED, 1);
+    ngx_rtmp_route_slot_cycle(1);
+    table_slot();
+    slot = ngx_rtmp_route_slot();
+
+    is_uint(ngx_rtmp_route_slot_stat(slot, &stat), NGX_OK, "this process");
+    is_uint(stat.pid, getpid(), "its pid");
+    is_uint(stat.cycle + stat.n[0] + stat.n[1] + stat.n[2], 0,
+            "nothing counted without a slot");
+
+    c = child(count);
+
+    ngx_rtmp_route_slot_cycle(7);
+    ngx_rtmp_route_slot_count(NGX_RTMP_ROUTE_N_PUBLISHERS, 2);
+    ngx_rtmp_route_slot_count(NGX_RTMP_ROUTE_N_PUBLISHERS, -1);
+
+    is_uint(ngx_rtmp_route_slot_stat(slot, &stat), NGX_OK, "this one");
+    is_uint(stat.cycle, 7, "its configuration");
+    is_uint(stat.n[NGX_RTMP_ROUTE_N_PUBLISHERS], 1, "its publishers");
+    is_uint(stat.n[NGX_RTMP_ROUTE_N_PLAYERS], 0, "its players");
+
+    is_uint(ngx_rtmp_route_slot_stat(c.slot, &stat), NGX_OK, "another one");
+    is_uint(stat.pid, c.pid, "its pid");
+    is_uint(stat.n[NGX_RTMP_ROUTE_N_PUBLISHERS], 0, "its publishers");
+    is_uint(stat.n[NGX_RTMP_ROUTE_N_PLAYERS], 3, "its players");
+
+    child_kill(&c);
+    is_uint(ngx_rtmp_route_slot_stat(c.slot, &stat), NGX_DECLINED,
+            "nothing of who is gone");
+
+    c = child(NULL);
+    is_uint(ngx_rtmp_route_slot_stat(c.slot, &stat), NGX_OK, "a successor");
+    is_uint(stat.n[NGX_RTMP_ROUTE_N_PLAYERS], 0, "begins anew");
+    child_kill(&c);
+
+    ngx_rtmp_route_slot_release();
+}
+
+
+static void
+count(void)
+{
+    ngx_rtmp_route_slot_count(NGX_RTMP_ROUTE_N_PLAYERS, 3);
 }
 
 
