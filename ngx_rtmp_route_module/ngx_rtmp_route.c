@@ -127,6 +127,7 @@ ngx_rtmp_route_consult(ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query)
         || query->op == NGX_RTMP_ROUTE_PUBLISH
         || query->key.len == 0
         || query->only
+        || query->servers
         || ngx_rtmp_route_forced(&route->table, query))
     {
         return NGX_OK;

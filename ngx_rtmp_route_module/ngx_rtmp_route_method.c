@@ -46,6 +46,33 @@ static ngx_int_t ngx_rtmp_route_pick_random(ngx_rtmp_route_shm_t *sh,
      == !(backup))
 
 
+void
+ngx_rtmp_route_method_keys(ngx_rtmp_route_hot_t *hot, u_char *id, size_t len)
+{
+    u_char  *p;
+
+    hot->key = ngx_rtmp_route_method_key(id, len);
+
+    /* a name that has several addresses: "name#addr" */
+
+    p = ngx_strlchr(id, id + len, '#');
+
+    hot->group = p ? ngx_rtmp_route_method_key(id, p - id) : hot->key;
+}
+
+
+uint64_t
+ngx_rtmp_route_method_key(u_char *text, size_t len)
+{
+    uint64_t  seed[2];
+
+    seed[0] = 0;
+    seed[1] = 0;
+
+    return ngx_rtmp_route_siphash(seed, text, len);
+}
+
+
 /* an index or NGX_ERROR; a question takes no turn */
 
 ngx_int_t
@@ -92,16 +119,13 @@ ngx_rtmp_route_pick_hash(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice,
     ngx_uint_t backup)
 {
-    uint64_t                key, seed[2];
+    uint64_t                key;
     ngx_int_t               found;
     ngx_uint_t              i;
     ngx_rtmp_route_hot_t   *hot;
     ngx_rtmp_route_rank_t   rank, best;
 
-    seed[0] = 0;
-    seed[1] = 0;
-
-    key = ngx_rtmp_route_siphash(seed, query->key.data, query->key.len);
+    key = ngx_rtmp_route_method_key(query->key.data, query->key.len);
 
     found = NGX_ERROR;
     ngx_memzero(&best, sizeof(ngx_rtmp_route_rank_t));

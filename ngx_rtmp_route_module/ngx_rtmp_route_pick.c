@@ -15,6 +15,13 @@ static ngx_int_t ngx_rtmp_route_pick_only(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
 static ngx_int_t ngx_rtmp_route_pick_new(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
+static ngx_int_t ngx_rtmp_route_pick_listed(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
+static void ngx_rtmp_route_pick_list(ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_choice_t *choice);
+static ngx_uint_t ngx_rtmp_route_pick_is_listed(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice,
+    ngx_uint_t i);
 static void ngx_rtmp_route_pick_done(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
 static ngx_uint_t ngx_rtmp_route_pick_single(ngx_rtmp_route_shm_t *sh,
@@ -121,8 +128,12 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
     choice->forced = ngx_rtmp_route_forced(table, query);
     choice->mandatory = (table->mandatory != 0);
 
+    if (query->servers && !choice->forced && !query->only) {
+        ngx_rtmp_route_pick_list(query, choice);
+    }
+
     if (!choice->known && !choice->admitted && !choice->forced
-        && !query->only)
+        && !choice->nlisted && !query->only)
     {
         /* a balancer without a stream asks for any server */
 
@@ -211,7 +222,10 @@ ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
 
     st = ngx_rtmp_route_stream(sh, choice->stream);
 
-    if (st->live) {
+    if (st->live
+        && (choice->nlisted == 0
+            || ngx_rtmp_route_pick_is_listed(sh, query, choice, st->server)))
+    {
         choice->source = NGX_RTMP_ROUTE_FROM_PUBLISH;
 
         return ngx_rtmp_route_eligible(sh, query, choice, st->server,
@@ -235,7 +249,16 @@ ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
         return NGX_OK;
     }
 
+    /*
+     * A list has an order: what was picked by it is picked again, unless a
+     * publisher is on its way there
+     */
+
     if (st->server_seq
+        && !st->live
+        && (choice->nlisted == 0
+            || st->publishers
+            || ngx_rtmp_route_stream_from(st) != NGX_RTMP_ROUTE_FROM_PICK)
         && ngx_rtmp_route_eligible(sh, query, choice, st->server,
                                    NGX_RTMP_ROUTE_FOR_KNOWN))
     {
@@ -304,7 +327,13 @@ ngx_rtmp_route_pick_new(ngx_rtmp_route_table_t *table,
             choice->room = 0;
         }
 
-        i = ngx_rtmp_route_pick_method(table, query, choice, n % 2);
+        if (choice->nlisted) {
+            i = ngx_rtmp_route_pick_listed(table, query, choice);
+            n++;
+
+        } else {
+            i = ngx_rtmp_route_pick_method(table, query, choice, n % 2);
+        }
     }
 
     if (i == NGX_ERROR) {
@@ -314,6 +343,92 @@ ngx_rtmp_route_pick_new(ngx_rtmp_route_table_t *table,
     return ngx_rtmp_route_eligible(sh, query, choice, i,
                                    NGX_RTMP_ROUTE_FOR_NEW)
            ? NGX_OK : NGX_BUSY;
+}
+
+
+/* the first of the list, of its addresses that of the method; or NGX_ERROR */
+
+static ngx_int_t
+ngx_rtmp_route_pick_listed(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice)
+{
+    ngx_int_t   i;
+    ngx_uint_t  turn;
+
+    i = NGX_ERROR;
+
+    for (turn = 1; turn <= choice->nlisted && i == NGX_ERROR; turn++) {
+
+        choice->turn = turn;
+
+        /* a backup is one among addresses, the list's order is its own */
+
+        i = ngx_rtmp_route_pick_method(table, query, choice, 0);
+
+        if (i == NGX_ERROR) {
+            i = ngx_rtmp_route_pick_method(table, query, choice, 1);
+        }
+    }
+
+    choice->turn = 0;
+
+    return i;
+}
+
+
+static void
+ngx_rtmp_route_pick_list(ngx_rtmp_route_query_t *query,
+    ngx_rtmp_route_choice_t *choice)
+{
+    ngx_str_t   *id;
+    ngx_uint_t   n;
+
+    id = query->servers->elts;
+
+    choice->nlisted = ngx_min(query->servers->nelts,
+                              NGX_RTMP_ROUTE_MAX_TRIED);
+
+    for (n = 0; n < choice->nlisted; n++) {
+        choice->listed[n] = ngx_rtmp_route_method_key(id[n].data, id[n].len);
+    }
+}
+
+
+/* a name stands for all of its addresses; it is not trusted to a hash */
+
+static ngx_uint_t
+ngx_rtmp_route_pick_is_listed(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice,
+    ngx_uint_t i)
+{
+    ngx_str_t                     *id;
+    ngx_uint_t                     n, last;
+    ngx_rtmp_route_hot_t          *hot;
+    ngx_rtmp_route_server_info_t  *info;
+
+    hot = ngx_rtmp_route_hot(sh, i);
+
+    n = choice->turn ? choice->turn - 1 : 0;
+    last = choice->turn ? choice->turn : choice->nlisted;
+
+    for ( /* void */ ; n < last; n++) {
+
+        if (choice->listed[n] != hot->group && choice->listed[n] != hot->key) {
+            continue;
+        }
+
+        id = (ngx_str_t *) query->servers->elts + n;
+        info = &ngx_rtmp_route_cold(sh, i)->info[hot->active];
+
+        if (info->id_len >= id->len
+            && ngx_memcmp(info->id, id->data, id->len) == 0
+            && (info->id_len == id->len || info->id[id->len] == '#'))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -444,6 +559,12 @@ ngx_rtmp_route_eligible(ngx_rtmp_route_shm_t *sh,
     }
 
     if (choice->forced && !(hot->flags & NGX_RTMP_ROUTE_SERVER_FORCED)) {
+        return 0;
+    }
+
+    if (choice->nlisted
+        && !ngx_rtmp_route_pick_is_listed(sh, query, choice, i))
+    {
         return 0;
     }
 

@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         7
+#define NGX_RTMP_ROUTE_LAYOUT         10
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -129,7 +129,8 @@ typedef struct {
     uint32_t                         fail_timeout;
     uint32_t                         timeout;
     uint32_t                         slow_start;
-    uint64_t                         key;         /* ... up to here */
+    uint64_t                         key;
+    uint64_t                         group;       /* ... up to here */
 
     u_char                           health;      /* NGX_RTMP_ROUTE_HEALTH_ */
     u_char                           stale;       /* used though expired */
@@ -366,6 +367,9 @@ typedef struct {
     unsigned                         forced:1;    /* to forced servers */
     unsigned                         room:1;      /* for a stream is wanted */
     unsigned                         full:1;      /* one had no room */
+    ngx_uint_t                       nlisted;     /* none but these servers */
+    ngx_uint_t                       turn;        /* of which one from 1 on */
+    uint64_t                         listed[NGX_RTMP_ROUTE_MAX_TRIED];
 } ngx_rtmp_route_choice_t;
 
 
@@ -684,6 +688,11 @@ void ngx_rtmp_route_pick_name(ngx_rtmp_route_peer_t *peer,
 
 
 /* ngx_rtmp_route_method.c */
+
+/* what servers are known by to picks, of all proxies alike */
+void ngx_rtmp_route_method_keys(ngx_rtmp_route_hot_t *hot, u_char *id,
+    size_t len);
+uint64_t ngx_rtmp_route_method_key(u_char *text, size_t len);
 
 ngx_int_t ngx_rtmp_route_pick_method(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice,

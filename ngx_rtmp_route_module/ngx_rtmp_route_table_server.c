@@ -43,9 +43,6 @@ static void ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
 static ngx_uint_t ngx_rtmp_route_server_state(ngx_rtmp_route_hot_t *hot);
 
 
-static uint64_t  ngx_rtmp_route_common_seed[2];
-
-
 ngx_int_t
 ngx_rtmp_route_server_find(ngx_rtmp_route_shm_t *sh, u_char *id, size_t len)
 {
@@ -127,10 +124,7 @@ ngx_rtmp_route_server_derive(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
     hot->timeout = params->timeout;
     hot->slow_start = params->slow_start;
 
-    /* of all proxies alike */
-
-    hot->key = ngx_rtmp_route_siphash(ngx_rtmp_route_common_seed, info->id,
-                                      info->id_len);
+    ngx_rtmp_route_method_keys(hot, info->id, info->id_len);
 
     ngx_rtmp_route_point();
 
