@@ -19,6 +19,8 @@
 static ngx_uint_t ngx_stream_osp_barred_banned(ngx_stream_osp_session_t *os,
     ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
     ngx_stream_osp_bar_t *bar);
+static ngx_uint_t ngx_stream_osp_barred_draining(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_query_t *query, ngx_stream_osp_bar_t *bar);
 
 
 ngx_int_t
@@ -42,7 +44,8 @@ ngx_uint_t
 ngx_stream_osp_barred(ngx_stream_osp_session_t *os, ngx_rtmp_route_t *route,
     ngx_rtmp_route_query_t *query, ngx_stream_osp_bar_t *bar)
 {
-    return ngx_stream_osp_barred_banned(os, route, query, bar);
+    return ngx_stream_osp_barred_banned(os, route, query, bar)
+           || ngx_stream_osp_barred_draining(os, query, bar);
 }
 
 
@@ -72,6 +75,28 @@ ngx_stream_osp_barred_banned(ngx_stream_osp_session_t *os,
                 ? "NetStream.Publish.Denied" : "NetStream.Play.Failed";
     bar->text.data = bar->buf;
     bar->text.len = ngx_sprintf(bar->buf, "banned for %T s", left) - bar->buf;
+
+    return 1;
+}
+
+
+/* who watches what is here still may */
+
+static ngx_uint_t
+ngx_stream_osp_barred_draining(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_query_t *query, ngx_stream_osp_bar_t *bar)
+{
+    if (query->op != NGX_RTMP_ROUTE_PUBLISH || !ngx_rtmp_route_draining()) {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
+                  "client refused, the proxy drains");
+
+    bar->status = NGX_STREAM_SERVICE_UNAVAILABLE;
+    bar->reason = NGX_STREAM_OSP_DRAINING;
+    bar->code = "NetConnection.Connect.Rejected";
+    ngx_str_set(&bar->text, "proxy is draining");
 
     return 1;
 }
