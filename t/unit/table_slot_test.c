@@ -493,6 +493,11 @@ test_count(void)
 
     ngx_rtmp_route_slot_count(NGX_RTMP_ROUTE_N_QUEUED, 1);
     ngx_rtmp_route_slot_cycle(1);
+
+    /* it would have the slot of this process */
+
+    c = child(count);
+
     table_slot();
     slot = ngx_rtmp_route_slot();
 
@@ -500,8 +505,6 @@ test_count(void)
     is_uint(stat.pid, getpid(), "its pid");
     is_uint(stat.cycle + stat.n[0] + stat.n[1] + stat.n[2], 0,
             "nothing counted without a slot");
-
-    c = child(count);
 
     ngx_rtmp_route_slot_cycle(7);
     ngx_rtmp_route_slot_count(NGX_RTMP_ROUTE_N_PUBLISHERS, 2);
@@ -521,12 +524,12 @@ test_count(void)
     is_uint(ngx_rtmp_route_slot_stat(c.slot, &stat), NGX_DECLINED,
             "nothing of who is gone");
 
+    ngx_rtmp_route_slot_release();
     c = child(NULL);
     is_uint(ngx_rtmp_route_slot_stat(c.slot, &stat), NGX_OK, "a successor");
+    is_uint(stat.pid, c.pid, "in the same slot");
     is_uint(stat.n[NGX_RTMP_ROUTE_N_PLAYERS], 0, "begins anew");
     child_kill(&c);
-
-    ngx_rtmp_route_slot_release();
 }
 
 
