@@ -17,6 +17,8 @@ static ngx_int_t ngx_rtmp_route_pick_new(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
 static ngx_int_t ngx_rtmp_route_pick_listed(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice);
+static ngx_uint_t ngx_rtmp_route_pick_present(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_choice_t *choice);
 static void ngx_rtmp_route_pick_list(ngx_rtmp_route_query_t *query,
     ngx_rtmp_route_choice_t *choice);
 static ngx_uint_t ngx_rtmp_route_pick_is_listed(ngx_rtmp_route_shm_t *sh,
@@ -189,6 +191,7 @@ ngx_rtmp_route_pick_locked(ngx_rtmp_route_table_t *table,
         if (rc == NGX_OK && i && !choice->forced
             && !ngx_rtmp_route_asks(query)
             && !query->search
+            && (choice->nlisted == 0 || st->publishers == 0)
             && st->pin_birth == 0
             && st->list_seq == 0
             && ngx_rtmp_route_stream_from(st) <= NGX_RTMP_ROUTE_FROM_PICK)
@@ -353,11 +356,16 @@ ngx_rtmp_route_pick_listed(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice)
 {
     ngx_int_t   i;
-    ngx_uint_t  turn;
+    ngx_uint_t  turn, mask;
 
+    mask = ngx_rtmp_route_pick_present(table->sh, choice);
     i = NGX_ERROR;
 
     for (turn = 1; turn <= choice->nlisted && i == NGX_ERROR; turn++) {
+
+        if (!(mask & ((ngx_uint_t) 1 << turn))) {
+            continue;
+        }
 
         choice->turn = turn;
 
@@ -373,6 +381,34 @@ ngx_rtmp_route_pick_listed(ngx_rtmp_route_table_t *table,
     choice->turn = 0;
 
     return i;
+}
+
+
+/* a bit for each turn that there may be a server for */
+
+static ngx_uint_t
+ngx_rtmp_route_pick_present(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_choice_t *choice)
+{
+    ngx_uint_t             i, n, mask;
+    ngx_rtmp_route_hot_t  *hot;
+
+    mask = 0;
+
+    for (i = 0; i < sh->server_top; i++) {
+        hot = ngx_rtmp_route_hot(sh, i);
+
+        for (n = 0; n < choice->nlisted; n++) {
+
+            if (choice->listed[n] == hot->group
+                || choice->listed[n] == hot->key)
+            {
+                mask |= (ngx_uint_t) 2 << n;
+            }
+        }
+    }
+
+    return mask;
 }
 
 
