@@ -361,7 +361,7 @@ ngx_stream_osp_client_room(ngx_stream_osp_session_t *os)
                       "client sent too much before publish or play");
 
         ngx_stream_osp_refuse_text(os, NGX_STREAM_BAD_REQUEST,
-                                   NGX_STREAM_OSP_LIMIT,
+                                   NGX_STREAM_OSP_LIMIT_SETUP,
                                    "NetConnection.Connect.Rejected",
                                    "too much data before publish or play");
         return NGX_ERROR;
@@ -655,7 +655,7 @@ ngx_stream_osp_client_answer(ngx_stream_osp_session_t *os,
                       "client sent too many commands");
 
         ngx_stream_osp_refuse_text(os, NGX_STREAM_BAD_REQUEST,
-                                   NGX_STREAM_OSP_LIMIT,
+                                   NGX_STREAM_OSP_LIMIT_SETUP,
                                    "NetConnection.Connect.Rejected",
                                    "too many commands");
         return NGX_ERROR;
@@ -757,7 +757,7 @@ ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
 
     case NGX_DECLINED:
         ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED,
+                                   NGX_STREAM_OSP_REFUSED_NAME,
                                    os->name.op == NGX_RTMP_ROUTE_PUBLISH
                                    ? "NetStream.Publish.BadName"
                                    : "NetStream.Play.StreamNotFound",
@@ -766,7 +766,7 @@ ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
 
     case NGX_BUSY:
         ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
-                                   NGX_STREAM_OSP_NO_SERVER,
+                                   NGX_STREAM_OSP_NO_ROUTE,
                                    "NetConnection.Connect.Rejected",
                                    "no server available");
         return NGX_ERROR;

@@ -384,8 +384,7 @@ ngx_stream_osp_filter_result(ngx_stream_osp_session_t *os,
 
             setup->done = 1;
 
-            os->status = NGX_STREAM_FORBIDDEN;
-            os->reason = NGX_STREAM_OSP_REFUSED;
+            ngx_stream_osp_refused(os, &cmd->info);
         }
 
         return ngx_stream_osp_filter_write(os, msg);
@@ -586,11 +585,7 @@ ngx_stream_osp_filter_status(ngx_stream_osp_session_t *os,
     }
 
     if (error) {
-        ngx_log_error(NGX_LOG_INFO, os->origin->log, 0,
-                      "client refused by upstream");
-
-        os->status = NGX_STREAM_FORBIDDEN;
-        os->reason = NGX_STREAM_OSP_REFUSED;
+        ngx_stream_osp_refused(os, &cmd->info);
 
     } else if (setup->on_fc_publish.len) {
 
@@ -642,8 +637,7 @@ ngx_stream_osp_filter_refused(ngx_stream_osp_session_t *os,
                    sizeof("NetConnection.Connect.Rejected"));
     }
 
-    ngx_log_error(NGX_LOG_INFO, os->origin->log, 0,
-                  "client refused by upstream");
+    ngx_stream_osp_refused(os, &cmd->info);
 
     ngx_stream_osp_refuse(os, NGX_STREAM_FORBIDDEN, NGX_STREAM_OSP_REFUSED,
                           (char *) code, &description);
@@ -664,7 +658,7 @@ ngx_stream_osp_filter_invalid(ngx_stream_osp_session_t *os, const char *text)
     }
 
     ngx_stream_osp_refuse_text(os, NGX_STREAM_BAD_GATEWAY,
-                               NGX_STREAM_OSP_PROTOCOL_ERROR,
+                               NGX_STREAM_OSP_ORIGIN_PROTOCOL_ERROR,
                                "NetConnection.Connect.Rejected",
                                "invalid answer of the server");
     return NGX_ERROR;

@@ -561,7 +561,7 @@ ngx_stream_osp_move_failed(ngx_stream_osp_session_t *os)
                   "no server takes the %s", who);
 
     ngx_stream_osp_refuse(os, NGX_STREAM_BAD_GATEWAY,
-                          NGX_STREAM_OSP_CONNECT_FAILED, code,
+                          NGX_STREAM_OSP_MOVE_FAILED, code,
                           &os->move->text);
 }
 

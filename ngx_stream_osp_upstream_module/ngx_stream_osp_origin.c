@@ -360,7 +360,7 @@ ngx_stream_osp_origin_ready(ngx_stream_osp_session_t *os)
         ngx_log_error(NGX_LOG_ERR, pc->log, 0,
                       "an upstream closed connection within a message");
         ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
-                                NGX_STREAM_OSP_PROTOCOL_ERROR);
+                                NGX_STREAM_OSP_ORIGIN_PROTOCOL_ERROR);
         return;
 
     default: /* NGX_ERROR */
@@ -638,6 +638,10 @@ ngx_stream_osp_origin_input(ngx_stream_osp_session_t *os, u_char *pos,
         rc = ngx_stream_osp_filter_relay(&setup->filter, &pos, last, b,
                                          os->origin->log);
 
+        if (rc != NGX_OK) {
+            return ngx_stream_osp_invalid(os, NGX_STREAM_OSP_DOWN);
+        }
+
     } else {
 
         if (os->no_input) {
@@ -656,8 +660,8 @@ ngx_stream_osp_origin_input(ngx_stream_osp_session_t *os, u_char *pos,
     }
 
     if (rc != NGX_OK) {
-        ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
-                                NGX_STREAM_OSP_PROTOCOL_ERROR);
+        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                                NGX_STREAM_OSP_INTERNAL_ERROR);
         return NGX_DONE;
     }
 
@@ -765,7 +769,7 @@ ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
         }
 
         ngx_stream_osp_refuse_text(os, NGX_STREAM_BAD_GATEWAY,
-                                   NGX_STREAM_OSP_TIMEOUT,
+                                   NGX_STREAM_OSP_ORIGIN_TIMEOUT,
                                    "NetConnection.Connect.Rejected",
                                    "server does not answer");
         return;
@@ -785,7 +789,8 @@ ngx_stream_osp_origin_closed(ngx_stream_osp_session_t *os,
         return;
     }
 
-    ngx_log_error(NGX_LOG_INFO, pc->log, 0, "client refused by upstream");
+    ngx_log_error(NGX_LOG_INFO, pc->log, 0,
+                  "client refused by upstream, which has closed connection");
 
     if (os->name.op == NGX_RTMP_ROUTE_PUBLISH) {
         ngx_stream_osp_origin_refuse(os, NGX_STREAM_FORBIDDEN,

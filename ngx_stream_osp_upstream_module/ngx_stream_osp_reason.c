@@ -16,10 +16,18 @@
 #include "ngx_stream_osp_session.h"
 
 
+/* longest code of a status that is logged */
+
+#define NGX_STREAM_OSP_CODE_LEN  64
+
+
 typedef struct {
     ngx_str_t    name;
     const char  *text;
 } ngx_stream_osp_reason_t;
+
+
+static ngx_uint_t ngx_stream_osp_is_code(ngx_str_t *text);
 
 
 /* the order is that of NGX_STREAM_OSP_* */
@@ -45,7 +53,7 @@ static ngx_stream_osp_reason_t  ngx_stream_osp_reasons[] = {
       "no upstream server is up" },
 
     { ngx_string("connect_failed"),
-      "no upstream server could be reached" },
+      "no upstream server could be used" },
 
     { ngx_string("handshake_timeout"),
       "the client has not said in time what it wants" },
@@ -116,6 +124,106 @@ ngx_str_t *
 ngx_stream_osp_reason_name(ngx_uint_t reason)
 {
     return &ngx_stream_osp_reasons[reason].name;
+}
+
+
+ngx_err_t
+ngx_stream_osp_lost_error(void)
+{
+    ngx_err_t  err;
+
+    err = ngx_socket_errno;
+
+    /* TLS has errors of its own */
+
+    return err ? err : NGX_ECONNRESET;
+}
+
+
+void
+ngx_stream_osp_lost(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    ngx_err_t err)
+{
+    os->status = NGX_STREAM_OK;
+
+    if (dir == NGX_STREAM_OSP_DOWN) {
+        os->reason = NGX_STREAM_OSP_ORIGIN_CLOSED;
+
+        if (err) {
+            os->status = NGX_STREAM_BAD_GATEWAY;
+        }
+
+        if (err == NGX_ETIMEDOUT) {
+            os->reason = NGX_STREAM_OSP_ORIGIN_TIMEOUT;
+        }
+
+        return;
+    }
+
+    /*
+     * who has not read all of the answers to its last commands ends with a
+     * reset, too
+     */
+
+    if (err == 0 || os->ended) {
+        os->reason = NGX_STREAM_OSP_OK;
+
+    } else if (err == NGX_ETIMEDOUT) {
+        os->reason = NGX_STREAM_OSP_CLIENT_TIMEOUT;
+
+    } else {
+        os->reason = NGX_STREAM_OSP_CLIENT_CLOSED;
+    }
+}
+
+
+void
+ngx_stream_osp_refused(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_info_t *info)
+{
+    ngx_log_t  *log;
+
+    log = os->origin->log;
+
+    os->status = NGX_STREAM_FORBIDDEN;
+    os->reason = NGX_STREAM_OSP_REFUSED;
+
+    if (info->redirect.len) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "client refused by upstream, "
+                      "which redirects to a server that can't be taken");
+
+    } else if (ngx_stream_osp_is_code(&info->code)) {
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "client refused by upstream: %V", &info->code);
+
+    } else {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "client refused by upstream");
+    }
+}
+
+
+/* what goes with it may have the name of the stream in it */
+
+static ngx_uint_t
+ngx_stream_osp_is_code(ngx_str_t *text)
+{
+    u_char  *p;
+    size_t   i;
+
+    if (text->len <= 3
+        || text->len > NGX_STREAM_OSP_CODE_LEN
+        || ngx_strncmp(text->data, "Net", 3) != 0)
+    {
+        return 0;
+    }
+
+    for (i = 0, p = text->data; i < text->len; i++, p++) {
+        if (*p != '.' && (*p < 'A' || *p > 'Z') && (*p < 'a' || *p > 'z')) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -96,6 +96,10 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
         return;
     }
 
+    if (os->reason != NGX_STREAM_OSP_NONE) {
+        ngx_stream_osp_limit_free(os);
+    }
+
     ngx_rtmp_route_session_state(&os->rs,
                                  (os->reason == NGX_STREAM_OSP_NONE)
                                  ? NGX_RTMP_ROUTE_S_RELAY
@@ -470,7 +474,7 @@ ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os)
 
 void
 ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os, ngx_uint_t dir,
-    ngx_uint_t error)
+    ngx_err_t err)
 {
     os->flow[dir].eof = 1;
 
@@ -479,25 +483,7 @@ ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     }
 
     if (os->reason == NGX_STREAM_OSP_NONE) {
-        os->status = NGX_STREAM_OK;
-
-        if (dir == NGX_STREAM_OSP_UP) {
-
-            /*
-             * who has not read all of the answers to its last commands ends
-             * with a reset, too
-             */
-
-            os->reason = (error && !os->ended) ? NGX_STREAM_OSP_CLIENT_CLOSED
-                                               : NGX_STREAM_OSP_OK;
-
-        } else {
-            os->reason = NGX_STREAM_OSP_ORIGIN_CLOSED;
-
-            if (error) {
-                os->status = NGX_STREAM_BAD_GATEWAY;
-            }
-        }
+        ngx_stream_osp_lost(os, dir, err);
     }
 
     /* it may be gone for good, then writing to it fails */
@@ -514,6 +500,9 @@ ngx_int_t
 ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os, ngx_uint_t dir)
 {
     ngx_int_t  rc;
+    ngx_err_t  err;
+
+    err = ngx_stream_osp_lost_error();
 
     if (dir == NGX_STREAM_OSP_UP) {
         rc = ngx_stream_osp_relay_lost(os);
@@ -521,6 +510,14 @@ ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os, ngx_uint_t dir)
         if (rc != NGX_DECLINED) {
             return rc;
         }
+    }
+
+    /* the cause is told once, here or where it is read */
+
+    if (os->reason == NGX_STREAM_OSP_NONE
+        && (err == NGX_ETIMEDOUT || err == NGX_ECONNRESET))
+    {
+        ngx_stream_osp_lost(os, !dir, err);
     }
 
     os->flow[dir].dead = 1;
@@ -596,6 +593,8 @@ ngx_stream_osp_relay_closing(ngx_stream_osp_session_t *os, ngx_msec_t time)
     }
 
     os->closing = 1;
+
+    ngx_stream_osp_limit_free(os);
 
     if (os->rs.route && os->rs.in) {
         ngx_rtmp_route_session_state(&os->rs, NGX_RTMP_ROUTE_S_CLOSING);

@@ -29,9 +29,9 @@ void ngx_stream_osp_relay(ngx_stream_osp_session_t *os, ngx_uint_t dir);
 ngx_connection_t *ngx_stream_osp_relay_side(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
 
-/* the sender of that direction has ended */
+/* the sender of that direction has ended; err: 0, or what recv() has said */
 void ngx_stream_osp_relay_eof(ngx_stream_osp_session_t *os, ngx_uint_t dir,
-    ngx_uint_t error);
+    ngx_err_t err);
 
 /* its receiver has; NGX_OK: also if another one is looked for; NGX_DONE */
 ngx_int_t ngx_stream_osp_relay_dead(ngx_stream_osp_session_t *os,

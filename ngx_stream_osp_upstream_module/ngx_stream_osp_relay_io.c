@@ -106,6 +106,7 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     size_t                  size, held;
     ssize_t                 n;
     ngx_int_t               rc;
+    ngx_err_t               err;
     ngx_stream_osp_flow_t  *flow;
 
     flow = &os->flow[dir];
@@ -145,6 +146,8 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 
     if (n == 0 || n == NGX_ERROR) {
 
+        err = (n == 0) ? 0 : ngx_stream_osp_lost_error();
+
         if (dir == NGX_STREAM_OSP_DOWN) {
             rc = ngx_stream_osp_relay_lost(os);
 
@@ -153,7 +156,7 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
             }
         }
 
-        ngx_stream_osp_relay_eof(os, dir, n == NGX_ERROR);
+        ngx_stream_osp_relay_eof(os, dir, err);
         return NGX_OK;
     }
 

@@ -344,7 +344,7 @@ ngx_stream_osp_resume_lost(ngx_stream_osp_session_t *os)
         ngx_log_error(NGX_LOG_ERR, c->log, 0, "publisher was moved too often");
 
         ngx_stream_osp_refuse_text(os, NGX_STREAM_BAD_GATEWAY,
-                                   NGX_STREAM_OSP_CONNECT_FAILED,
+                                   NGX_STREAM_OSP_MOVE_FAILED,
                                    "NetStream.Publish.Denied",
                                    "servers close the connection");
         return NGX_DONE;

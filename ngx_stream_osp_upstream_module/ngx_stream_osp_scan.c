@@ -221,7 +221,7 @@ ngx_stream_osp_scan(ngx_stream_osp_session_t *os, u_char *pos, u_char **last)
         }
 
         if (rc == NGX_ERROR) {
-            return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+            return ngx_stream_osp_scan_failed(os);
         }
 
         /* NGX_DONE: what is in front of a command does not depend on it */
@@ -249,7 +249,7 @@ ngx_stream_osp_scan(ngx_stream_osp_session_t *os, u_char *pos, u_char **last)
     }
 
     if (ngx_stream_osp_scan_hold(os, p, *last) != NGX_OK) {
-        return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+        return ngx_stream_osp_scan_failed(os);
     }
 
     *last = p;
@@ -350,7 +350,7 @@ ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
     reader = NULL;
 
     if (ngx_stream_osp_scan_reader(os, scan->reader, &reader) != NGX_OK) {
-        return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+        return ngx_stream_osp_scan_failed(os);
     }
 
     p = *pos;
@@ -451,7 +451,7 @@ ngx_stream_osp_scan_read(ngx_stream_osp_session_t *os,
         if (rc == NGX_DECLINED) {
 
             if (ngx_stream_osp_scan_reader(os, *reader, reader) != NGX_OK) {
-                return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+                return ngx_stream_osp_scan_failed(os);
             }
 
             continue;

@@ -36,6 +36,8 @@ static void ngx_stream_osp_scan_wait_handler(ngx_rtmp_route_wait_t *wait);
 static void ngx_stream_osp_scan_timer_handler(ngx_event_t *ev);
 static void ngx_stream_osp_scan_waited(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_scan_wait_unset(ngx_stream_osp_scan_wait_t *w);
+static ngx_int_t ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os,
+    ngx_int_t rc, ngx_uint_t reason);
 static void ngx_stream_osp_scan_cleanup(void *data);
 
 
@@ -47,7 +49,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 {
     ngx_int_t                rc;
     ngx_str_t                app, tc_url;
-    ngx_uint_t               replace;
+    ngx_uint_t               replace, reason;
     ngx_pool_t              *pool, *old;
     ngx_rtmp_route_t        *route;
     ngx_stream_osp_bar_t     bar;
@@ -62,16 +64,17 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     if (os->moving) {
         rc = ngx_stream_osp_scan_wait(os, os->move->route);
 
-        return (rc == NGX_AGAIN) ? rc : ngx_stream_osp_scan_refuse(os, rc);
+        return (rc == NGX_AGAIN) ? rc : ngx_stream_osp_scan_failed(os);
     }
 
     if (scan->nstreams++ == NGX_STREAM_OSP_SCAN_STREAMS) {
-        return ngx_stream_osp_scan_refuse(os, NGX_ABORT);
+        return ngx_stream_osp_scan_refuse(os, NGX_ABORT,
+                                          NGX_STREAM_OSP_REFUSED_STREAM);
     }
 
     pool = ngx_create_pool(1024, os->session->connection->log);
     if (pool == NULL) {
-        return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+        return ngx_stream_osp_scan_failed(os);
     }
 
     /* names are there until the session was logged */
@@ -81,7 +84,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
         scan->names = ngx_pool_cleanup_add(os->session->connection->pool, 0);
         if (scan->names == NULL) {
             ngx_destroy_pool(pool);
-            return ngx_stream_osp_scan_refuse(os, NGX_ERROR);
+            return ngx_stream_osp_scan_failed(os);
         }
     }
 
@@ -108,9 +111,17 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     rc = ngx_stream_osp_name_query(os, &tc_url, &app, cmd, pool, pool, &route,
                                    &query);
 
+    reason = (rc == NGX_BUSY) ? NGX_STREAM_OSP_NO_ROUTE
+                              : NGX_STREAM_OSP_REFUSED_NAME;
+
     if (rc == NGX_OK) {
         rc = ngx_stream_osp_barred(os, route, &query, &bar)
              ? NGX_DONE : ngx_stream_osp_scan_open(os, route, &query, replace);
+
+        reason = (rc == NGX_DECLINED) ? NGX_STREAM_OSP_REFUSED_UNKNOWN
+                 : (rc == NGX_ABORT) ? NGX_STREAM_OSP_REFUSED_STREAM
+                 : query.unsure ? NGX_STREAM_OSP_NO_ANSWER
+                 : NGX_STREAM_OSP_NO_SERVER;
     }
 
     if (rc == NGX_AGAIN) {
@@ -149,8 +160,12 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
         return NGX_DONE;
     }
 
+    if (rc == NGX_ERROR) {
+        return ngx_stream_osp_scan_failed(os);
+    }
+
     if (rc != NGX_OK) {
-        return ngx_stream_osp_scan_refuse(os, rc);
+        return ngx_stream_osp_scan_refuse(os, rc, reason);
     }
 
     os->ended = 0;
@@ -387,48 +402,62 @@ ngx_stream_osp_scan_wait_free(ngx_stream_osp_scan_t *scan)
 }
 
 
-ngx_int_t
-ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os, ngx_int_t rc)
+/* NGX_DECLINED, NGX_ABORT, NGX_BUSY */
+
+static ngx_int_t
+ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os, ngx_int_t rc,
+    ngx_uint_t reason)
 {
-    const char  *code;
+    ngx_log_t   *log;
+    ngx_uint_t   publish;
+    const char  *code, *text;
 
-    code = (os->name.op == NGX_RTMP_ROUTE_PUBLISH)
-           ? "NetStream.Publish.Denied" : "NetStream.Play.StreamNotFound";
+    log = os->session->connection->log;
+    publish = (os->name.op == NGX_RTMP_ROUTE_PUBLISH);
 
-    switch (rc) {
-
-    case NGX_DECLINED:
-        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
-                      "client refused, another stream is unknown");
-
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED, code,
-                                   os->name.op == NGX_RTMP_ROUTE_PUBLISH
-                                   ? "stream is not allowed"
-                                   : "stream not found");
-        break;
-
-    case NGX_ABORT:
-        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0,
-                      "client refused, another stream needs a connection");
-
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED, code,
-                                   "stream needs a connection of its own");
-        break;
-
-    case NGX_BUSY:
-        ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
-                                   NGX_STREAM_OSP_NO_SERVER,
+    if (rc == NGX_BUSY) {
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE, reason,
                                    "NetConnection.Connect.Rejected",
                                    "no server available");
-        break;
-
-    default: /* NGX_ERROR */
-        ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
-                                NGX_STREAM_OSP_INTERNAL_ERROR);
+        return NGX_DONE;
     }
 
+    code = publish ? "NetStream.Publish.Denied"
+                   : "NetStream.Play.StreamNotFound";
+
+    switch (reason) {
+
+    case NGX_STREAM_OSP_REFUSED_NAME:
+
+        /* logged already */
+
+        code = publish ? "NetStream.Publish.BadName" : code;
+        text = "invalid stream name";
+        break;
+
+    case NGX_STREAM_OSP_REFUSED_UNKNOWN:
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "client refused, another stream is unknown");
+        text = publish ? "stream is not allowed" : "stream not found";
+        break;
+
+    default: /* NGX_STREAM_OSP_REFUSED_STREAM */
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "client refused, another stream needs a connection");
+        text = "stream needs a connection of its own";
+    }
+
+    ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN, reason, code, text);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_stream_osp_scan_failed(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
+                            NGX_STREAM_OSP_INTERNAL_ERROR);
     return NGX_DONE;
 }
 

@@ -126,6 +126,10 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
         return;
     }
 
+    if (ngx_stream_osp_limit_settle(os) != NGX_OK) {
+        return;
+    }
+
     setup->phase = ngx_stream_osp_waiting;
     c->log->action = "choosing an upstream server";
 
@@ -150,6 +154,12 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
         if (setup->query.unsure) {
             ngx_log_error(NGX_LOG_INFO, c->log, 0,
                           "nobody can tell where the stream is");
+
+            ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
+                                       NGX_STREAM_OSP_NO_ANSWER,
+                                       "NetConnection.Connect.Rejected",
+                                       "no server available");
+            return;
 
         } else if (setup->query.full) {
             ngx_stream_osp_refuse_full(os);
@@ -240,13 +250,13 @@ ngx_stream_osp_not_found(ngx_stream_osp_session_t *os)
 
     if (os->name.op == NGX_RTMP_ROUTE_PUBLISH) {
         ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED,
+                                   NGX_STREAM_OSP_REFUSED_UNKNOWN,
                                    "NetStream.Publish.Denied",
                                    "stream is not allowed");
 
     } else {
         ngx_stream_osp_refuse_text(os, NGX_STREAM_FORBIDDEN,
-                                   NGX_STREAM_OSP_REFUSED,
+                                   NGX_STREAM_OSP_REFUSED_UNKNOWN,
                                    "NetStream.Play.StreamNotFound",
                                    "stream not found");
     }
@@ -344,7 +354,9 @@ ngx_stream_osp_watch(ngx_stream_osp_session_t *os)
                 && os->setup->phase == ngx_stream_osp_waiting))
         {
             ngx_stream_osp_finalize(os, NGX_STREAM_OK,
-                                    NGX_STREAM_OSP_CLIENT_CLOSED);
+                                    (n == -1 && err == NGX_ETIMEDOUT)
+                                    ? NGX_STREAM_OSP_CLIENT_TIMEOUT
+                                    : NGX_STREAM_OSP_CLIENT_CLOSED);
             return NGX_ERROR;
         }
     }
@@ -496,6 +508,7 @@ ngx_stream_osp_leave(ngx_stream_osp_session_t *os)
     os->flow[NGX_STREAM_OSP_UP].count = &ngx_stream_osp_uncounted;
     os->flow[NGX_STREAM_OSP_DOWN].count = &ngx_stream_osp_uncounted;
 
+    ngx_stream_osp_limit_free(os);
     ngx_rtmp_route_session_close(&os->rs);
 
     ngx_stream_osp_relay_end(os);
@@ -572,6 +585,7 @@ ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
 
     ngx_stream_osp_origin_close(os);
 
+    ngx_stream_osp_limit_free(os);
     ngx_rtmp_route_session_close(&os->rs);
 
     ngx_stream_osp_buf_free(&os->flow[NGX_STREAM_OSP_UP].buf);
@@ -606,7 +620,7 @@ ngx_stream_osp_invalid(ngx_stream_osp_session_t *os, ngx_uint_t dir)
                   "upstream sent invalid rtmp");
 
     ngx_stream_osp_finalize(os, NGX_STREAM_BAD_GATEWAY,
-                            NGX_STREAM_OSP_PROTOCOL_ERROR);
+                            NGX_STREAM_OSP_ORIGIN_PROTOCOL_ERROR);
     return NGX_DONE;
 }
 

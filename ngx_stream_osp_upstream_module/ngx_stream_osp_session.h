@@ -24,6 +24,7 @@
 #include "ngx_osp_rtmp_chunk.h"
 #include "ngx_osp_rtmp_command.h"
 #include "ngx_osp_rtmp_handshake.h"
+#include "ngx_stream_osp_limit_zone.h"
 
 
 /* why a session ends: $rtmp_reason, see ngx_stream_osp_reason.c */
@@ -108,6 +109,7 @@ typedef struct ngx_stream_osp_filter_s   ngx_stream_osp_filter_t;
 typedef struct ngx_stream_osp_scan_s     ngx_stream_osp_scan_t;
 typedef struct ngx_stream_osp_search_s   ngx_stream_osp_search_t;
 typedef struct ngx_stream_osp_quiet_s    ngx_stream_osp_quiet_t;
+typedef struct ngx_stream_osp_limit_s    ngx_stream_osp_limit_t;
 typedef struct ngx_stream_osp_move_s     ngx_stream_osp_move_t;
 typedef struct ngx_stream_osp_resume_s   ngx_stream_osp_resume_t;
 typedef struct ngx_stream_osp_no_input_s ngx_stream_osp_no_input_t;
@@ -123,8 +125,21 @@ typedef struct {
 
 
 typedef struct {
+    ngx_uint_t                       limits;     /* there are some */
+    size_t                           limit_size;
+    ngx_cycle_t                     *cycle;
+    ngx_shm_zone_t                  *limit_shm;
+    ngx_stream_osp_limit_zone_t      limit_zone;
+} ngx_stream_osp_main_conf_t;
+
+
+typedef struct {
     ngx_rtmp_route_t                *route;
     ngx_stream_complex_value_t      *route_value;
+
+    ngx_array_t                     *limits;     /* NULL: none */
+    ngx_uint_t                       limit_log_level;
+    ngx_flag_t                       limit_dry_run;
 
     ngx_msec_t                       connect_timeout;
     ngx_msec_t                       handshake_timeout;
@@ -318,6 +333,7 @@ struct ngx_stream_osp_session_s {
     ngx_stream_osp_resume_t         *resume;
     ngx_stream_osp_no_input_t       *no_input;   /* NULL: off */
     ngx_stream_osp_quiet_t          *quiet;      /* to be told then */
+    ngx_stream_osp_limit_t          *limit;      /* NULL: not counted */
     ngx_stream_osp_name_t            name;
     ngx_str_t                        agent;
     ngx_str_t                        server;
@@ -596,13 +612,41 @@ ngx_int_t ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_command_t *cmd, uint32_t msid);
 ngx_uint_t ngx_stream_osp_scan_waits(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_scan_wait_free(ngx_stream_osp_scan_t *scan);
-ngx_int_t ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os,
-    ngx_int_t rc);
+
+/* ends it for want of memory: NGX_DONE */
+ngx_int_t ngx_stream_osp_scan_failed(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_redirect.c */
 
 ngx_int_t ngx_stream_osp_redirect(ngx_stream_osp_session_t *os,
     ngx_str_t *url);
+
+/* ngx_stream_osp_limit.c */
+
+char *ngx_stream_osp_limit_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_stream_osp_limit_init_conf(ngx_conf_t *cf,
+    ngx_stream_osp_main_conf_t *omcf);
+
+/*
+ * Counts the session, once, as soon as it has named its stream.  NGX_OK, or
+ * NGX_ERROR: it was refused.  A publisher whose old session may be in its way
+ * is not counted before _settle(), after the takeover, which returns the same.
+ */
+ngx_int_t ngx_stream_osp_limit_conn(ngx_stream_osp_session_t *os);
+ngx_int_t ngx_stream_osp_limit_settle(ngx_stream_osp_session_t *os);
+
+/*
+ * The client has named another stream, os->name, beside what it has or instead
+ * of it.  NGX_OK; NGX_DONE: bar says how it is to be refused; NGX_ERROR: no
+ * memory.
+ */
+ngx_int_t ngx_stream_osp_limit_stream(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
+    ngx_uint_t replace, ngx_stream_osp_bar_t *bar);
+
+/* the end of the session is known: others may have its places */
+void ngx_stream_osp_limit_free(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_takeover.c */
 
@@ -757,6 +801,17 @@ void ngx_stream_osp_ssl_connect(ngx_stream_osp_session_t *os);
 /* ngx_stream_osp_reason.c */
 
 ngx_str_t *ngx_stream_osp_reason_name(ngx_uint_t reason);
+
+/* what has happened to the connection that has just failed, never 0 */
+ngx_err_t ngx_stream_osp_lost_error(void);
+
+/* sets status and reason: the sender of dir has ended, by err if not 0 */
+void ngx_stream_osp_lost(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    ngx_err_t err);
+
+/* sets and logs that the server has refused the client */
+void ngx_stream_osp_refused(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_info_t *info);
 
 /* one line, at info, for each session that has ended: its cause */
 void ngx_stream_osp_log_end(ngx_stream_osp_session_t *os);

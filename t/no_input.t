@@ -445,7 +445,7 @@ is(($c->read_command('onStatus', timeout => 8) || { args => [] })->{args}[1]
     {code}, 'NetStream.Play.StreamNotFound', 'dead, told');
 ok($c->is_closed(3), 'dead, closed');
 like(wait_log($t, 'stream.log', qr/^(.*\|ended)$/m),
-    qr/^502\|.*\|connect_failed\|/, 'dead, log');
+    qr/^502\|.*\|move_failed\|/, 'dead, log');
 ok(wait_conns('live', '0 0'), 'nothing is counted');
 
 ###############################################################################

@@ -193,7 +193,7 @@ is(scalar(@got = $c->read_media(13)), 13, 'many, first');
 $one->stop();
 ok($c->is_closed(9), 'many, closed');
 
-my $addrs = wait_log($t, 'stream.log', qr/^many\|connect_failed\|(.*)$/m);
+my $addrs = wait_log($t, 'stream.log', qr/^many\|move_failed\|(.*)$/m);
 
 is(scalar(() = $addrs =~ /:\d+/g), 64, 'many, number');
 is($addrs =~ /^127\.0\.0\.1:/, 1, 'many, where it was at first');

@@ -159,7 +159,7 @@ is($c->answer('onStatus') && $c->{code}, 'NetStream.Publish.Denied',
     'refused, told');
 is($c->{description}, 'Already publishing', 'refused, why');
 is($c->is_closed(5), 1, 'refused, closed');
-like(logged(8091), qr/^502\|connect_failed\|[^,]+(?:, [^,]+){2,}$/,
+like(logged(8091), qr/^502\|move_failed\|[^,]+(?:, [^,]+){2,}$/,
     'refused, log');
 finish();
 

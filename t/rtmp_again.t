@@ -266,7 +266,8 @@ is($o->wait(event => 'command', name => 'play', c => $n, count => 2)->{args}[1],
 $c->send_command('play', 0, undef, 'secret', \{ csid => 8, msid => 1 });
 
 ok(closed($c), 'unknown stream');
-is(last_line($t, 8082), '403 refused play secret', 'unknown stream: log');
+is(last_line($t, 8082), '403 refused_unknown play secret',
+    'unknown stream: log');
 unlike($o->commands($n), qr/play play play/, 'unknown stream: not passed');
 
 $c = rtmp_play(port(8082), 'live', 'known');
@@ -275,7 +276,7 @@ $c->send_command('createStream', 6, undef, \{ csid => 3 });
 $c->send_command('play', 0, undef, 'secret', \{ csid => 8, msid => 2 });
 
 ok(closed($c), 'unknown stream beside');
-is(last_line($t, 8082), '403 refused play secret',
+is(last_line($t, 8082), '403 refused_unknown play secret',
     'unknown stream beside: log');
 is(conns('known'), '0', 'not counted');
 
@@ -284,7 +285,7 @@ $c = rtmp_play(port(8082), 'live', 'known');
 $c->send_command('play', 0, undef, '../secret', \{ csid => 8, msid => 1 });
 
 ok(closed($c), 'invalid name');
-is(last_line($t, 8082), '403 refused play -', 'invalid name: log');
+is(last_line($t, 8082), '403 refused_name play -', 'invalid name: log');
 
 # a server of its own, or another one: the client has to come again
 
@@ -305,7 +306,8 @@ again($c, 'there', 0);
 is($c->{description}, 'stream needs a connection of its own',
     'another server');
 ok(closed($c), 'another server: closed');
-is(last_line($t, 8083), '403 refused publish there', 'another server: log');
+is(last_line($t, 8083), '403 refused_stream publish there',
+    'another server: log');
 is(scalar(grep { $_->{args}[1] eq 'there' }
     $o->events(name => 'publish', c => $n)), 0, 'another server: not passed');
 is(conns('two'), '0 0', 'another server: conns');
@@ -330,7 +332,8 @@ $c->write_raw($c->command('createStream', 2, undef, \{ csid => 3 })
         \{ csid => 8, msid => 1 }));
 
 ok(closed($c), 'in one write');
-is(last_line($t, 8083), '403 refused publish there', 'in one write: log');
+is(last_line($t, 8083), '403 refused_stream publish there',
+    'in one write: log');
 is($o->wait(event => 'close', c => $n) && $o->commands($n),
     'connect createStream publish deleteStream', 'in one write: passed');
 

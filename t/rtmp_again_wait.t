@@ -168,7 +168,7 @@ is(told($c), 'NetStream.Play.StreamNotFound', 'elsewhere');
 is($c->{description}, 'stream needs a connection of its own',
     'elsewhere: why');
 ok(closed($c), 'elsewhere: closed');
-is(last_line($t, 8081), '403 refused play there', 'elsewhere: log');
+is(last_line($t, 8081), '403 refused_stream play there', 'elsewhere: log');
 is(played($n), 'screen8081', 'elsewhere: not passed');
 
 # it is nowhere
@@ -186,7 +186,7 @@ for my $stream (1, 2) {
     is($c->{answer}{msid}, $stream, "$stream: nowhere: on its stream");
     cmp_ok(time() - $time, '>', 0.4, "$stream: nowhere: waits");
     ok(closed($c), "$stream: nowhere: closed");
-    is(last_line($t, 8083), '403 refused play unknown',
+    is(last_line($t, 8083), '403 refused_unknown play unknown',
         "$stream: nowhere: log");
     is(played($n), 'known', "$stream: nowhere: not passed");
 }

@@ -132,7 +132,7 @@ my @cases = (
                 payload => amf_encode('connect', 1)));
     }],
 
-    ['16 MB message sent', 'limit', sub {
+    ['16 MB message sent', 'limit_setup', sub {
         my ($c) = @_;
         hello($c);
         $c->send_message(type => 1, csid => 2, payload => pack('N', 0xffffff));
@@ -199,7 +199,7 @@ my @cases = (
         $_[0]->write_raw($_[0]->connect_message('live'));
     }],
 
-    ['empty name', 'refused', sub {
+    ['empty name', 'refused_name', sub {
         connected($_[0]);
         $_[0]->send_command('publish', 5, undef, amf_str(''), 'live',
             \{ csid => 8, msid => 1 });
@@ -211,26 +211,26 @@ my @cases = (
             \{ csid => 8, msid => 1 });
     }],
 
-    ['publish without a name', 'refused', sub {
+    ['publish without a name', 'refused_name', sub {
         connected($_[0]);
         $_[0]->send_command('publish', 5, undef, \{ csid => 8, msid => 1 });
     }],
 
-    ['10,000 createStream', 'limit', sub {
+    ['10,000 createStream', 'limit_setup', sub {
         my ($c) = @_;
         connected($c);
         $c->write_raw(join('', map { $c->command('createStream', $_, undef) }
             2 .. 10001), 1);
     }],
 
-    ['10,000 _checkbw', 'limit', sub {
+    ['10,000 _checkbw', 'limit_setup', sub {
         my ($c) = @_;
         connected($c);
         $c->write_raw(join('', map { $c->command('_checkbw', $_, undef) }
             2 .. 10001), 1);
     }],
 
-    ['media in front of publish', 'limit', sub {
+    ['media in front of publish', 'limit_setup', sub {
         my ($c) = @_;
         connected($c);
         $c->{msid} = 1;

@@ -39,8 +39,8 @@ my @cases = (
     ['one byte at a time', { slow => 0.1 }, 'connect_failed'],
     ['silent after connect', { connect => 'silent' }, 'connect_failed'],
     ['half an answer to connect', { connect => 'half' }, 'connect_failed'],
-    ['silent after createStream', { create => 'silent' }, 'timeout'],
-    ['silent after publish', { publish => 'silent' }, 'timeout'],
+    ['silent after createStream', { create => 'silent' }, 'origin_timeout'],
+    ['silent after publish', { publish => 'silent' }, 'origin_timeout'],
     ['closes after createStream', { create => 'close' }, 'refused'],
     ['error to createStream', { create => 'error' }, 'refused'],
 
@@ -58,7 +58,7 @@ my @cases = (
         $c->write_raw(substr($c->message(type => 18, csid => 4, msid => 1,
             payload => 'x' x 1000), 0, 300));
         $c->shutdown();
-    }), 'protocol_error', qr/^$/],
+    }), 'origin_protocol_error', qr/^$/],
 
     ['no header to refer to', answer('connect', sub {
         $_[0]->write_raw("\xc3" . 'x' x 128);
@@ -92,7 +92,7 @@ my @cases = (
             $c->send_command('onBWDone', 0, undef) or last;
             sleep(0.1);
         }
-    }), 'timeout'],
+    }), 'origin_timeout'],
 );
 
 # what is odd, but does no harm

@@ -155,7 +155,7 @@ refused($t, 8112, 'play', 'NetStream.Play.\w+', 'error to play');
 refused($t, 8200, 'publish', 'NetConnection.Connect.Rejected', 'down',
     '503 no_server');
 refused($t, 8201, 'play', 'NetStream.Play.StreamNotFound', 'unknown',
-    '403 refused');
+    '403 refused_unknown');
 
 # a start that is taken back at once
 
