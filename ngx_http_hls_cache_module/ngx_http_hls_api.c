@@ -19,6 +19,34 @@
 #define NGX_HTTP_HLS_API_PAGE  1000
 
 
+enum {
+    cache_size = 0,
+    cache_used,
+    cache_objects,
+    cache_streams,
+    cache_filling,
+    cache_hits,
+    cache_misses,
+    cache_stale,
+    cache_passed,
+    cache_evicted,
+    cache_filled,
+    cache_failed,
+    cache_rebuilt,
+    cache_cells
+};
+
+
+enum {
+    stream_objects = 0,
+    stream_bytes,
+    stream_hits,
+    stream_misses,
+    stream_age,
+    stream_viewers
+};
+
+
 static ngx_uint_t ngx_http_hls_api_viewers(ngx_rtmp_route_t *route,
     ngx_str_t *key);
 static ngx_int_t ngx_http_hls_api_handler(ngx_http_request_t *r,
@@ -28,11 +56,13 @@ static ngx_http_hls_zone_t *ngx_http_hls_api_zone(ngx_str_t *path,
 static ngx_int_t ngx_http_hls_api_caches(ngx_http_request_t *r,
     ngx_http_hls_zone_t *zone);
 static void ngx_http_hls_api_cache(ngx_rtmp_route_json_t *json,
-    ngx_http_hls_zone_t *zone);
+    ngx_http_hls_zone_t *zone, uint64_t fields);
+static uint64_t ngx_http_hls_api_cache_number(ngx_http_hls_store_stat_t *stat,
+    ngx_uint_t field);
 static ngx_int_t ngx_http_hls_api_streams(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_call_t *call, ngx_http_hls_zone_t *zone);
 static void ngx_http_hls_api_stream(ngx_rtmp_route_json_t *json,
-    ngx_http_hls_stream_stat_t *stat, ngx_uint_t hide);
+    ngx_http_hls_stream_stat_t *stat, uint64_t fields, ngx_uint_t hide);
 static ngx_int_t ngx_http_hls_api_check(ngx_http_request_t *r,
     ngx_http_hls_zone_t *zone);
 static ngx_int_t ngx_http_hls_api_delete(ngx_http_request_t *r,
@@ -43,6 +73,36 @@ static ngx_uint_t ngx_http_hls_api_purge(ngx_http_hls_zone_t *zone,
     ngx_str_t *uri, ngx_str_t *stream);
 static ngx_uint_t ngx_http_hls_api_purge_uri(ngx_http_hls_zone_t *zone,
     ngx_str_t *uri);
+
+
+static ngx_http_rtmp_route_api_field_t  ngx_http_hls_api_cache_fields[] = {
+    { ngx_string("size"), cache_size },
+    { ngx_string("used"), cache_used },
+    { ngx_string("objects"), cache_objects },
+    { ngx_string("streams"), cache_streams },
+    { ngx_string("filling"), cache_filling },
+    { ngx_string("hits"), cache_hits },
+    { ngx_string("misses"), cache_misses },
+    { ngx_string("stale"), cache_stale },
+    { ngx_string("passed"), cache_passed },
+    { ngx_string("evicted"), cache_evicted },
+    { ngx_string("filled"), cache_filled },
+    { ngx_string("failed"), cache_failed },
+    { ngx_string("rebuilt"), cache_rebuilt },
+    { ngx_string("cells"), cache_cells },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_http_rtmp_route_api_field_t  ngx_http_hls_api_stream_fields[] = {
+    { ngx_string("objects"), stream_objects },
+    { ngx_string("bytes"), stream_bytes },
+    { ngx_string("hits"), stream_hits },
+    { ngx_string("misses"), stream_misses },
+    { ngx_string("age"), stream_age },
+    { ngx_string("viewers"), stream_viewers },
+    { ngx_null_string, 0 }
+};
 
 
 static ngx_http_rtmp_route_api_section_t  ngx_http_hls_api_section = {
@@ -197,81 +257,161 @@ ngx_http_hls_api_zone(ngx_str_t *path, ngx_str_t *rest)
 static ngx_int_t
 ngx_http_hls_api_caches(ngx_http_request_t *r, ngx_http_hls_zone_t *zone)
 {
-    ngx_uint_t                  i;
-    ngx_http_hls_zone_t       **zones;
-    ngx_rtmp_route_json_t       json;
-    ngx_http_hls_main_conf_t   *hmcf;
+    uint64_t                          fields, instance;
+    ngx_int_t                         rc;
+    ngx_uint_t                        i, last;
+    ngx_http_hls_zone_t             **zones;
+    ngx_rtmp_route_json_t             json;
+    ngx_http_hls_main_conf_t         *hmcf;
+    ngx_http_rtmp_route_api_page_t    page;
+
+    rc = ngx_http_rtmp_route_api_wanted(r, ngx_http_hls_api_cache_fields,
+                                        &fields);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     ngx_rtmp_route_json_init(&json, r->pool, 1024);
 
     if (zone) {
-        ngx_http_hls_api_cache(&json, zone);
+        ngx_http_hls_api_cache(&json, zone, fields);
         return ngx_http_rtmp_route_api_send(r, NGX_HTTP_OK, &json);
     }
 
     hmcf = ngx_http_get_module_main_conf(r, ngx_http_hls_cache_module);
     zones = hmcf->zones.elts;
-
-    ngx_rtmp_route_json_open(&json, '{');
+    instance = 0;
 
     for (i = 0; i < hmcf->zones.nelts; i++) {
-        ngx_rtmp_route_json_key(&json, &zones[i]->name);
-        ngx_http_hls_api_cache(&json, zones[i]);
+        instance = instance * 31 + ngx_crc32_short(zones[i]->name.data,
+                                                   zones[i]->name.len);
     }
 
-    ngx_rtmp_route_json_close(&json, '}');
+    ngx_http_rtmp_route_api_instance(r, instance);
+
+    rc = ngx_http_rtmp_route_api_page(r, &page);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    i = ngx_min(page.after, hmcf->zones.nelts);
+    last = hmcf->zones.nelts;
+
+    if (page.limit && last - i > page.limit) {
+        last = i + page.limit;
+
+        if (ngx_http_rtmp_route_api_next(r, (uint32_t) last) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    ngx_rtmp_route_json_open(&json, fields ? '{' : '[');
+
+    for ( /* void */ ; i < last; i++) {
+
+        if (fields == 0) {
+            ngx_rtmp_route_json_string(&json, &zones[i]->name);
+            continue;
+        }
+
+        ngx_rtmp_route_json_key(&json, &zones[i]->name);
+        ngx_http_hls_api_cache(&json, zones[i], fields);
+    }
+
+    ngx_rtmp_route_json_close(&json, fields ? '}' : ']');
 
     return ngx_http_rtmp_route_api_send(r, NGX_HTTP_OK, &json);
 }
 
 
 static void
-ngx_http_hls_api_cache(ngx_rtmp_route_json_t *json, ngx_http_hls_zone_t *zone)
+ngx_http_hls_api_cache(ngx_rtmp_route_json_t *json, ngx_http_hls_zone_t *zone,
+    uint64_t fields)
 {
-    ngx_http_hls_store_stat_t  stat;
+    ngx_http_hls_store_stat_t         stat;
+    ngx_http_rtmp_route_api_field_t  *field;
 
     ngx_http_hls_store_stat(&zone->store, &stat);
 
     ngx_rtmp_route_json_open(json, '{');
 
-    ngx_rtmp_route_json_name(json, "size");
-    ngx_rtmp_route_json_number(json, stat.size);
-    ngx_rtmp_route_json_name(json, "used");
-    ngx_rtmp_route_json_number(json, stat.used);
+    field = ngx_http_hls_api_cache_fields;
 
-    ngx_rtmp_route_json_name(json, "objects");
-    ngx_rtmp_route_json_number(json, stat.bodies);
-    ngx_rtmp_route_json_name(json, "streams");
-    ngx_rtmp_route_json_number(json, stat.streams);
-    ngx_rtmp_route_json_name(json, "filling");
-    ngx_rtmp_route_json_number(json, stat.fills);
+    for ( /* void */ ; field->name.len; field++) {
 
-    ngx_rtmp_route_json_name(json, "hits");
-    ngx_rtmp_route_json_number(json, stat.hits);
-    ngx_rtmp_route_json_name(json, "misses");
-    ngx_rtmp_route_json_number(json, stat.misses);
-    ngx_rtmp_route_json_name(json, "stale");
-    ngx_rtmp_route_json_number(json, stat.stale);
-    ngx_rtmp_route_json_name(json, "passed");
-    ngx_rtmp_route_json_number(json, stat.passed);
-    ngx_rtmp_route_json_name(json, "evicted");
-    ngx_rtmp_route_json_number(json, stat.evicted);
-    ngx_rtmp_route_json_name(json, "filled");
-    ngx_rtmp_route_json_number(json, stat.filled);
-    ngx_rtmp_route_json_name(json, "failed");
-    ngx_rtmp_route_json_number(json, stat.failed);
-    ngx_rtmp_route_json_name(json, "rebuilt");
-    ngx_rtmp_route_json_number(json, stat.rebuilt);
+        if (!(fields & ((uint64_t) 1 << field->number))) {
+            continue;
+        }
 
-    ngx_rtmp_route_json_name(json, "cells");
-    ngx_rtmp_route_json_open(json, '{');
-    ngx_rtmp_route_json_name(json, "used");
-    ngx_rtmp_route_json_number(json, stat.cells_used);
-    ngx_rtmp_route_json_name(json, "free");
-    ngx_rtmp_route_json_number(json, stat.cells_total - stat.cells_used);
-    ngx_rtmp_route_json_close(json, '}');
+        ngx_rtmp_route_json_key(json, &field->name);
+
+        if (field->number == cache_cells) {
+            ngx_rtmp_route_json_open(json, '{');
+            ngx_rtmp_route_json_name(json, "used");
+            ngx_rtmp_route_json_number(json, stat.cells_used);
+            ngx_rtmp_route_json_name(json, "free");
+            ngx_rtmp_route_json_number(json,
+                                       stat.cells_total - stat.cells_used);
+            ngx_rtmp_route_json_close(json, '}');
+            continue;
+        }
+
+        ngx_rtmp_route_json_number(json,
+                            ngx_http_hls_api_cache_number(&stat,
+                                                          field->number));
+    }
 
     ngx_rtmp_route_json_close(json, '}');
+}
+
+
+static uint64_t
+ngx_http_hls_api_cache_number(ngx_http_hls_store_stat_t *stat,
+    ngx_uint_t field)
+{
+    switch (field) {
+
+    case cache_size:
+        return stat->size;
+
+    case cache_used:
+        return stat->used;
+
+    case cache_objects:
+        return stat->bodies;
+
+    case cache_streams:
+        return stat->streams;
+
+    case cache_filling:
+        return stat->fills;
+
+    case cache_hits:
+        return stat->hits;
+
+    case cache_misses:
+        return stat->misses;
+
+    case cache_stale:
+        return stat->stale;
+
+    case cache_passed:
+        return stat->passed;
+
+    case cache_evicted:
+        return stat->evicted;
+
+    case cache_filled:
+        return stat->filled;
+
+    case cache_failed:
+        return stat->failed;
+
+    default: /* cache_rebuilt */
+        return stat->rebuilt;
+    }
 }
 
 
@@ -280,11 +420,22 @@ ngx_http_hls_api_streams(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_call_t *call, ngx_http_hls_zone_t *zone)
 {
     uint32_t                         cursor, last;
+    uint64_t                         fields;
     ngx_int_t                        rc;
     ngx_uint_t                       n, max;
     ngx_rtmp_route_json_t            json;
     ngx_http_hls_stream_stat_t      *stat;
     ngx_http_rtmp_route_api_page_t   page;
+
+    rc = ngx_http_rtmp_route_api_wanted(r, ngx_http_hls_api_stream_fields,
+                                        &fields);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ngx_http_rtmp_route_api_instance(r,
+                                 ngx_http_hls_store_instance(&zone->store));
 
     rc = ngx_http_rtmp_route_api_page(r, &page);
 
@@ -303,7 +454,7 @@ ngx_http_hls_api_streams(ngx_http_request_t *r,
 
     ngx_rtmp_route_json_init(&json, r->pool, NGX_RTMP_ROUTE_JSON_BUFFER);
 
-    ngx_rtmp_route_json_open(&json, '{');
+    ngx_rtmp_route_json_open(&json, fields ? '{' : '[');
 
     for (n = 0; /* void */ ; n++) {
 
@@ -324,12 +475,12 @@ ngx_http_hls_api_streams(ngx_http_request_t *r,
             break;
         }
 
-        ngx_http_hls_api_stream(&json, stat, call->names ? 0 : 1);
+        ngx_http_hls_api_stream(&json, stat, fields, call->names ? 0 : 1);
 
         last = cursor;
     }
 
-    ngx_rtmp_route_json_close(&json, '}');
+    ngx_rtmp_route_json_close(&json, fields ? '}' : ']');
 
     return ngx_http_rtmp_route_api_send(r, NGX_HTTP_OK, &json);
 }
@@ -337,24 +488,55 @@ ngx_http_hls_api_streams(ngx_http_request_t *r,
 
 static void
 ngx_http_hls_api_stream(ngx_rtmp_route_json_t *json,
-    ngx_http_hls_stream_stat_t *stat, ngx_uint_t hide)
+    ngx_http_hls_stream_stat_t *stat, uint64_t fields, ngx_uint_t hide)
 {
-    ngx_http_rtmp_route_api_stream_name(json, &stat->name, hide, 0);
+    ngx_http_rtmp_route_api_field_t  *field;
+
+    ngx_http_rtmp_route_api_stream_name(json, &stat->name, hide, fields == 0);
+
+    if (fields == 0) {
+        return;
+    }
 
     ngx_rtmp_route_json_open(json, '{');
 
-    ngx_rtmp_route_json_name(json, "objects");
-    ngx_rtmp_route_json_number(json, stat->objects);
-    ngx_rtmp_route_json_name(json, "bytes");
-    ngx_rtmp_route_json_number(json, (uint64_t) stat->bytes);
-    ngx_rtmp_route_json_name(json, "hits");
-    ngx_rtmp_route_json_number(json, stat->hits);
-    ngx_rtmp_route_json_name(json, "misses");
-    ngx_rtmp_route_json_number(json, stat->misses);
-    ngx_rtmp_route_json_name(json, "age");
-    ngx_rtmp_route_json_seconds(json, stat->age);
-    ngx_rtmp_route_json_name(json, "viewers");
-    ngx_rtmp_route_json_number(json, stat->viewers);
+    field = ngx_http_hls_api_stream_fields;
+
+    for ( /* void */ ; field->name.len; field++) {
+
+        if (!(fields & ((uint64_t) 1 << field->number))) {
+            continue;
+        }
+
+        ngx_rtmp_route_json_key(json, &field->name);
+
+        switch (field->number) {
+
+        case stream_objects:
+            ngx_rtmp_route_json_number(json, stat->objects);
+            break;
+
+        case stream_bytes:
+            ngx_rtmp_route_json_number(json, (uint64_t) stat->bytes);
+            break;
+
+        case stream_hits:
+            ngx_rtmp_route_json_number(json, stat->hits);
+            break;
+
+        case stream_misses:
+            ngx_rtmp_route_json_number(json, stat->misses);
+            break;
+
+        case stream_age:
+            ngx_rtmp_route_json_seconds(json, stat->age);
+            break;
+
+        default: /* stream_viewers */
+            ngx_rtmp_route_json_number(json, stat->viewers);
+            break;
+        }
+    }
 
     ngx_rtmp_route_json_close(json, '}');
 }
@@ -418,6 +600,12 @@ ngx_http_hls_api_delete(ngx_http_request_t *r, ngx_http_hls_zone_t *zone)
     ngx_uint_t                  i, n, some;
     ngx_http_hls_zone_t       **zones;
     ngx_http_hls_main_conf_t   *hmcf;
+
+    rc = ngx_http_rtmp_route_api_args(r, "uri stream");
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     rc = ngx_http_rtmp_route_api_arg(r, "uri", &uri);
 

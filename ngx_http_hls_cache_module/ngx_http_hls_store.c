@@ -243,6 +243,17 @@ ngx_http_hls_store_seed(ngx_http_hls_shm_t *sh)
 }
 
 
+uint64_t
+ngx_http_hls_store_instance(ngx_http_hls_store_t *store)
+{
+    uint64_t  hash[2];
+
+    ngx_http_hls_store_hash(store->sh->seed, (u_char *) "instance", 8, hash);
+
+    return hash[0];
+}
+
+
 /* the zone and the window that it speaks of belong together */
 
 static uint64_t

@@ -384,6 +384,9 @@ ngx_uint_t ngx_http_hls_store_viewers(ngx_http_hls_store_t *store,
     ngx_str_t *name);
 
 
+/* another number for a zone that was made anew: its records are elsewhere */
+uint64_t ngx_http_hls_store_instance(ngx_http_hls_store_t *store);
+
 /*
  * Walks: *cursor is 0 at first; NGX_OK: stat is filled, NGX_DONE: no more.
  * The lock is held for one record.

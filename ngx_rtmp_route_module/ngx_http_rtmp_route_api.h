@@ -106,14 +106,6 @@ typedef struct {
 } ngx_http_rtmp_route_api_masked_t;
 
 
-/* a field that ?fields= may name; number is known to the writer */
-
-typedef struct {
-    ngx_str_t                      name;
-    ngx_uint_t                     number;
-} ngx_http_rtmp_route_api_field_t;
-
-
 struct ngx_http_rtmp_route_api_ctx_s {
     ngx_http_request_t            *request;
     ngx_str_t                      token;
@@ -133,6 +125,7 @@ struct ngx_http_rtmp_route_api_ctx_s {
 
     ngx_rtmp_route_json_t          json;
     uint64_t                       fields;    /* those wanted */
+    uint64_t                       instance;  /* of what cursors are about */
     uint32_t                       cursor;
     uint32_t                       next;      /* behind the page */
     ngx_uint_t                     entries;   /* so far */
@@ -165,6 +158,9 @@ ngx_int_t ngx_http_rtmp_route_api_allow(ngx_http_request_t *r,
 
 /* ngx_http_rtmp_route_api_answer.c: what is not in ..._section.h */
 
+/* what a handler has returned; nginx's own page for a 500 is no JSON */
+ngx_int_t ngx_http_rtmp_route_api_end(ngx_http_request_t *r, ngx_int_t rc);
+
 /* Location: what was made within the collection that the URI names */
 ngx_int_t ngx_http_rtmp_route_api_location(ngx_http_request_t *r,
     ngx_str_t *id);
@@ -183,7 +179,10 @@ ngx_http_rtmp_route_api_ctx_t *ngx_http_rtmp_route_api_ctx(
     ngx_http_request_t *r);
 
 
-/* ngx_http_rtmp_route_api_body.c: reads up to ctx->limit bytes */
+/*
+ * ngx_http_rtmp_route_api_body.c: reads up to ctx->limit bytes of what may be
+ * JSON
+ */
 
 ngx_int_t ngx_http_rtmp_route_api_body(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
@@ -251,10 +250,14 @@ extern ngx_http_rtmp_route_api_field_t
 extern ngx_http_rtmp_route_api_field_t
     ngx_http_rtmp_route_api_session_fields[];
 
+void ngx_http_rtmp_route_api_server_name(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_server_stat_t *stat);
 void ngx_http_rtmp_route_api_server(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_server_stat_t *stat, uint64_t fields);
 void ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_stream_stat_t *stat, ngx_http_rtmp_route_api_ctx_t *ctx);
+void ngx_http_rtmp_route_api_session_name(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_session_stat_t *stat);
 void ngx_http_rtmp_route_api_session(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_session_stat_t *stat, uint64_t fields, ngx_uint_t hide);
 

@@ -79,13 +79,28 @@ ngx_http_rtmp_route_api_get_access(ngx_http_request_t *r,
 
     n = ngx_rtmp_route_rules(table, rules);
 
-    /* a page goes on behind so many rules */
+    /* a page goes on behind the last rule of the one before */
 
-    i = ngx_min(page.after, n);
+    i = 0;
+
+    if (page.after) {
+
+        while (i < n && rules[i].id != page.after) {
+            i++;
+        }
+
+        if (i++ == n) {
+            return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
+                                                 "ArgumentInvalid",
+                                                 "invalid \"after\": that "
+                                                 "rule is gone");
+        }
+    }
+
     last = page.limit ? ngx_min(i + page.limit, n) : n;
 
     if (last < n
-        && ngx_http_rtmp_route_api_next(r, (uint32_t) last) != NGX_OK)
+        && ngx_http_rtmp_route_api_next(r, rules[last - 1].id) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -94,8 +109,14 @@ ngx_http_rtmp_route_api_get_access(ngx_http_request_t *r,
 
     ngx_rtmp_route_json_open(&json, '[');
 
-    while (i < last) {
-        ngx_http_rtmp_route_api_rule(&json, &rules[i++], ctx->fields);
+    for ( /* void */ ; i < last; i++) {
+
+        if (ctx->fields == 0) {
+            ngx_rtmp_route_json_number(&json, rules[i].id);
+            continue;
+        }
+
+        ngx_http_rtmp_route_api_rule(&json, &rules[i], ctx->fields);
     }
 
     ngx_rtmp_route_json_close(&json, ']');
@@ -204,6 +225,8 @@ ngx_http_rtmp_route_api_rule_delete(ngx_http_request_t *r,
     {
         return ngx_http_rtmp_route_api_rule_not_found(r);
     }
+
+    ctx->resource = NGX_HTTP_RTMP_ROUTE_API_ACCESS;
 
     return ngx_http_rtmp_route_api_get_access(r, ctx);
 }

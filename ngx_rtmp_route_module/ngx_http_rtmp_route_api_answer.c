@@ -17,6 +17,15 @@
 
 #define NGX_HTTP_RTMP_ROUTE_API_PAGE  1000
 
+/* "4711-01234567" */
+#define NGX_HTTP_RTMP_ROUTE_API_AFTER_LEN  (NGX_INT32_LEN + 9)
+
+
+static ngx_int_t ngx_http_rtmp_route_api_after(ngx_http_request_t *r,
+    ngx_str_t *arg, uint32_t *after);
+static uint32_t ngx_http_rtmp_route_api_tag(ngx_http_request_t *r,
+    uint32_t after);
+
 
 ngx_int_t
 ngx_http_rtmp_route_api_send(ngx_http_request_t *r, ngx_uint_t status,
@@ -31,9 +40,9 @@ ngx_http_rtmp_route_api_send(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.status = status;
     r->headers_out.content_length_n = json->length;
 
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
+    if (ngx_http_rtmp_route_api_headers(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     rc = ngx_http_send_header(r);
 
@@ -51,10 +60,29 @@ ngx_http_rtmp_route_api_send(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t
 ngx_http_rtmp_route_api_no_content(ngx_http_request_t *r)
 {
+    if (ngx_http_rtmp_route_api_headers(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_null(&r->headers_out.content_type);
+    r->headers_out.content_type_len = 0;
+
     r->headers_out.status = NGX_HTTP_NO_CONTENT;
     r->header_only = 1;
 
     return ngx_http_send_header(r);
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_end(ngx_http_request_t *r, ngx_int_t rc)
+{
+    if (rc != NGX_HTTP_INTERNAL_SERVER_ERROR || r->header_sent) {
+        return rc;
+    }
+
+    return ngx_http_rtmp_route_api_error(r, rc, "InternalError",
+                                         "internal error");
 }
 
 
@@ -175,6 +203,21 @@ ngx_http_rtmp_route_api_allow(ngx_http_request_t *r, ngx_uint_t methods,
 
 
 ngx_int_t
+ngx_http_rtmp_route_api_headers(ngx_http_request_t *r)
+{
+    ngx_str_t  value;
+
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    ngx_str_set(&value, "no-store");
+
+    return ngx_http_rtmp_route_add_header(r, "Cache-Control", &value);
+}
+
+
+ngx_int_t
 ngx_http_rtmp_route_api_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {
@@ -256,6 +299,126 @@ ngx_http_rtmp_route_api_arg(ngx_http_request_t *r, const char *name,
 
 
 ngx_int_t
+ngx_http_rtmp_route_api_args(ngx_http_request_t *r, const char *known)
+{
+    size_t       len;
+    u_char      *arg, *last, *end, *p;
+    const char  *name;
+
+    arg = r->args.data;
+    last = r->args.data + r->args.len;
+
+    for ( /* void */ ; arg < last; arg = end + 1) {
+
+        end = ngx_strlchr(arg, last, '&');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        p = ngx_strlchr(arg, end, '=');
+        len = (p ? p : end) - arg;
+
+        if (len == 0) {
+            continue;
+        }
+
+        /* who may call at all can be a matter of a token */
+
+        if (len == 5 && ngx_strncasecmp(arg, (u_char *) "token", 5) == 0) {
+            continue;
+        }
+
+        for (name = known; *name; name++) {
+
+            if (ngx_strncasecmp(arg, (u_char *) name, len) == 0
+                && (name[len] == ' ' || name[len] == '\0'))
+            {
+                break;
+            }
+
+            while (name[1] && *name != ' ') {
+                name++;
+            }
+        }
+
+        if (*name == '\0') {
+            return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
+                                                 "ArgumentInvalid",
+                                                 "unknown argument");
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_wanted(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_field_t *fields, uint64_t *wanted)
+{
+    u_char                           *p, *last, *comma;
+    size_t                            len;
+    ngx_int_t                         rc;
+    ngx_str_t                         arg;
+    ngx_http_rtmp_route_api_field_t  *field;
+
+    *wanted = (uint64_t) -1;
+
+    rc = ngx_http_rtmp_route_api_arg(r, "fields", &arg);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        return NGX_DECLINED;
+    }
+
+    *wanted = 0;
+
+    p = arg.data;
+    last = arg.data + arg.len;
+
+    while (p < last) {
+
+        comma = ngx_strlchr(p, last, ',');
+        len = (comma ? comma : last) - p;
+
+        for (field = fields; field->name.len; field++) {
+            if (field->name.len == len
+                && ngx_memcmp(field->name.data, p, len) == 0)
+            {
+                *wanted |= (uint64_t) 1 << field->number;
+                break;
+            }
+        }
+
+        if (len && field->name.len == 0) {
+            return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
+                                                 "ArgumentInvalid",
+                                                 "unknown field in "
+                                                 "\"fields\"");
+        }
+
+        p += len + 1;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_rtmp_route_api_instance(ngx_http_request_t *r, uint64_t instance)
+{
+    ngx_http_rtmp_route_api_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rtmp_route_api_module);
+    ctx->instance = instance;
+}
+
+
+ngx_int_t
 ngx_http_rtmp_route_api_page(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_page_t *page)
 {
@@ -271,16 +434,13 @@ ngx_http_rtmp_route_api_page(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (arg.len) {
-        n = ngx_atoi(arg.data, arg.len);
-
-        if (n == NGX_ERROR || n > (ngx_int_t) NGX_MAX_UINT32_VALUE) {
-            return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
-                                                 "ArgumentInvalid",
-                                                 "invalid \"after\"");
-        }
-
-        page->after = (uint32_t) n;
+    if (arg.len
+        && ngx_http_rtmp_route_api_after(r, &arg, &page->after) != NGX_OK)
+    {
+        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
+                                             "ArgumentInvalid",
+                                             "invalid \"after\": not of this "
+                                             "list, or of an earlier one");
     }
 
     rc = ngx_http_rtmp_route_api_arg(r, "limit", &arg);
@@ -289,7 +449,7 @@ ngx_http_rtmp_route_api_page(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (arg.len) {
+    if (rc == NGX_OK) {
         n = ngx_atoi(arg.data, arg.len);
 
         if (n < 1) {
@@ -305,6 +465,75 @@ ngx_http_rtmp_route_api_page(ngx_http_request_t *r,
 }
 
 
+/*
+ * A cursor means nothing in another list, nor in one that was begun anew, as
+ * by a restart: it comes with a tag that says what it is about.
+ */
+
+static ngx_int_t
+ngx_http_rtmp_route_api_after(ngx_http_request_t *r, ngx_str_t *arg,
+    uint32_t *after)
+{
+    u_char     *p;
+    ngx_int_t   n, tag;
+
+    if (arg->len == 1 && arg->data[0] == '0') {
+        *after = 0;
+        return NGX_OK;
+    }
+
+    p = ngx_strlchr(arg->data, arg->data + arg->len, '-');
+
+    if (p == NULL || arg->data + arg->len - p != 9) {
+        return NGX_DECLINED;
+    }
+
+    n = ngx_atoi(arg->data, p - arg->data);
+    tag = ngx_hextoi(p + 1, 8);
+
+    if (n == NGX_ERROR
+        || n > (ngx_int_t) NGX_MAX_UINT32_VALUE
+        || tag == NGX_ERROR)
+    {
+        return NGX_DECLINED;
+    }
+
+    *after = (uint32_t) n;
+
+    return (ngx_http_rtmp_route_api_tag(r, *after) == (uint32_t) tag)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static uint32_t
+ngx_http_rtmp_route_api_tag(ngx_http_request_t *r, uint32_t after)
+{
+    uint32_t                        tag;
+    uint64_t                        instance;
+    ngx_http_rtmp_route_api_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rtmp_route_api_module);
+
+    instance = ctx->route ? ngx_rtmp_route_table_instance(&ctx->route->table)
+                          : ctx->instance;
+
+    ngx_crc32_init(tag);
+    ngx_crc32_update(&tag, (u_char *) &instance, sizeof(uint64_t));
+    ngx_crc32_update(&tag, (u_char *) &ctx->resource, sizeof(ngx_uint_t));
+    ngx_crc32_update(&tag, (u_char *) &after, sizeof(uint32_t));
+
+    if (ctx->section) {
+        ngx_crc32_update(&tag, ctx->section->name.data,
+                         ctx->section->name.len);
+        ngx_crc32_update(&tag, ctx->item.data, ctx->item.len);
+    }
+
+    ngx_crc32_final(tag);
+
+    return tag;
+}
+
+
 /* where the list goes on: the same arguments but for "after" */
 
 ngx_int_t
@@ -314,8 +543,9 @@ ngx_http_rtmp_route_api_next(ngx_http_request_t *r, uint32_t after)
     u_char     *p, *arg, *last, *end;
     ngx_str_t   link;
 
-    link.data = ngx_pnalloc(r->pool, r->args.len + sizeof("<?&after=>; "
-                                     "rel=\"next\"") + NGX_INT32_LEN);
+    link.data = ngx_pnalloc(r->pool, r->args.len * 3
+                                     + sizeof("<?&after=>; rel=\"next\"")
+                                     + NGX_HTTP_RTMP_ROUTE_API_AFTER_LEN);
     if (link.data == NULL) {
         return NGX_ERROR;
     }
@@ -325,7 +555,7 @@ ngx_http_rtmp_route_api_next(ngx_http_request_t *r, uint32_t after)
     arg = r->args.data;
     last = r->args.data + r->args.len;
 
-    while (arg < last) {
+    for ( /* void */ ; arg < last; arg = end + 1) {
 
         end = ngx_strlchr(arg, last, '&');
 
@@ -335,17 +565,30 @@ ngx_http_rtmp_route_api_next(ngx_http_request_t *r, uint32_t after)
 
         len = end - arg;
 
-        if (len && (len < 6
-                    || ngx_strncasecmp(arg, (u_char *) "after=", 6) != 0))
+        if (len == 0
+            || (len >= 6
+                && ngx_strncasecmp(arg, (u_char *) "after=", 6) == 0))
         {
-            p = ngx_cpymem(p, arg, len);
-            *p++ = '&';
+            continue;
         }
 
-        arg = end + 1;
+        while (arg < end) {
+
+            /* what would end the URI in the header */
+
+            if (*arg == '>' || *arg == '<' || *arg == '"') {
+                p = ngx_sprintf(p, "%%%02Xd", (int) *arg++);
+                continue;
+            }
+
+            *p++ = *arg++;
+        }
+
+        *p++ = '&';
     }
 
-    p = ngx_sprintf(p, "after=%uD>; rel=\"next\"", after);
+    p = ngx_sprintf(p, "after=%uD-%08xD>; rel=\"next\"", after,
+                    ngx_http_rtmp_route_api_tag(r, after));
 
     link.len = p - link.data;
 

@@ -20,6 +20,8 @@
 #define NGX_HTTP_RTMP_ROUTE_API_BODY  4096
 
 
+static ngx_int_t ngx_http_rtmp_route_api_body_type(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_rtmp_route_api_body_json(ngx_str_t *type);
 static void ngx_http_rtmp_route_api_body_handler(ngx_http_request_t *r);
 static void ngx_http_rtmp_route_api_body_read(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rtmp_route_api_body_take(ngx_http_request_t *r,
@@ -38,6 +40,18 @@ ngx_http_rtmp_route_api_body(ngx_http_request_t *r,
 {
     ngx_int_t  rc;
 
+    /* origins say what they like */
+
+    if (ctx->resource != NGX_HTTP_RTMP_ROUTE_API_SRS
+        && ngx_http_rtmp_route_api_body_type(r) != NGX_OK)
+    {
+        return ngx_http_rtmp_route_api_error(r,
+                                             NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                             "TypeInvalid",
+                                             "the body must be JSON, as "
+                                             "application/json");
+    }
+
     if (r->headers_in.content_length_n > (off_t) ctx->limit) {
         return ngx_http_rtmp_route_api_body_failed(r, ctx,
                                           NGX_HTTP_REQUEST_ENTITY_TOO_LARGE);
@@ -54,6 +68,90 @@ ngx_http_rtmp_route_api_body(ngx_http_request_t *r,
     }
 
     return NGX_DONE;
+}
+
+
+/* a type that was named must be one of JSON, a coding there must not be */
+
+static ngx_int_t
+ngx_http_rtmp_route_api_body_type(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.content_type;
+
+    if (h && h->value.len && !ngx_http_rtmp_route_api_body_json(&h->value)) {
+        return NGX_DECLINED;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+
+            if (part->next == NULL) {
+                return NGX_OK;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == sizeof("Content-Encoding") - 1
+            && ngx_strncasecmp(h[i].key.data, (u_char *) "Content-Encoding",
+                               sizeof("Content-Encoding") - 1)
+               == 0
+            && (h[i].value.len != sizeof("identity") - 1
+                || ngx_strncasecmp(h[i].value.data, (u_char *) "identity",
+                                   sizeof("identity") - 1)
+                   != 0))
+        {
+            return NGX_DECLINED;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_rtmp_route_api_body_json(ngx_str_t *type)
+{
+    size_t      len;
+    ngx_str_t  *t;
+
+    /* the second and third are what clients say who were not told the type */
+
+    static ngx_str_t  types[] = {
+        ngx_string("application/json"),
+        ngx_string("application/x-www-form-urlencoded"),
+        ngx_string("text/plain"),
+        ngx_string("text/json"),
+        ngx_null_string
+    };
+
+    for (len = 0; len < type->len; len++) {
+        if (type->data[len] == ';' || type->data[len] == ' ') {
+            break;
+        }
+    }
+
+    for (t = types; t->len; t++) {
+        if (t->len == len && ngx_strncasecmp(t->data, type->data, len) == 0) {
+            return 1;
+        }
+    }
+
+    return len > sizeof("application/+json") - 1
+           && ngx_strncasecmp(type->data, (u_char *) "application/",
+                              sizeof("application/") - 1)
+              == 0
+           && ngx_strncasecmp(type->data + len - (sizeof("+json") - 1),
+                              (u_char *) "+json", sizeof("+json") - 1)
+              == 0;
 }
 
 
@@ -88,7 +186,9 @@ ngx_http_rtmp_route_api_body_read(ngx_http_request_t *r)
         if (last) {
             r->read_event_handler = ngx_http_block_reading;
 
-            ngx_http_finalize_request(r, ctx->body_handler(r, ctx));
+            rc = ctx->body_handler(r, ctx);
+
+            ngx_http_finalize_request(r, ngx_http_rtmp_route_api_end(r, rc));
             return;
         }
 

@@ -249,6 +249,14 @@ static ngx_str_t  ngx_http_rtmp_route_api_play = ngx_string("play");
 
 
 void
+ngx_http_rtmp_route_api_server_name(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_server_stat_t *stat)
+{
+    ngx_http_rtmp_route_api_text(json, stat->info.id, stat->info.id_len);
+}
+
+
+void
 ngx_http_rtmp_route_api_server(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_server_stat_t *stat, uint64_t fields)
 {
@@ -287,7 +295,7 @@ ngx_http_rtmp_route_api_server_value(ngx_rtmp_route_json_t *json,
     switch (field) {
 
     case server_id:
-        ngx_http_rtmp_route_api_text(json, info->id, info->id_len);
+        ngx_http_rtmp_route_api_server_name(json, stat);
         break;
 
     case server_server:
@@ -544,10 +552,21 @@ ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
 
 
 void
+ngx_http_rtmp_route_api_session_name(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_session_stat_t *stat)
+{
+    u_char  *p, id[NGX_INT_T_LEN * 2 + 1];
+
+    p = ngx_sprintf(id, "%uD-%uD", stat->slot, stat->number);
+
+    ngx_http_rtmp_route_api_text(json, id, p - id);
+}
+
+
+void
 ngx_http_rtmp_route_api_session(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_session_stat_t *stat, uint64_t fields, ngx_uint_t hide)
 {
-    u_char                           *p, id[NGX_INT_T_LEN * 2 + 1];
     ngx_http_rtmp_route_api_field_t  *field;
 
     ngx_rtmp_route_json_open(json, '{');
@@ -565,8 +584,7 @@ ngx_http_rtmp_route_api_session(ngx_rtmp_route_json_t *json,
         switch (field->number) {
 
         case session_id:
-            p = ngx_sprintf(id, "%uD-%uD", stat->slot, stat->number);
-            ngx_http_rtmp_route_api_text(json, id, p - id);
+            ngx_http_rtmp_route_api_session_name(json, stat);
             break;
 
         case session_type:

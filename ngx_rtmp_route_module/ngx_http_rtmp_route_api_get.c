@@ -171,11 +171,12 @@ ngx_int_t
 ngx_http_rtmp_route_api_get_routes(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx)
 {
-    ngx_int_t                      rc;
-    ngx_uint_t                     i;
-    ngx_rtmp_route_t             **routes;
-    ngx_rtmp_route_json_t          json;
-    ngx_rtmp_route_main_conf_t    *mcf;
+    ngx_int_t                         rc;
+    ngx_uint_t                        i, n, last, entries;
+    ngx_rtmp_route_t                **routes;
+    ngx_rtmp_route_json_t             json;
+    ngx_rtmp_route_main_conf_t       *mcf;
+    ngx_http_rtmp_route_api_page_t    page;
 
     rc = ngx_http_rtmp_route_api_fields(r, ctx,
                                         ngx_http_rtmp_route_api_fields_of);
@@ -192,26 +193,56 @@ ngx_http_rtmp_route_api_get_routes(ngx_http_request_t *r,
         return ngx_http_rtmp_route_api_send(r, NGX_HTTP_OK, &json);
     }
 
-    ngx_rtmp_route_json_open(&json, '{');
-
     mcf = (ngx_rtmp_route_main_conf_t *)
               ngx_get_conf(ngx_cycle->conf_ctx, ngx_rtmp_route_module);
 
-    if (mcf) {
-        routes = mcf->routes.elts;
+    n = mcf ? mcf->routes.nelts : 0;
+    routes = mcf ? mcf->routes.elts : NULL;
 
-        for (i = 0; i < mcf->routes.nelts; i++) {
-
-            if (!routes[i]->defined) {
-                continue;
-            }
-
-            ngx_rtmp_route_json_key(&json, &routes[i]->name);
-            ngx_http_rtmp_route_api_route(&json, routes[i], ctx->fields);
-        }
+    for (i = 0; i < n; i++) {
+        ctx->instance = ctx->instance * 31
+                        + ngx_crc32_short(routes[i]->name.data,
+                                          routes[i]->name.len);
     }
 
-    ngx_rtmp_route_json_close(&json, '}');
+    rc = ngx_http_rtmp_route_api_page(r, &page);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ngx_rtmp_route_json_open(&json, ctx->fields ? '{' : '[');
+
+    last = page.after;
+    entries = 0;
+
+    for (i = page.after; i < n; i++) {
+
+        if (!routes[i]->defined) {
+            continue;
+        }
+
+        if (page.limit && entries++ == page.limit) {
+
+            if (ngx_http_rtmp_route_api_next(r, (uint32_t) last) != NGX_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            break;
+        }
+
+        last = i + 1;
+
+        if (ctx->fields == 0) {
+            ngx_rtmp_route_json_string(&json, &routes[i]->name);
+            continue;
+        }
+
+        ngx_rtmp_route_json_key(&json, &routes[i]->name);
+        ngx_http_rtmp_route_api_route(&json, routes[i], ctx->fields);
+    }
+
+    ngx_rtmp_route_json_close(&json, ctx->fields ? '}' : ']');
 
     return ngx_http_rtmp_route_api_send(r, NGX_HTTP_OK, &json);
 }
@@ -427,54 +458,7 @@ ngx_http_rtmp_route_api_fields(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx,
     ngx_http_rtmp_route_api_field_t *fields)
 {
-    u_char                           *p, *last, *comma;
-    size_t                            len;
-    ngx_int_t                         rc;
-    ngx_str_t                         arg;
-    ngx_http_rtmp_route_api_field_t  *field;
-
-    ctx->fields = (uint64_t) -1;
-
-    rc = ngx_http_rtmp_route_api_arg(r, "fields", &arg);
-
-    if (rc == NGX_ERROR) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (rc == NGX_DECLINED) {
-        return NGX_DECLINED;
-    }
-
-    ctx->fields = 0;
-
-    p = arg.data;
-    last = arg.data + arg.len;
-
-    while (p < last) {
-
-        comma = ngx_strlchr(p, last, ',');
-        len = (comma ? comma : last) - p;
-
-        for (field = fields; field->name.len; field++) {
-            if (field->name.len == len
-                && ngx_memcmp(field->name.data, p, len) == 0)
-            {
-                ctx->fields |= (uint64_t) 1 << field->number;
-                break;
-            }
-        }
-
-        if (len && field->name.len == 0) {
-            return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
-                                                 "ArgumentInvalid",
-                                                 "unknown field in "
-                                                 "\"fields\"");
-        }
-
-        p += len + 1;
-    }
-
-    return NGX_DECLINED;
+    return ngx_http_rtmp_route_api_wanted(r, fields, &ctx->fields);
 }
 
 

@@ -21,6 +21,10 @@
 #define NGX_HTTP_RTMP_ROUTE_API_LOOK  32
 #define NGX_HTTP_RTMP_ROUTE_API_VAIN  16384
 
+/* without fields a list is one of names */
+#define ngx_http_rtmp_route_api_list_keyed(ctx)                               \
+    ((ctx)->resource == NGX_HTTP_RTMP_ROUTE_API_STREAMS && (ctx)->fields)
+
 
 static ngx_int_t ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
@@ -58,7 +62,7 @@ ngx_http_rtmp_route_api_get_list(ngx_http_request_t *r,
 
     if (!ctx->single) {
         ngx_rtmp_route_json_open(&ctx->json,
-                      (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_STREAMS) ? '{'
+                                 ngx_http_rtmp_route_api_list_keyed(ctx) ? '{'
                                                                          : '[');
     }
 
@@ -234,8 +238,8 @@ ngx_http_rtmp_route_api_list_end(ngx_http_request_t *r,
     }
 
     ngx_rtmp_route_json_close(&ctx->json,
-                      (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_STREAMS) ? '}'
-                                                                         : ']');
+                              ngx_http_rtmp_route_api_list_keyed(ctx) ? '}'
+                                                                      : ']');
     return NGX_DONE;
 }
 
@@ -265,24 +269,33 @@ ngx_http_rtmp_route_api_list_next(ngx_http_rtmp_route_api_ctx_t *ctx)
 
         ret = ngx_rtmp_route_server_walk(table, &ctx->cursor, &stat.server);
 
-        if (ret == NGX_OK && !ctx->peek) {
-            ngx_http_rtmp_route_api_server(&ctx->json, &stat.server,
-                                           ctx->fields);
+        if (ret != NGX_OK || ctx->peek) {
+            return ret;
         }
 
-        return ret;
+        if (ctx->fields == 0) {
+            ngx_http_rtmp_route_api_server_name(&ctx->json, &stat.server);
+            return NGX_OK;
+        }
+
+        ngx_http_rtmp_route_api_server(&ctx->json, &stat.server, ctx->fields);
+        return NGX_OK;
 
     case NGX_HTTP_RTMP_ROUTE_API_STREAMS:
 
         ret = ngx_rtmp_route_stream_look(table, &ctx->cursor, &stat.stream);
 
-        if (ret == NGX_OK && !ctx->peek) {
-            ngx_http_rtmp_route_api_stream_name(&ctx->json, &stat.stream.key,
-                                                ctx->hide, 0);
+        if (ret != NGX_OK || ctx->peek) {
+            return ret;
+        }
+
+        ngx_http_rtmp_route_api_stream_name(&ctx->json, &stat.stream.key,
+                                            ctx->hide, ctx->fields == 0);
+        if (ctx->fields) {
             ngx_http_rtmp_route_api_stream(&ctx->json, &stat.stream, ctx);
         }
 
-        return ret;
+        return NGX_OK;
 
     default: /* sessions, session */
 
@@ -297,6 +310,11 @@ ngx_http_rtmp_route_api_list_next(ngx_http_rtmp_route_api_ctx_t *ctx)
         }
 
         if (ctx->peek) {
+            return NGX_OK;
+        }
+
+        if (ctx->fields == 0 && !ctx->single) {
+            ngx_http_rtmp_route_api_session_name(&ctx->json, &stat.session);
             return NGX_OK;
         }
 

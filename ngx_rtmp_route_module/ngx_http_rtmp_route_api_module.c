@@ -31,6 +31,10 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_rtmp_route_api_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rtmp_route_api_call(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+static const char *ngx_http_rtmp_route_api_known(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
 static ngx_http_rtmp_route_api_op_t *ngx_http_rtmp_route_api_op(
     ngx_http_request_t *r, ngx_http_rtmp_route_api_ctx_t *ctx);
 static ngx_int_t ngx_http_rtmp_route_api_method(ngx_http_request_t *r,
@@ -132,6 +136,23 @@ static ngx_http_rtmp_route_api_op_t  ngx_http_rtmp_route_api_ops[] = {
 };
 
 
+/* arguments of calls that change something; of the others there are none */
+
+static struct {
+    ngx_uint_t                     resources;
+    ngx_uint_t                     method;
+    const char                    *args;
+} ngx_http_rtmp_route_api_known_args[] = {
+
+    { NGX_HTTP_RTMP_ROUTE_API_SERVER|NGX_HTTP_RTMP_ROUTE_API_RULE,
+      NGX_HTTP_DELETE, "fields limit after" },
+
+    { NGX_HTTP_RTMP_ROUTE_API_SESSION, NGX_HTTP_DELETE, "ban" },
+
+    { 0, 0, NULL }
+};
+
+
 static ngx_command_t  ngx_http_rtmp_route_api_commands[] = {
 
     { ngx_string("rtmp_route_api"),
@@ -179,15 +200,25 @@ ngx_module_t  ngx_http_rtmp_route_api_module = {
 static ngx_int_t
 ngx_http_rtmp_route_api_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                            rc;
-    ngx_http_rtmp_route_api_op_t        *op;
-    ngx_http_rtmp_route_api_ctx_t       *ctx;
-    ngx_http_rtmp_route_api_loc_conf_t  *alcf;
+    ngx_http_rtmp_route_api_ctx_t  *ctx;
 
     ctx = ngx_http_rtmp_route_api_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    return ngx_http_rtmp_route_api_end(r,
+                                       ngx_http_rtmp_route_api_call(r, ctx));
+}
+
+
+static ngx_int_t
+ngx_http_rtmp_route_api_call(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx)
+{
+    ngx_int_t                            rc;
+    ngx_http_rtmp_route_api_op_t        *op;
+    ngx_http_rtmp_route_api_loc_conf_t  *alcf;
 
     alcf = ngx_http_get_module_loc_conf(r, ngx_http_rtmp_route_api_module);
 
@@ -222,6 +253,15 @@ ngx_http_rtmp_route_api_handler(ngx_http_request_t *r)
                     : (ctx->route->key == NGX_RTMP_ROUTE_KEY_VHOST) ? 3 : 2;
     }
 
+    if (op->write && !(op->method & NGX_HTTP_GET)) {
+        rc = ngx_http_rtmp_route_api_args(r,
+                                      ngx_http_rtmp_route_api_known(r, ctx));
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
     if (op->check) {
         rc = op->check(r, ctx);
 
@@ -244,6 +284,25 @@ ngx_http_rtmp_route_api_handler(ngx_http_request_t *r)
     }
 
     return op->handler(r, ctx);
+}
+
+
+static const char *
+ngx_http_rtmp_route_api_known(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_rtmp_route_api_known_args[i].resources; i++) {
+
+        if ((ngx_http_rtmp_route_api_known_args[i].resources & ctx->resource)
+            && (ngx_http_rtmp_route_api_known_args[i].method & r->method))
+        {
+            return ngx_http_rtmp_route_api_known_args[i].args;
+        }
+    }
+
+    return "";
 }
 
 

@@ -46,6 +46,14 @@ typedef struct {
 } ngx_http_rtmp_route_api_section_t;
 
 
+/* a field that ?fields= may name; number, up to 63, is known to the writer */
+
+typedef struct {
+    ngx_str_t       name;
+    ngx_uint_t      number;
+} ngx_http_rtmp_route_api_field_t;
+
+
 /*
  * Who else counts those who watch a stream of a route, named as in its table;
  * called from the event loop for each stream of a list: must not block.
@@ -92,7 +100,8 @@ ngx_int_t ngx_http_rtmp_route_api_refuse(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_api_not_allowed(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_call_t *call, ngx_uint_t methods);
 
-/* a header of the answer, before it is sent */
+/* headers of the answer, before it is sent */
+ngx_int_t ngx_http_rtmp_route_api_headers(ngx_http_request_t *r);
 ngx_int_t ngx_http_rtmp_route_api_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 
@@ -100,7 +109,26 @@ ngx_int_t ngx_http_rtmp_route_api_header(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_api_arg(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 
-/* NGX_DECLINED: they are fine; otherwise the request was answered */
+/*
+ * Of those below that answer the request if something is wrong: NGX_DECLINED
+ * means that all is fine.
+ */
+
+/* for calls that change something: there are no arguments but the known ones */
+ngx_int_t ngx_http_rtmp_route_api_args(ngx_http_request_t *r,
+    const char *known);
+
+/* ?fields= as a bit for each number; 0: names of what is listed are wanted */
+ngx_int_t ngx_http_rtmp_route_api_wanted(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_field_t *fields, uint64_t *wanted);
+
+/*
+ * Cursors of a section's list are good for that path alone, and only as long
+ * as instance is the same; to be called before the next two, if it matters.
+ */
+void ngx_http_rtmp_route_api_instance(ngx_http_request_t *r,
+    uint64_t instance);
+
 ngx_int_t ngx_http_rtmp_route_api_page(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_page_t *page);
 

@@ -175,9 +175,9 @@ ngx_http_rtmp_route_api_turn_header(ngx_http_rtmp_route_api_ctx_t *ctx,
         r->headers_out.content_length_n = ctx->json.length;
     }
 
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
+    if (ngx_http_rtmp_route_api_headers(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (ctx->more && ngx_http_rtmp_route_api_next(r, ctx->cursor) != NGX_OK) {
         return NGX_ERROR;
@@ -321,7 +321,7 @@ ngx_http_rtmp_route_api_turn_event(ngx_event_t *ev)
         }
 
         if (rc != NGX_AGAIN) {
-            ngx_http_finalize_request(r, rc);
+            ngx_http_finalize_request(r, ngx_http_rtmp_route_api_end(r, rc));
         }
 
         ngx_http_run_posted_requests(c);

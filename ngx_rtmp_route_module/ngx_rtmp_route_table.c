@@ -257,6 +257,13 @@ ngx_rtmp_route_table_seed(ngx_rtmp_route_shm_t *sh)
 }
 
 
+uint64_t
+ngx_rtmp_route_table_instance(ngx_rtmp_route_table_t *table)
+{
+    return ngx_rtmp_route_siphash(table->sh->seed, (u_char *) "instance", 8);
+}
+
+
 void
 ngx_rtmp_route_table_lock(ngx_rtmp_route_table_t *table)
 {

@@ -455,6 +455,9 @@ ngx_int_t ngx_rtmp_route_health_result(ngx_rtmp_route_table_t *table,
 ngx_int_t ngx_rtmp_route_health_set(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_ref_t *ref, ngx_uint_t health);
 
+/* another number for a zone that was made anew: its records are elsewhere */
+uint64_t ngx_rtmp_route_table_instance(ngx_rtmp_route_table_t *table);
+
 /*
  * Walks: *cursor is 0 at first; NGX_OK: stat is filled, NGX_DONE: no more.
  * The lock is held for one record, so records may come and go meanwhile; one

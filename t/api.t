@@ -25,7 +25,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http ssi gzip/)->plan(135);
+my $t = Test::Nginx->new()->has(qw/http ssi gzip/)->plan(132);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -371,7 +371,7 @@ is_deeply([keys %{get('/api/1/routes/other/streams/')}],
 request('PUT', '/api/1/routes/live/streams/live/%22%5c%C3%A9%FF%3C',
     '{"server":"10.0.0.11"}');
 is(body('/api/1/routes/live/streams/?fields='),
-    "{\"live/\\\"\\\\\xc3\xa9\\ufffd<\":{}}", 'escaped');
+    "[\"live/\\\"\\\\\xc3\xa9\\ufffd<\"]", 'escaped');
 
 # names=off
 
@@ -452,7 +452,7 @@ while ($next && $pages < 100) {
     $seen{$_}++ for keys %$s;
 
     ($next) = $r
-        =~ /^Link: <(\?fields=server&limit=700&after=\d+)>; rel="next"/m;
+        =~ /^Link: <(\?fields=server&limit=700&after=[\w-]+)>; rel="next"/m;
 }
 
 is($pages, 15, 'pages');
@@ -462,12 +462,6 @@ is((grep { $_ > 1 } values %seen), 0, 'none of them twice');
 is(scalar @{get('/ro/1/routes/big/servers/?limit=4')}, 4, 'one page');
 unlike(request('GET', '/ro/1/routes/big/servers/?limit=4'), qr/^Link:/m,
     'is the last one');
-is(body('/ro/1/routes/big/servers/?after=4000000000&limit=1'), '[]',
-    'after the end');
-is(body('/ro/1/routes/big/streams/?after=4000000000'), '{}',
-    'streams after the end');
-is(body('/ro/1/routes/big/sessions/?after=4000000000'), '[]',
-    'sessions after the end');
 is(body('/ro/1/routes/big/sessions/?type=publish&stream=live/x'), '[]',
     'sessions of a stream');
 

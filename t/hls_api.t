@@ -160,7 +160,7 @@ is(api('/api/1/routes/live/streams/?fields=viewers')->{'route/cam3'}{viewers},
 $c = api('/api/1/caches/hls/streams/?limit=1');
 is(scalar(keys %$c), 1, 'a page');
 $r = hls_get('/api/1/caches/hls/streams/?limit=1');
-my ($next) = ($r->{headers}{link} || '') =~ /[?&]after=(\d+)/;
+my ($next) = ($r->{headers}{link} || '') =~ /[?&]after=([\w-]+)/;
 ok($next, 'there is another');
 $r = hls_get("/api/1/caches/hls/streams/?limit=1&after=$next");
 is(scalar(keys %{decode_json($r->{body})}), 1, 'that page');
