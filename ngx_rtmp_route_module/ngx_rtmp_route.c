@@ -164,9 +164,22 @@ ngx_int_t
 ngx_rtmp_route_banned(ngx_rtmp_route_t *route, ngx_str_t *key, ngx_uint_t op,
     ngx_str_t *addr, time_t *left)
 {
-    /* nobody can be banned yet */
+    ngx_msec_t                 ms;
+    ngx_rtmp_route_endpoint_t  endpoint;
 
-    return NGX_DECLINED;
+    /* or it is no address */
+
+    (void) ngx_rtmp_route_addr_parse(addr, &endpoint);
+
+    if (ngx_rtmp_route_table_banned(&route->table, key, op, &endpoint, &ms)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    *left = (time_t) ((ms + 999) / 1000);
+
+    return NGX_OK;
 }
 
 

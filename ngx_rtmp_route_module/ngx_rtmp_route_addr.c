@@ -253,6 +253,29 @@ ngx_rtmp_route_addr_equal(ngx_rtmp_route_endpoint_t *a,
 
 
 ngx_uint_t
+ngx_rtmp_route_addr_within(ngx_rtmp_route_endpoint_t *addr,
+    ngx_rtmp_route_endpoint_t *net, ngx_uint_t bits)
+{
+    ngx_uint_t  n;
+
+    if (addr->family == 0 || addr->family != net->family
+        || bits > 8 * ngx_rtmp_route_addr_len(net))
+    {
+        return 0;
+    }
+
+    n = bits / 8;
+
+    if (ngx_memcmp(addr->addr, net->addr, n) != 0) {
+        return 0;
+    }
+
+    return bits % 8 == 0
+           || (addr->addr[n] ^ net->addr[n]) >> (8 - bits % 8) == 0;
+}
+
+
+ngx_uint_t
 ngx_rtmp_route_addr_special(ngx_rtmp_route_endpoint_t *addr)
 {
     u_char  *p;

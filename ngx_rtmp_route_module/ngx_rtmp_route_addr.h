@@ -46,6 +46,10 @@ ngx_int_t ngx_rtmp_route_endpoint_from(struct sockaddr *sa,
 ngx_uint_t ngx_rtmp_route_addr_equal(ngx_rtmp_route_endpoint_t *a,
     ngx_rtmp_route_endpoint_t *b);
 
+/* whether the first bits of both are the same; family 0 is in no network */
+ngx_uint_t ngx_rtmp_route_addr_within(ngx_rtmp_route_endpoint_t *addr,
+    ngx_rtmp_route_endpoint_t *net, ngx_uint_t bits);
+
 /* loopback, link-local, multicast, broadcast or unspecified */
 ngx_uint_t ngx_rtmp_route_addr_special(ngx_rtmp_route_endpoint_t *addr);
 

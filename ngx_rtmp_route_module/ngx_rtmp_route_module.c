@@ -570,8 +570,9 @@ ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" is too small for the access list of "
-                      "route \"%V\"", &shm_zone->shm.name, &route->name);
+                      "zone \"%V\" is too small for the access list or the "
+                      "bans of route \"%V\"", &shm_zone->shm.name,
+                      &route->name);
         return NGX_ERROR;
     }
 

@@ -14,7 +14,7 @@
 
 #define NGX_RTMP_ROUTE_MIN_CELLS      16
 
-/* one rule of the access list for so many bytes */
+/* one rule of the access list for so many bytes, and one ban */
 #define NGX_RTMP_ROUTE_RULE_SHARE     4096
 #define NGX_RTMP_ROUTE_MIN_RULES      16
 
@@ -88,6 +88,8 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
                 sh->nslots * sizeof(ngx_rtmp_route_head_t));
     ngx_memzero(ngx_rtmp_route_conflict(sh, 0),
                 sh->nconflicts * sizeof(ngx_rtmp_route_conflict_t));
+    ngx_memzero(ngx_rtmp_route_ban(sh, 0),
+                sh->nbans * sizeof(ngx_rtmp_route_ban_cell_t));
     ngx_memzero(ngx_rtmp_route_at(sh, ids, uint32_t),
                 sh->nservers * sizeof(uint32_t));
     ngx_memzero(ngx_rtmp_route_at(sh, buckets, uint32_t),
@@ -161,6 +163,7 @@ ngx_rtmp_route_table_layout(ngx_rtmp_route_shm_t *sh, size_t size)
     n = ngx_max(size / NGX_RTMP_ROUTE_RULE_SHARE, NGX_RTMP_ROUTE_MIN_RULES);
     sh->nrules = (uint32_t) ngx_min(n, NGX_RTMP_ROUTE_MAX_RULES);
     sh->nconflicts = (uint32_t) ngx_min(n, NGX_RTMP_ROUTE_ALL_CONFLICTS);
+    sh->nbans = (uint32_t) ngx_min(n, NGX_RTMP_ROUTE_MAX_BANS);
 
     /* in the least zone, with many slots, there are fewer servers */
 
@@ -213,6 +216,9 @@ ngx_rtmp_route_table_place(ngx_rtmp_route_shm_t *sh, size_t ncells)
 
     sh->conflicts = p;
     p = ngx_align(p + sh->nconflicts * sizeof(ngx_rtmp_route_conflict_t), 64);
+
+    sh->bans_at = p;
+    p = ngx_align(p + sh->nbans * sizeof(ngx_rtmp_route_ban_cell_t), 64);
 
     sh->hot = p;
     p = ngx_align(p + sh->nservers * sizeof(ngx_rtmp_route_hot_t), 64);
@@ -457,6 +463,7 @@ ngx_rtmp_route_table_sweep(ngx_rtmp_route_table_t *table)
     ngx_rtmp_route_table_lock(table);
 
     ngx_rtmp_route_table_expire(table);
+    ngx_rtmp_route_bans_expire(table->sh);
     ngx_rtmp_route_server_sweep(table);
     ngx_rtmp_route_table_scrub(table->sh);
 

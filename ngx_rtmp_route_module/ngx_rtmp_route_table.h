@@ -91,6 +91,13 @@
 
 #define NGX_RTMP_ROUTE_MAX_RULES      1024
 
+/* bans: of what, and how many there may be */
+
+#define NGX_RTMP_ROUTE_BAN_PUBLISH    (1 << NGX_RTMP_ROUTE_PUBLISH)
+#define NGX_RTMP_ROUTE_BAN_PLAY       (1 << NGX_RTMP_ROUTE_PLAY)
+
+#define NGX_RTMP_ROUTE_MAX_BANS       1024
+
 #define NGX_RTMP_ROUTE_MAX_CONFLICTS  4    /* shown with a stream */
 
 #define NGX_RTMP_ROUTE_MAX_ENDPOINTS  4
@@ -115,6 +122,23 @@ typedef struct {
     u_char                      reserved;
     ngx_rtmp_route_endpoint_t   addr;
 } ngx_rtmp_route_rule_t;
+
+
+/*
+ * Who may not do what with a stream, and for how long.  One that comes from
+ * the table has its key in key_buf.
+ */
+
+typedef struct {
+    uint32_t                    id;             /* no two ever have the same */
+    ngx_uint_t                  ops;            /* NGX_RTMP_ROUTE_BAN_* */
+    ngx_str_t                   key;            /* empty: any stream */
+    ngx_rtmp_route_endpoint_t   addr;           /* family 0: anybody */
+    ngx_uint_t                  bits;           /* of addr, which is masked */
+    ngx_msec_t                  left;           /* ms */
+    ngx_msec_t                  age;            /* ms since it was made */
+    u_char                      key_buf[NGX_RTMP_ROUTE_KEY_LEN];
+} ngx_rtmp_route_ban_t;
 
 
 /* who and where a server is; replaced as a whole, in shared memory too */
@@ -320,9 +344,9 @@ ngx_int_t ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
 
 /*
  * Copies servers and streams of another table, as many as fit, for a zone
- * whose size has changed, and its access list.  Sessions are not copied: their
- * processes go on with the old zone.  NGX_DECLINED: the access list does not
- * fit, and a part of it would be worse than none.
+ * whose size has changed, its access list and bans.  Sessions are not copied:
+ * their processes go on with the old zone.  NGX_DECLINED: the access list or
+ * the bans do not fit, and a part of them would be worse than none.
  */
 ngx_int_t ngx_rtmp_route_table_copy(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_table_t *old);
@@ -578,6 +602,30 @@ ngx_int_t ngx_rtmp_route_server_hosts(ngx_rtmp_route_table_t *table,
     uint32_t *cursor, ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t room,
     ngx_uint_t *n);
 uint32_t ngx_rtmp_route_hosts_version(ngx_rtmp_route_table_t *table);
+
+
+/*
+ * Bans.  banned: whether an address (family 0: none) may not do that with a
+ * key: NGX_OK, for left more ms, or NGX_DECLINED; without the lock if there
+ * are no bans.  add: NGX_OK, ban->id is set; NGX_DONE: there was one of the
+ * same, which has that time now; NGX_BUSY: no room.  get, delete: NGX_OK or
+ * NGX_DECLINED.  walk: in the order of ids, *cursor is the last one; NGX_OK or
+ * NGX_DONE.  stat: how many there are and may be, and the last id.
+ */
+ngx_int_t ngx_rtmp_route_table_banned(ngx_rtmp_route_table_t *table,
+    ngx_str_t *key, ngx_uint_t op, ngx_rtmp_route_endpoint_t *addr,
+    ngx_msec_t *left);
+ngx_int_t ngx_rtmp_route_ban_add(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ban_t *ban);
+ngx_int_t ngx_rtmp_route_ban_get(ngx_rtmp_route_table_t *table, uint32_t id,
+    ngx_rtmp_route_ban_t *ban);
+ngx_int_t ngx_rtmp_route_ban_delete(ngx_rtmp_route_table_t *table,
+    uint32_t id);
+void ngx_rtmp_route_bans_clear(ngx_rtmp_route_table_t *table);
+ngx_int_t ngx_rtmp_route_ban_walk(ngx_rtmp_route_table_t *table,
+    uint32_t *cursor, ngx_rtmp_route_ban_t *ban);
+void ngx_rtmp_route_bans_stat(ngx_rtmp_route_table_t *table, ngx_uint_t *n,
+    ngx_uint_t *max, uint32_t *last);
 
 
 /* as the functions without _table_ in ngx_rtmp_route.h */

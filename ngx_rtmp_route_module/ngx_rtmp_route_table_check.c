@@ -46,6 +46,7 @@ typedef struct {
 static ngx_int_t ngx_rtmp_route_check_failed(ngx_rtmp_route_check_t *ctx,
     const char *what, ngx_uint_t where);
 static ngx_int_t ngx_rtmp_route_check_rules(ngx_rtmp_route_check_t *ctx);
+static ngx_int_t ngx_rtmp_route_check_bans(ngx_rtmp_route_check_t *ctx);
 static ngx_int_t ngx_rtmp_route_check_servers(ngx_rtmp_route_check_t *ctx);
 static ngx_int_t ngx_rtmp_route_check_records(ngx_rtmp_route_check_t *ctx);
 static ngx_int_t ngx_rtmp_route_check_session(ngx_rtmp_route_check_t *ctx,
@@ -65,6 +66,7 @@ typedef ngx_int_t (*ngx_rtmp_route_check_pt)(ngx_rtmp_route_check_t *ctx);
 
 static ngx_rtmp_route_check_pt  ngx_rtmp_route_checks[] = {
     ngx_rtmp_route_check_rules,
+    ngx_rtmp_route_check_bans,
     ngx_rtmp_route_check_servers,
     ngx_rtmp_route_check_records,
     ngx_rtmp_route_check_buckets,
@@ -195,6 +197,44 @@ ngx_rtmp_route_check_rules(ngx_rtmp_route_check_t *ctx)
                 return ngx_rtmp_route_check_failed(ctx, "double rule", i);
             }
         }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_check_bans(ngx_rtmp_route_check_t *ctx)
+{
+    ngx_uint_t                  i, n;
+    ngx_rtmp_route_shm_t       *sh;
+    ngx_rtmp_route_ban_cell_t  *b;
+
+    sh = ctx->sh;
+    n = 0;
+
+    for (i = 0; i < sh->nbans; i++) {
+        b = ngx_rtmp_route_ban(sh, i);
+
+        if (!b->valid) {
+            continue;
+        }
+
+        n++;
+
+        if (b->id == 0 || b->id > sh->ban) {
+            return ngx_rtmp_route_check_failed(ctx, "id of ban", i);
+        }
+
+        if (ngx_rtmp_route_check_text(ctx, b->key_len, sizeof(b->key), b->text)
+            != NGX_OK)
+        {
+            return ngx_rtmp_route_check_failed(ctx, "key of ban", i);
+        }
+    }
+
+    if (n != sh->bans) {
+        return ngx_rtmp_route_check_failed(ctx, "number of bans", sh->bans);
     }
 
     return NGX_OK;

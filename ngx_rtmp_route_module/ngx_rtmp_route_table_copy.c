@@ -95,7 +95,9 @@ ngx_rtmp_route_copy_all(ngx_rtmp_route_copy_t *ctx)
     osh = ctx->osh;
     sh = ctx->table->sh;
 
-    if (ngx_rtmp_route_rules_copy(sh, osh) != NGX_OK) {
+    if (ngx_rtmp_route_rules_copy(sh, osh) != NGX_OK
+        || ngx_rtmp_route_bans_copy(ctx->table, osh) != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 

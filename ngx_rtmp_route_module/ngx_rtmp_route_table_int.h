@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         10
+#define NGX_RTMP_ROUTE_LAYOUT         11
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -270,6 +270,25 @@ typedef struct {
 } ngx_rtmp_route_conflict_t;
 
 
+/* a ban; what is behind its place in the list never moves */
+
+typedef struct {
+    u_char                           valid;
+    u_char                           ops;         /* a bit for each */
+    u_char                           bits;        /* of addr */
+    u_char                           reserved;
+    uint32_t                         id;
+    uint32_t                         hash;        /* of the key */
+    uint32_t                         text;
+    uint16_t                         key_len;     /* 0: of any stream */
+    uint16_t                         reserved2;
+    ngx_rtmp_route_endpoint_t        addr;        /* family 0: of anybody */
+    ngx_msec_t                       created;
+    ngx_msec_t                       expires;
+    u_char                           key[72];
+} ngx_rtmp_route_ban_cell_t;
+
+
 typedef struct {
     u_char                           type;
     u_char                           mark;
@@ -299,11 +318,13 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         ncells;
     uint32_t                         nrules;
     uint32_t                         nconflicts;
+    uint32_t                         nbans;
     size_t                           size;
 
     size_t                           heads;       /* offsets */
     size_t                           rules;
     size_t                           conflicts;
+    size_t                           bans_at;
     size_t                           hot;
     size_t                           cold;
     size_t                           ids;
@@ -320,6 +341,7 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         conflict;    /* where the next one goes */
     uint32_t                         lost;        /* servers went down */
     uint32_t                         rule;        /* the last id given */
+    uint32_t                         ban;         /* the same */
     uint32_t                         rules_used;  /* 0 or 1 */
     uint32_t                         rules_len[2];
     uint32_t                         stale;       /* servers that are */
@@ -348,6 +370,7 @@ struct ngx_rtmp_route_shm_s {
     uint32_t                         sessions;
     uint32_t                         conns;
     uint32_t                         strays;      /* of both, on no server */
+    uint32_t                         bans;
 };
 
 
@@ -383,6 +406,8 @@ typedef struct {
           [(size_t) (n) * (sh)->nrules])
 #define ngx_rtmp_route_conflict(sh, i)                                        \
     (&ngx_rtmp_route_at(sh, conflicts, ngx_rtmp_route_conflict_t)[i])
+#define ngx_rtmp_route_ban(sh, i)                                             \
+    (&ngx_rtmp_route_at(sh, bans_at, ngx_rtmp_route_ban_cell_t)[i])
 #define ngx_rtmp_route_hot(sh, i)                                             \
     (&ngx_rtmp_route_at(sh, hot, ngx_rtmp_route_hot_t)[i])
 #define ngx_rtmp_route_cold(sh, i)                                            \
@@ -567,6 +592,19 @@ ngx_int_t ngx_rtmp_route_rules_copy(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_shm_t *osh);
 ngx_uint_t ngx_rtmp_route_rule_same(ngx_rtmp_route_rule_t *a,
     ngx_rtmp_route_rule_t *b);
+
+
+/* ngx_rtmp_route_table_bans.c */
+
+/* as ban_add(), with an id of its own if that is not 0 */
+ngx_int_t ngx_rtmp_route_ban_set(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ban_t *ban, uint32_t id);
+void ngx_rtmp_route_bans_drop(ngx_rtmp_route_shm_t *sh);
+void ngx_rtmp_route_bans_expire(ngx_rtmp_route_shm_t *sh);
+
+/* NGX_OK, or NGX_DECLINED: they do not fit */
+ngx_int_t ngx_rtmp_route_bans_copy(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_shm_t *osh);
 
 
 /* ngx_rtmp_route_table_conflict.c */

@@ -20,6 +20,7 @@ static ngx_uint_t ngx_rtmp_route_rebuild_text(ngx_rtmp_route_shm_t *sh,
 static void ngx_rtmp_route_rebuild_records(ngx_rtmp_route_shm_t *sh);
 static void ngx_rtmp_route_rebuild_session(ngx_rtmp_route_shm_t *sh,
     uint32_t i);
+static void ngx_rtmp_route_rebuild_bans(ngx_rtmp_route_shm_t *sh);
 static void ngx_rtmp_route_rebuild_streams(ngx_rtmp_route_shm_t *sh);
 static uint32_t ngx_rtmp_route_rebuild_unmark(ngx_rtmp_route_shm_t *sh,
     uint32_t text);
@@ -63,6 +64,7 @@ ngx_rtmp_route_table_rebuild(ngx_rtmp_route_shm_t *sh)
     ngx_rtmp_route_rebuild_servers(sh);
     ngx_rtmp_route_rebuild_clear(sh);
     ngx_rtmp_route_rebuild_records(sh);
+    ngx_rtmp_route_rebuild_bans(sh);
     ngx_rtmp_route_rebuild_streams(sh);
     ngx_rtmp_route_rebuild_lru(sh);
     ngx_rtmp_route_rebuild_free(sh);
@@ -260,6 +262,37 @@ ngx_rtmp_route_rebuild_session(ngx_rtmp_route_shm_t *sh, uint32_t i)
         st->live++;
         st->lru_prev = i;
     }
+}
+
+
+/* their number is read without the lock, and must not be 0 meanwhile */
+
+static void
+ngx_rtmp_route_rebuild_bans(ngx_rtmp_route_shm_t *sh)
+{
+    uint32_t                    i, n;
+    ngx_rtmp_route_ban_cell_t  *b;
+
+    n = 0;
+
+    for (i = 0; i < sh->nbans; i++) {
+        b = ngx_rtmp_route_ban(sh, i);
+
+        if (!b->valid) {
+            continue;
+        }
+
+        if (ngx_rtmp_route_rebuild_text(sh, b->key_len, sizeof(b->key),
+                                        b->text))
+        {
+            n++;
+
+        } else {
+            b->valid = 0;
+        }
+    }
+
+    sh->bans = n;
 }
 
 

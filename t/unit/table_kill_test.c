@@ -13,6 +13,7 @@
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
+/* sources: ngx_rtmp_route_table_bans.c */
 /* sources: ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c */
 /* flags: -DNGX_RTMP_ROUTE_DEBUG_KILL=1 */
@@ -44,6 +45,7 @@ static void change_session(ngx_rtmp_route_table_t *table);
 static void change_mark(ngx_rtmp_route_table_t *table);
 static void change_conn(ngx_rtmp_route_table_t *table);
 static void change_rule(ngx_rtmp_route_table_t *table);
+static void change_ban(ngx_rtmp_route_table_t *table);
 static void change_health(ngx_rtmp_route_table_t *table);
 static void look(ngx_rtmp_route_table_t *table);
 static void finish(ngx_rtmp_route_table_t *table, const char *what);
@@ -204,7 +206,7 @@ work(ngx_rtmp_route_table_t *table)
 
     for (i = 0; i < 3000; i++) {
 
-        switch (some(19)) {
+        switch (some(20)) {
 
         case 0:
             change_server(table);
@@ -235,6 +237,10 @@ work(ngx_rtmp_route_table_t *table)
 
         case 9:
             change_mark(table);
+            break;
+
+        case 10:
+            change_ban(table);
             break;
 
         default:
@@ -515,6 +521,49 @@ change_rule(ngx_rtmp_route_table_t *table)
 
     (void) ngx_rtmp_route_rule_add(table, &rule,
                                    (n && some(2)) ? rules[some(n)].id : 0);
+}
+
+
+static void
+change_ban(ngx_rtmp_route_table_t *table)
+{
+    uint32_t               last;
+    ngx_str_t              key;
+    ngx_uint_t             n, max;
+    ngx_msec_t             left;
+    ngx_rtmp_route_ban_t   ban;
+
+    static u_char  name[300];
+
+    ngx_rtmp_route_bans_stat(table, &n, &max, &last);
+
+    switch (some(4)) {
+
+    case 0:
+        (void) ngx_rtmp_route_ban_delete(table, last - some(max));
+        break;
+
+    case 1:
+        key = unit_str(some_key());
+        ngx_memzero(&ban.addr, sizeof(ngx_rtmp_route_endpoint_t));
+
+        (void) ngx_rtmp_route_table_banned(table, &key, some(2), &ban.addr,
+                                           &left);
+        break;
+
+    default:
+        ngx_memzero(&ban, offsetof(ngx_rtmp_route_ban_t, key_buf));
+
+        ngx_memset(name, 'a' + some(10), sizeof(name));
+
+        ban.key.data = name;
+        ban.key.len = some(sizeof(name) + 1);
+        ban.ops = 1 + some(3);
+        ban.left = some(2) ? 10 : 60000;
+
+        (void) ngx_rtmp_route_ban_add(table, &ban);
+        break;
+    }
 }
 
 
