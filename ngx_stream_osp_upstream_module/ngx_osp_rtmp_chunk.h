@@ -264,6 +264,10 @@ ngx_int_t ngx_osp_rtmp_asm_add(ngx_osp_rtmp_asm_t *a,
 u_char *ngx_osp_rtmp_write_header(u_char *buf, uint32_t csid,
     uint32_t timestamp, uint32_t mlen, ngx_uint_t type, uint32_t msid);
 
+/* the same of fmt 1: the message stream is that of the message before */
+u_char *ngx_osp_rtmp_write_delta_header(u_char *buf, uint32_t csid,
+    uint32_t delta, uint32_t mlen, ngx_uint_t type);
+
 /* the same of fmt 3, for the next chunks of a message with that timestamp */
 u_char *ngx_osp_rtmp_write_next_header(u_char *buf, uint32_t csid,
     uint32_t timestamp);

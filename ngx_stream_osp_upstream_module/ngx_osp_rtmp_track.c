@@ -38,6 +38,8 @@ struct ngx_osp_rtmp_track_s {
 };
 
 
+static u_char *ngx_osp_rtmp_write_fields(u_char *p, uint32_t timestamp,
+    uint32_t mlen, ngx_uint_t type);
 static u_char *ngx_osp_rtmp_write_basic(u_char *p, ngx_uint_t fmt,
     uint32_t csid);
 static u_char *ngx_osp_rtmp_write_ext(u_char *p, uint32_t value);
@@ -55,30 +57,35 @@ u_char *
 ngx_osp_rtmp_write_header(u_char *buf, uint32_t csid, uint32_t timestamp,
     uint32_t mlen, ngx_uint_t type, uint32_t msid)
 {
-    u_char    *p;
-    uint32_t   ts;
-
-    ts = ngx_min(timestamp, NGX_OSP_RTMP_EXT);
+    u_char  *p;
 
     p = ngx_osp_rtmp_write_basic(buf, 0, csid);
-
-    *p++ = (u_char) (ts >> 16);
-    *p++ = (u_char) (ts >> 8);
-    *p++ = (u_char) ts;
-
-    *p++ = (u_char) (mlen >> 16);
-    *p++ = (u_char) (mlen >> 8);
-    *p++ = (u_char) mlen;
-
-    *p++ = (u_char) type;
+    p = ngx_osp_rtmp_write_fields(p, timestamp, mlen, type);
 
     *p++ = (u_char) msid;
     *p++ = (u_char) (msid >> 8);
     *p++ = (u_char) (msid >> 16);
     *p++ = (u_char) (msid >> 24);
 
-    if (ts == NGX_OSP_RTMP_EXT) {
+    if (timestamp >= NGX_OSP_RTMP_EXT) {
         p = ngx_osp_rtmp_write_ext(p, timestamp);
+    }
+
+    return p;
+}
+
+
+u_char *
+ngx_osp_rtmp_write_delta_header(u_char *buf, uint32_t csid, uint32_t delta,
+    uint32_t mlen, ngx_uint_t type)
+{
+    u_char  *p;
+
+    p = ngx_osp_rtmp_write_basic(buf, 1, csid);
+    p = ngx_osp_rtmp_write_fields(p, delta, mlen, type);
+
+    if (delta >= NGX_OSP_RTMP_EXT) {
+        p = ngx_osp_rtmp_write_ext(p, delta);
     }
 
     return p;
@@ -96,6 +103,28 @@ ngx_osp_rtmp_write_next_header(u_char *buf, uint32_t csid,
     if (timestamp >= NGX_OSP_RTMP_EXT) {
         p = ngx_osp_rtmp_write_ext(p, timestamp);
     }
+
+    return p;
+}
+
+
+static u_char *
+ngx_osp_rtmp_write_fields(u_char *p, uint32_t timestamp, uint32_t mlen,
+    ngx_uint_t type)
+{
+    uint32_t  ts;
+
+    ts = ngx_min(timestamp, NGX_OSP_RTMP_EXT);
+
+    *p++ = (u_char) (ts >> 16);
+    *p++ = (u_char) (ts >> 8);
+    *p++ = (u_char) ts;
+
+    *p++ = (u_char) (mlen >> 16);
+    *p++ = (u_char) (mlen >> 8);
+    *p++ = (u_char) mlen;
+
+    *p++ = (u_char) type;
 
     return p;
 }
