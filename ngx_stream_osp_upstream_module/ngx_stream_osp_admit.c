@@ -36,7 +36,7 @@ ngx_stream_osp_admit(ngx_stream_osp_session_t *os)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_stream_osp_limit_conn(os);
 }
 
 

@@ -116,7 +116,12 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 
     if (rc == NGX_OK) {
         rc = ngx_stream_osp_barred(os, route, &query, &bar)
-             ? NGX_DONE : ngx_stream_osp_scan_open(os, route, &query, replace);
+             ? NGX_DONE : ngx_stream_osp_limit_stream(os, route, &query,
+                                                      replace, &bar);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_stream_osp_scan_open(os, route, &query, replace);
 
         reason = (rc == NGX_DECLINED) ? NGX_STREAM_OSP_REFUSED_UNKNOWN
                  : (rc == NGX_ABORT) ? NGX_STREAM_OSP_REFUSED_STREAM

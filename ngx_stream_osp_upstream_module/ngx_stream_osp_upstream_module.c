@@ -10,6 +10,8 @@
 #include "ngx_stream_osp_session.h"
 
 
+static void *ngx_stream_osp_create_main_conf(ngx_conf_t *cf);
+static char *ngx_stream_osp_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_stream_osp_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -33,6 +35,15 @@ static ngx_conf_enum_t  ngx_stream_osp_proxy_protocols[] = {
     { ngx_string("v1"), NGX_RTMP_ROUTE_PP_V1 },
     { ngx_string("v2"), NGX_RTMP_ROUTE_PP_V2 },
     { ngx_string("srs"), NGX_RTMP_ROUTE_PP_SRS },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_stream_osp_limit_log_levels[] = {
+    { ngx_string("info"), NGX_LOG_INFO },
+    { ngx_string("notice"), NGX_LOG_NOTICE },
+    { ngx_string("warn"), NGX_LOG_WARN },
+    { ngx_string("error"), NGX_LOG_ERR },
     { ngx_null_string, 0 }
 };
 
@@ -156,6 +167,34 @@ static ngx_command_t  ngx_stream_osp_upstream_commands[] = {
       0,
       NULL },
 
+    { ngx_string("osp_upstream_limit_conn"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE23,
+      ngx_stream_osp_limit_directive,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("osp_upstream_limit_conn_log_level"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_osp_srv_conf_t, limit_log_level),
+      &ngx_stream_osp_limit_log_levels },
+
+    { ngx_string("osp_upstream_limit_conn_dry_run"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_osp_srv_conf_t, limit_dry_run),
+      NULL },
+
+    { ngx_string("osp_upstream_limit_conn_zone_size"),
+      NGX_STREAM_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_STREAM_MAIN_CONF_OFFSET,
+      offsetof(ngx_stream_osp_main_conf_t, limit_size),
+      NULL },
+
     { ngx_string("osp_upstream_bind"),
       NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE12,
       ngx_stream_osp_bind,
@@ -273,8 +312,8 @@ static ngx_stream_module_t  ngx_stream_osp_upstream_module_ctx = {
     ngx_stream_osp_add_variables,          /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_stream_osp_create_main_conf,       /* create main configuration */
+    ngx_stream_osp_init_main_conf,         /* init main configuration */
 
     ngx_stream_osp_create_srv_conf,        /* create server configuration */
     ngx_stream_osp_merge_srv_conf          /* merge server configuration */
@@ -298,6 +337,29 @@ ngx_module_t  ngx_stream_osp_upstream_module = {
 
 
 static void *
+ngx_stream_osp_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_stream_osp_main_conf_t  *omcf;
+
+    omcf = ngx_pcalloc(cf->pool, sizeof(ngx_stream_osp_main_conf_t));
+    if (omcf == NULL) {
+        return NULL;
+    }
+
+    omcf->limit_size = NGX_CONF_UNSET_SIZE;
+
+    return omcf;
+}
+
+
+static char *
+ngx_stream_osp_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    return ngx_stream_osp_limit_init_conf(cf, conf);
+}
+
+
+static void *
 ngx_stream_osp_create_srv_conf(ngx_conf_t *cf)
 {
     ngx_stream_osp_srv_conf_t  *conf;
@@ -312,6 +374,7 @@ ngx_stream_osp_create_srv_conf(ngx_conf_t *cf)
      *
      *     conf->route = NULL;
      *     conf->route_value = NULL;
+     *     conf->limits = NULL;
      *
      *     conf->ssl_protocols = 0;
      *     conf->ssl_ciphers = { 0, NULL };
@@ -322,6 +385,8 @@ ngx_stream_osp_create_srv_conf(ngx_conf_t *cf)
      *     conf->ssl = NULL;
      */
 
+    conf->limit_log_level = NGX_CONF_UNSET_UINT;
+    conf->limit_dry_run = NGX_CONF_UNSET;
     conf->connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->handshake_timeout = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
@@ -358,6 +423,13 @@ ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_stream_osp_srv_conf_t *prev = parent;
     ngx_stream_osp_srv_conf_t *conf = child;
 
+    if (conf->limits == NULL) {
+        conf->limits = prev->limits;
+    }
+
+    ngx_conf_merge_uint_value(conf->limit_log_level, prev->limit_log_level,
+                              NGX_LOG_ERR);
+    ngx_conf_merge_value(conf->limit_dry_run, prev->limit_dry_run, 0);
     ngx_conf_merge_msec_value(conf->connect_timeout,
                               prev->connect_timeout, 3000);
     ngx_conf_merge_msec_value(conf->handshake_timeout,
