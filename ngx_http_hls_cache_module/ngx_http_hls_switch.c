@@ -131,6 +131,9 @@ ngx_http_hls_switch_pick(ngx_http_hls_object_t *obj, ngx_http_hls_data_t *data,
     query.search = 1;
     query.late = 1;
 
+    query.servers = ngx_http_rtmp_route_servers(obj->conf->route, obj->pool,
+                                                &obj->target.path);
+
     if (ngx_rtmp_route_pick(obj->conf->route, &query, peer) != NGX_OK
         || !peer->guess
         || peer->single

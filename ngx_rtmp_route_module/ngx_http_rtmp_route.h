@@ -27,6 +27,7 @@ typedef struct {
     ngx_uint_t                       n;
     ngx_uint_t                       fallback;
     ngx_str_t                        key[NGX_HTTP_RTMP_ROUTE_NAMES];
+    ngx_rtmp_route_mapped_t          mapped;
 } ngx_http_rtmp_route_keys_t;
 
 
@@ -65,6 +66,7 @@ typedef struct {
     ngx_str_t                        uri;      /* as the client has it */
     ngx_str_t                        changed;  /* as the server has it, or */
                                                /* empty */
+    ngx_str_t                        args;     /* those it is not to have */
 
     ngx_http_rtmp_route_keys_t       keys;
     ngx_msec_t                       timeout;  /* of connecting and between */
@@ -89,10 +91,19 @@ typedef struct {
 } ngx_http_rtmp_route_ctx_t;
 
 
+/* ngx_http_rtmp_route_ctx.c */
+
 /* the context of the request or, for a subrequest without one, its parent's */
 ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_get_ctx(ngx_http_request_t *r);
 ngx_http_rtmp_route_ctx_t *ngx_http_rtmp_route_create_ctx(
     ngx_http_request_t *r, ngx_rtmp_route_t *route);
+
+/* it waits no longer */
+void ngx_http_rtmp_route_cancel(void *data);
+
+/* the same server for another request */
+void ngx_http_rtmp_route_copy_ctx(ngx_http_rtmp_route_ctx_t *ctx,
+    ngx_http_rtmp_route_ctx_t *octx);
 
 /* adds a header to the answer; name and value must last as long as it */
 ngx_int_t ngx_http_rtmp_route_add_header(ngx_http_request_t *r,
@@ -127,6 +138,9 @@ ngx_int_t ngx_http_rtmp_route_ask(ngx_http_request_t *r,
     ngx_rtmp_route_t *route, ngx_msec_t timeout, ngx_uint_t quiet,
     ngx_str_t *key, ngx_rtmp_route_peer_t *peer);
 
+
+/* ngx_http_rtmp_route_name.c */
+
 /* NGX_OK, NGX_DECLINED: the request names no stream, or NGX_ERROR */
 ngx_int_t ngx_http_rtmp_route_keys(ngx_http_request_t *r,
     ngx_rtmp_route_t *route, ngx_http_rtmp_route_keys_t *keys);
@@ -138,6 +152,25 @@ ngx_int_t ngx_http_rtmp_route_keys(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_known(ngx_rtmp_route_t *route,
     ngx_http_rtmp_route_keys_t *keys, ngx_rtmp_route_query_t *query,
     ngx_rtmp_route_peer_t *peer);
+
+/*
+ * The only servers, in their order, for a path that is as clients have it;
+ * NULL: any
+ */
+ngx_array_t *ngx_http_rtmp_route_servers(ngx_rtmp_route_t *route,
+    ngx_pool_t *pool, ngx_str_t *path);
+
+/*
+ * Makes r->uri and r->args what the server is to be asked for.  NGX_OK;
+ * NGX_DECLINED: they are; NGX_ABORT: a rule refuses it; NGX_ERROR.  And back,
+ * after a redirect.
+ */
+ngx_int_t ngx_http_rtmp_route_change_uri(ngx_http_request_t *r,
+    ngx_http_rtmp_route_ctx_t *ctx);
+void ngx_http_rtmp_route_restore_uri(ngx_http_request_t *r);
+
+
+/* ngx_http_rtmp_route_module.c */
 
 /* the protocol of that name, NGX_RTMP_ROUTE_NONE: unknown */
 ngx_uint_t ngx_http_rtmp_route_protocol(ngx_str_t *name);

@@ -17,19 +17,12 @@ static ngx_int_t ngx_http_rtmp_route_inherit(ngx_http_request_t *r,
     ngx_rtmp_route_t *route);
 static ngx_int_t ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx, ngx_uint_t protocol);
-static void ngx_http_rtmp_route_restore_uri(ngx_http_request_t *r);
-static ngx_int_t ngx_http_rtmp_route_change_uri(ngx_http_request_t *r,
-    ngx_http_rtmp_route_ctx_t *ctx);
 static ngx_int_t ngx_http_rtmp_route_unknown(ngx_http_rtmp_route_ctx_t *ctx,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_peer_t *peer);
 static ngx_int_t ngx_http_rtmp_route_suspend(ngx_http_request_t *r,
     ngx_http_rtmp_route_ctx_t *ctx);
 static void ngx_http_rtmp_route_wait_handler(ngx_rtmp_route_wait_t *wait);
 static void ngx_http_rtmp_route_timer_handler(ngx_event_t *ev);
-static void ngx_http_rtmp_route_cancel(void *data);
-static void ngx_http_rtmp_route_cleanup(void *data);
-static void ngx_http_rtmp_route_copy_ctx(ngx_http_rtmp_route_ctx_t *ctx,
-    ngx_http_rtmp_route_ctx_t *octx);
 static ngx_int_t ngx_http_rtmp_route_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_rtmp_route_scheme_variable(ngx_http_request_t *r,
@@ -224,6 +217,7 @@ ngx_http_rtmp_route_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_rtmp_route_inherit(ngx_http_request_t *r, ngx_rtmp_route_t *route)
 {
+    ngx_int_t                   rc;
     ngx_http_rtmp_route_ctx_t  *ctx, *octx;
 
     octx = ngx_http_rtmp_route_get_ctx(r);
@@ -243,8 +237,13 @@ ngx_http_rtmp_route_inherit(ngx_http_request_t *r, ngx_rtmp_route_t *route)
 
     ngx_http_rtmp_route_copy_ctx(ctx, octx);
 
-    return (ngx_http_rtmp_route_change_uri(r, ctx) == NGX_ERROR)
-           ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
+    rc = ngx_http_rtmp_route_change_uri(r, ctx);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return (rc == NGX_ABORT) ? NGX_HTTP_NOT_FOUND : NGX_DECLINED;
 }
 
 
@@ -290,55 +289,6 @@ ngx_http_rtmp_route_lookup(ngx_http_request_t *r,
     ctx->found = 1;
 
     ngx_http_rtmp_route_cancel(ctx);
-
-    return NGX_OK;
-}
-
-
-/* a redirect may lead here with what the server was asked for */
-
-static void
-ngx_http_rtmp_route_restore_uri(ngx_http_request_t *r)
-{
-    ngx_http_rtmp_route_ctx_t  *ctx;
-
-    ctx = ngx_http_rtmp_route_get_ctx(r);
-
-    if (ctx && ctx->request == r
-        && ctx->changed.len && ctx->changed.data == r->uri.data)
-    {
-        r->uri = ctx->uri;
-    }
-}
-
-
-/* as "rewrite ... break" would, for the location stays */
-
-static ngx_int_t
-ngx_http_rtmp_route_change_uri(ngx_http_request_t *r,
-    ngx_http_rtmp_route_ctx_t *ctx)
-{
-    ngx_int_t  rc;
-    ngx_str_t  uri;
-
-    uri = r->uri;
-
-    rc = ngx_rtmp_route_uri(ctx->route, r->pool, &uri);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                   "rtmp route uri: \"%V\" is \"%V\"", &r->uri, &uri);
-
-    ctx->uri = r->uri;
-    ctx->changed = uri;
-
-    r->uri = uri;
-    r->quoted_uri = 1;
-    r->valid_unparsed_uri = 0;
-    r->valid_location = 0;
 
     return NGX_OK;
 }
@@ -448,29 +398,6 @@ ngx_http_rtmp_route_timer_handler(ngx_event_t *ev)
 }
 
 
-static void
-ngx_http_rtmp_route_cancel(void *data)
-{
-    ngx_http_rtmp_route_ctx_t *ctx = data;
-
-    if (ctx->waiting) {
-        ctx->waiting = 0;
-        ngx_rtmp_route_wait_cancel(&ctx->wait);
-    }
-
-    if (ctx->timer.timer_set) {
-        ngx_del_timer(&ctx->timer);
-    }
-}
-
-
-static void
-ngx_http_rtmp_route_cleanup(void *data)
-{
-    ngx_http_rtmp_route_cancel(data);
-}
-
-
 ngx_int_t
 ngx_http_rtmp_route_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
@@ -492,310 +419,6 @@ ngx_http_rtmp_route_add_header(ngx_http_request_t *r, const char *name,
     h->value = *value;
 
     return NGX_OK;
-}
-
-
-ngx_http_rtmp_route_ctx_t *
-ngx_http_rtmp_route_get_ctx(ngx_http_request_t *r)
-{
-    ngx_pool_cleanup_t         *cln;
-    ngx_http_rtmp_route_ctx_t  *ctx;
-
-    for ( /* void */ ; r; r = r->parent) {
-
-        ctx = ngx_http_get_module_ctx(r, ngx_http_rtmp_route_module);
-
-        if (ctx) {
-            return ctx;
-        }
-
-        if (!r->internal && !r->filter_finalize) {
-            continue;
-        }
-
-        /* the last one comes first; subrequests use the same pool */
-
-        for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-            if (cln->handler != ngx_http_rtmp_route_cleanup) {
-                continue;
-            }
-
-            ctx = cln->data;
-
-            if (ctx->request == r) {
-                return ctx;
-            }
-        }
-    }
-
-    return NULL;
-}
-
-
-ngx_http_rtmp_route_ctx_t *
-ngx_http_rtmp_route_create_ctx(ngx_http_request_t *r, ngx_rtmp_route_t *route)
-{
-    ngx_pool_cleanup_t         *cln;
-    ngx_http_rtmp_route_ctx_t  *ctx, *octx;
-
-    octx = ngx_http_rtmp_route_get_ctx(r);
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_rtmp_route_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ctx = cln->data;
-
-    ngx_memzero(ctx, sizeof(ngx_http_rtmp_route_ctx_t));
-
-    ctx->request = r;
-    ctx->route = route;
-    ctx->timeout = octx ? octx->timeout : 0;
-    ctx->quiet = octx ? octx->quiet : 0;
-
-    cln->handler = ngx_http_rtmp_route_cleanup;
-
-    ngx_http_set_ctx(r, ctx, ngx_http_rtmp_route_module);
-
-    return ctx;
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_choose(ngx_http_request_t *r,
-    ngx_http_rtmp_route_ctx_t *ctx, ngx_rtmp_route_peer_t *peer)
-{
-    ctx->protocol = peer->protocol;
-    ctx->ref = peer->server;
-
-    if (!ctx->only) {
-        ctx->told = (peer->source > NGX_RTMP_ROUTE_FROM_PICK);
-    }
-
-    if (ctx->chosen
-        && ctx->server.len == peer->id.len
-        && ngx_memcmp(ctx->server.data, peer->id.data, peer->id.len) == 0)
-    {
-        return NGX_OK;
-    }
-
-    ctx->chosen = 0;
-
-    ctx->server.len = peer->id.len;
-    ctx->server.data = ngx_pstrdup(r->pool, &peer->id);
-    if (ctx->server.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->host.len = peer->host.len;
-    ctx->host.data = ngx_pstrdup(r->pool, &peer->host);
-    if (ctx->host.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->chosen = 1;
-
-    return NGX_OK;
-}
-
-
-ngx_http_rtmp_route_ctx_t *
-ngx_http_rtmp_route_answered_by(ngx_http_request_t *r, ngx_rtmp_route_t *route)
-{
-    ngx_http_rtmp_route_ctx_t  *ctx;
-
-    if (r->upstream == NULL) {
-        return NULL;
-    }
-
-    ctx = ngx_http_rtmp_route_get_ctx(r);
-
-    if (ctx == NULL
-        || ctx->request != r
-        || ctx->upstream != r->upstream
-        || (route && ctx->route != route))
-    {
-        return NULL;
-    }
-
-    return ctx;
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_again(ngx_http_request_t *r, ngx_http_request_t *answered)
-{
-    ngx_http_rtmp_route_ctx_t  *ctx, *octx;
-
-    octx = ngx_http_rtmp_route_answered_by(answered, NULL);
-
-    if (octx == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ctx = ngx_http_rtmp_route_create_ctx(r, octx->route);
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_rtmp_route_copy_ctx(ctx, octx);
-
-    ctx->only = 1;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_rtmp_route_copy_ctx(ngx_http_rtmp_route_ctx_t *ctx,
-    ngx_http_rtmp_route_ctx_t *octx)
-{
-    ctx->key = octx->key;
-    ctx->found = octx->found;
-    ctx->chosen = octx->chosen;
-    ctx->server = octx->server;
-    ctx->host = octx->host;
-    ctx->protocol = octx->protocol;
-    ctx->ref = octx->ref;
-    ctx->only = octx->only;
-    ctx->told = octx->told;
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_ask(ngx_http_request_t *r, ngx_rtmp_route_t *route,
-    ngx_msec_t timeout, ngx_uint_t quiet, ngx_str_t *key,
-    ngx_rtmp_route_peer_t *peer)
-{
-    ngx_http_rtmp_route_ctx_t  *ctx;
-
-    ctx = ngx_http_rtmp_route_create_ctx(r, route);
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->timeout = timeout;
-    ctx->quiet = quiet ? 1 : 0;
-
-    if (peer == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_rtmp_route_choose(r, ctx, peer) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ctx->key.len = key->len;
-    ctx->key.data = ngx_pstrdup(r->pool, key);
-    if (ctx->key.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->found = 1;
-    ctx->only = 1;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_keys(ngx_http_request_t *r, ngx_rtmp_route_t *route,
-    ngx_http_rtmp_route_keys_t *keys)
-{
-    size_t                           len;
-    ngx_int_t                        rc;
-    ngx_str_t                        uri;
-    ngx_uint_t                       i, escape;
-    ngx_rtmp_route_name_t            names[NGX_HTTP_RTMP_ROUTE_NAMES];
-    ngx_http_rtmp_route_loc_conf_t  *rlcf;
-
-    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rtmp_route_module);
-
-    /*
-     * r->uri is what the location was chosen by and what a rewrite has left;
-     * it is decoded once already
-     */
-
-    uri = r->uri;
-
-    escape = 2 * ngx_escape_uri(NULL, uri.data, uri.len, NGX_ESCAPE_URI);
-
-    if (escape) {
-        len = uri.len + escape;
-
-        uri.data = ngx_pnalloc(r->pool, len);
-        if (uri.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_escape_uri(uri.data, r->uri.data, r->uri.len, NGX_ESCAPE_URI);
-        uri.len = len;
-    }
-
-    rc = ngx_rtmp_route_name_http(r->pool, &r->headers_in.server, &uri,
-                                  &r->args, rlcf->suffixes, names, &keys->n,
-                                  &keys->fallback);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    for (i = 0; i < keys->n; i++) {
-
-        rc = ngx_rtmp_route_stream_key(route, r->pool, &names[i],
-                                       NGX_RTMP_ROUTE_FETCH, &keys->key[i]);
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (rc != NGX_OK) {
-            ngx_str_null(&keys->key[i]);
-        }
-    }
-
-    /* the last one is the directory, without the ending of a variant */
-
-    for (i = keys->n; i-- && keys->key[keys->fallback].len == 0; /* void */ ) {
-        if (keys->key[i].len) {
-            keys->fallback = i;
-        }
-    }
-
-    return keys->key[keys->fallback].len ? NGX_OK : NGX_DECLINED;
-}
-
-
-ngx_int_t
-ngx_http_rtmp_route_known(ngx_rtmp_route_t *route,
-    ngx_http_rtmp_route_keys_t *keys, ngx_rtmp_route_query_t *query,
-    ngx_rtmp_route_peer_t *peer)
-{
-    ngx_int_t   rc;
-    ngx_uint_t  i;
-
-    query->lookup = 1;
-
-    for (i = 0; i < keys->n; i++) {
-
-        if (keys->key[i].len == 0) {
-            continue;
-        }
-
-        query->key = keys->key[i];
-
-        rc = ngx_rtmp_route_pick(route, query, peer);
-
-        if (rc != NGX_DECLINED) {
-            query->lookup = 0;
-            return rc;
-        }
-    }
-
-    query->lookup = 0;
-    query->key = keys->key[keys->fallback];
-
-    return NGX_DECLINED;
 }
 
 

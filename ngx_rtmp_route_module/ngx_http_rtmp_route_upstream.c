@@ -176,15 +176,22 @@ ngx_http_rtmp_route_peer_key(ngx_http_rtmp_route_peer_data_t *rp,
     ngx_int_t                   rc;
     ngx_http_rtmp_route_keys_t  keys;
 
-    if (rscf->key) {
-        return ngx_http_rtmp_route_value_key(rp, rscf->key);
-    }
-
     if (rp->ctx && (rp->ctx->found || rp->query.only)
         && rp->ctx->route == rp->route)
     {
         rp->query.key = rp->ctx->key;
-        return NGX_OK;
+        rp->query.servers = rp->ctx->keys.mapped.servers;
+
+        return rscf->key ? ngx_http_rtmp_route_value_key(rp, rscf->key)
+                         : NGX_OK;
+    }
+
+    if (rscf->key) {
+        rp->query.servers = ngx_http_rtmp_route_servers(rp->route,
+                                                  rp->request->pool,
+                                                  &rp->request->uri);
+
+        return ngx_http_rtmp_route_value_key(rp, rscf->key);
     }
 
     rc = ngx_http_rtmp_route_keys(rp->request, rp->route, &keys);
@@ -215,6 +222,8 @@ ngx_http_rtmp_route_value_key(ngx_http_rtmp_route_peer_data_t *rp,
     if (ngx_http_complex_value(rp->request, cv, &value) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ngx_str_null(&rp->query.key);
 
     if (value.len == 0) {
         return NGX_OK;

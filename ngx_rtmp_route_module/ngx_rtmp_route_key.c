@@ -157,6 +157,87 @@ ngx_rtmp_route_name_http(ngx_pool_t *pool, ngx_str_t *host, ngx_str_t *uri,
 
 
 ngx_int_t
+ngx_rtmp_route_name_mapped(ngx_pool_t *pool, ngx_str_t *host, ngx_str_t *path,
+    ngx_str_t *args, ngx_str_t *stream, ngx_array_t *suffixes,
+    ngx_rtmp_route_name_t *names, ngx_uint_t *n, ngx_uint_t *fallback)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_int_t   rc;
+    ngx_str_t   vhost, dir, file, base, whole;
+
+    ngx_memzero(names, sizeof(ngx_rtmp_route_name_t));
+
+    *n = 1;
+    *fallback = 0;
+
+    vhost = *host;
+
+    if (ngx_rtmp_route_text_vhost(args, &vhost)) {
+        rc = ngx_rtmp_route_text_decode(pool, &vhost);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    rc = ngx_rtmp_route_name_vhost(pool, &vhost, names);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    names[0].args = *args;
+    ngx_rtmp_route_name_set(&names[0], stream);
+
+    ngx_rtmp_route_text_cut_last(stream, &dir, &base);
+    ngx_rtmp_route_text_cut_last(path, &dir, &file);
+
+    if (file.len < base.len
+        || ngx_memcmp(file.data, base.data, base.len) != 0)
+    {
+        goto exact;
+    }
+
+    whole = file;
+    ngx_rtmp_route_text_trim_extension(&file);
+
+    if (base.len != whole.len && base.len != file.len) {
+        goto exact;
+    }
+
+    len = stream->len + whole.len - base.len;
+
+    p = ngx_pnalloc(pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    names[0].path.data = p;
+    names[0].path.len = len;
+
+    p = ngx_cpymem(p, stream->data, stream->len);
+    ngx_memcpy(p, whole.data + base.len, whole.len - base.len);
+
+    ngx_rtmp_route_name_candidates(suffixes, names, n, fallback);
+
+    return NGX_OK;
+
+exact:
+
+    whole = *stream;
+
+    if (ngx_rtmp_route_text_trim_suffix(&whole, suffixes)) {
+        names[1] = names[0];
+        ngx_rtmp_route_name_set(&names[1], &whole);
+
+        *n = 2;
+        *fallback = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_rtmp_route_name_text(ngx_pool_t *pool, ngx_str_t *text, ngx_uint_t form,
     ngx_rtmp_route_name_t *name)
 {

@@ -60,6 +60,17 @@ ngx_int_t ngx_rtmp_route_name_http(ngx_pool_t *pool, ngx_str_t *host,
     ngx_rtmp_route_name_t *names, ngx_uint_t *n, ngx_uint_t *fallback);
 
 /*
+ * The same for an HTTP request, its path decoded, whose stream a rule has
+ * named, without an app if that is so in the rule.  Where the end of the path
+ * has become that of the stream, an extension, the number of a segment and a
+ * variant are left out as above.
+ */
+ngx_int_t ngx_rtmp_route_name_mapped(ngx_pool_t *pool, ngx_str_t *host,
+    ngx_str_t *path, ngx_str_t *args, ngx_str_t *stream,
+    ngx_array_t *suffixes, ngx_rtmp_route_name_t *names, ngx_uint_t *n,
+    ngx_uint_t *fallback);
+
+/*
  * A stream as a registration lists it or the API's URI names it: a key of
  * the given form, where a digest is taken for what it is; or, whatever the
  * form, a URL or a path with a leading slash, which begin with the app.
