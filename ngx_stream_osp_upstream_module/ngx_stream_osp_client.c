@@ -768,7 +768,7 @@ ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
         ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
                                    NGX_STREAM_OSP_NO_ROUTE,
                                    "NetConnection.Connect.Rejected",
-                                   "no server available");
+                                   "no such route");
         return NGX_ERROR;
 
     default: /* NGX_ERROR */

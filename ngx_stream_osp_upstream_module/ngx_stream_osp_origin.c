@@ -853,7 +853,7 @@ ngx_stream_osp_next(ngx_stream_osp_session_t *os)
     ngx_stream_osp_refuse_text(os, NGX_STREAM_BAD_GATEWAY,
                                NGX_STREAM_OSP_CONNECT_FAILED,
                                "NetConnection.Connect.Rejected",
-                               "no server available");
+                               "no server could be reached");
 }
 
 

@@ -421,9 +421,12 @@ ngx_stream_osp_scan_refuse(ngx_stream_osp_session_t *os, ngx_int_t rc,
     publish = (os->name.op == NGX_RTMP_ROUTE_PUBLISH);
 
     if (rc == NGX_BUSY) {
+        text = (reason == NGX_STREAM_OSP_NO_ROUTE) ? "no such route"
+               : (reason == NGX_STREAM_OSP_NO_ANSWER)
+                 ? "nobody can tell where it is" : "no server available";
+
         ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE, reason,
-                                   "NetConnection.Connect.Rejected",
-                                   "no server available");
+                                   "NetConnection.Connect.Rejected", text);
         return NGX_DONE;
     }
 

@@ -158,7 +158,7 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
             ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
                                        NGX_STREAM_OSP_NO_ANSWER,
                                        "NetConnection.Connect.Rejected",
-                                       "no server available");
+                                       "nobody can tell where it is");
             return;
 
         } else if (setup->query.full) {

@@ -314,7 +314,7 @@ ngx_stream_osp_end_now(ngx_stream_osp_session_t *os)
 {
     uint32_t     msid;
     ngx_uint_t   play;
-    const char  *level, *code, *text, *said;
+    const char  *level, *code, *text;
     ngx_str_t    description;
 
     play = (os->name.op == NGX_RTMP_ROUTE_PLAY);
@@ -327,30 +327,22 @@ ngx_stream_osp_end_now(ngx_stream_osp_session_t *os)
     case NGX_STREAM_OSP_REPLACED:
         code = "NetStream.Publish.BadName";
         text = "replaced by another publisher";
-        said = "client is replaced by another one";
         break;
 
     case NGX_STREAM_OSP_KICKED:
         code = play ? "NetStream.Play.Failed" : "NetStream.Publish.Denied";
         text = "closed by the operator";
-        said = "client is disconnected by the operator";
         break;
 
     default: /* NGX_STREAM_OSP_SHUTDOWN */
         code = "NetConnection.Connect.AppShutdown";
         text = "server is shutting down";
-        said = NULL;
 
         if (os->reconnects) {
             level = "status";
             code = "NetConnection.Connect.ReconnectRequest";
             msid = 0;
         }
-    }
-
-    if (said) {
-        ngx_log_error(NGX_LOG_INFO, os->session->connection->log, 0, "%s",
-                      said);
     }
 
     description.data = (u_char *) text;
