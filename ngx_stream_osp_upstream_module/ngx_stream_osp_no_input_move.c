@@ -63,6 +63,14 @@ ngx_stream_osp_no_input_handler(ngx_event_t *ev)
         ni->last = now;
     }
 
+    /* nor is a server that is read slowly: its frames take longer */
+
+    if (ngx_stream_osp_rate_delayed(os, NGX_STREAM_OSP_DOWN)) {
+        ni->last = now;
+        ngx_stream_osp_no_input_timer(os, os->conf->no_input);
+        return;
+    }
+
     idle = now - ni->last;
     passed = now - ni->moved;
 

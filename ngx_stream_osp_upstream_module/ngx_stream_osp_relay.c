@@ -90,7 +90,9 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
         up->buf.last = ngx_cpymem(up->buf.last, p, last - p);
     }
 
-    if (ngx_stream_osp_scan_start(os) != NGX_OK) {
+    if (ngx_stream_osp_scan_start(os) != NGX_OK
+        || ngx_stream_osp_rate_start(os) != NGX_OK)
+    {
         ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
                                 NGX_STREAM_OSP_INTERNAL_ERROR);
         return;
@@ -285,6 +287,14 @@ ngx_stream_osp_relay_timer(ngx_stream_osp_session_t *os)
         if (os->origin) {
             ngx_stream_osp_keepalive(os->origin, os->conf->socket_keepalive);
         }
+    }
+
+    /* who would say something if it were read is no silence */
+
+    if (ngx_stream_osp_rate_delayed(os, NGX_STREAM_OSP_UP)
+        || ngx_stream_osp_rate_delayed(os, NGX_STREAM_OSP_DOWN))
+    {
+        os->activity = ngx_current_msec;
     }
 
     idle = ngx_current_msec - os->activity;

@@ -124,6 +124,14 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
         size = ngx_min(size, NGX_STREAM_OSP_SLOW_READ);
     }
 
+    if (flow->rate && !flow->dead) {
+        size = ngx_stream_osp_rate_room(os, dir, size);
+
+        if (size == 0) {
+            return NGX_AGAIN;
+        }
+    }
+
     if (dir == NGX_STREAM_OSP_UP) {
 
         if (os->scan && !flow->dead) {
@@ -170,6 +178,10 @@ ngx_stream_osp_relay_recv(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 
     if (flow->dead) {
         return NGX_OK;
+    }
+
+    if (flow->rate) {
+        ngx_stream_osp_rate_used(flow, n);
     }
 
     os->activity = ngx_current_msec;

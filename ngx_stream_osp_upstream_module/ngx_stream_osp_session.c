@@ -585,6 +585,7 @@ ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
 
     ngx_stream_osp_origin_close(os);
 
+    ngx_stream_osp_rate_free(os);
     ngx_stream_osp_limit_free(os);
     ngx_rtmp_route_session_close(&os->rs);
 

@@ -110,6 +110,7 @@ typedef struct ngx_stream_osp_scan_s     ngx_stream_osp_scan_t;
 typedef struct ngx_stream_osp_search_s   ngx_stream_osp_search_t;
 typedef struct ngx_stream_osp_quiet_s    ngx_stream_osp_quiet_t;
 typedef struct ngx_stream_osp_limit_s    ngx_stream_osp_limit_t;
+typedef struct ngx_stream_osp_rate_s     ngx_stream_osp_rate_t;
 typedef struct ngx_stream_osp_move_s     ngx_stream_osp_move_t;
 typedef struct ngx_stream_osp_resume_s   ngx_stream_osp_resume_t;
 typedef struct ngx_stream_osp_no_input_s ngx_stream_osp_no_input_t;
@@ -140,6 +141,8 @@ typedef struct {
     ngx_array_t                     *limits;     /* NULL: none */
     ngx_uint_t                       limit_log_level;
     ngx_flag_t                       limit_dry_run;
+    ngx_stream_complex_value_t      *upload_rate;    /* NULL: no limit */
+    ngx_stream_complex_value_t      *download_rate;
 
     ngx_msec_t                       connect_timeout;
     ngx_msec_t                       handshake_timeout;
@@ -194,6 +197,7 @@ typedef struct {
     ngx_stream_osp_buf_t             buf;
     ngx_stream_osp_filter_t         *filter;     /* NULL: plain bytes */
     ngx_atomic_t                    *count;      /* of the table, or dummy */
+    ngx_stream_osp_rate_t           *rate;       /* NULL: no limit */
     unsigned                         eof:1;      /* the sender has ended */
     unsigned                         shut:1;     /* the receiver knows it */
     unsigned                         dead:1;     /* the receiver is gone */
@@ -772,6 +776,25 @@ void ngx_stream_osp_relay_end(ngx_stream_osp_session_t *os);
 ngx_int_t ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os);
 
 void ngx_stream_osp_relay_exit(ngx_cycle_t *cycle);
+
+/* ngx_stream_osp_rate.c */
+
+/* at the begin of the relay; NGX_OK, also without limits; NGX_ERROR */
+ngx_int_t ngx_stream_osp_rate_start(ngx_stream_osp_session_t *os);
+
+/*
+ * For a flow with a rate: how much of size may be read now.  0: nothing, a
+ * timer goes on with the relay; what was read is to be told by _used().
+ */
+size_t ngx_stream_osp_rate_room(ngx_stream_osp_session_t *os, ngx_uint_t dir,
+    size_t size);
+void ngx_stream_osp_rate_used(ngx_stream_osp_flow_t *flow, size_t size);
+
+/* whether the sender of that direction is not read, as it is too fast */
+ngx_uint_t ngx_stream_osp_rate_delayed(ngx_stream_osp_session_t *os,
+    ngx_uint_t dir);
+
+void ngx_stream_osp_rate_free(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_peers.c */
 

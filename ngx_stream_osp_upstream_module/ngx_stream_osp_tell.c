@@ -106,6 +106,7 @@ ngx_stream_osp_silent(ngx_stream_osp_session_t *os)
     }
 
     return up->buf.pos == up->buf.last
+           && !ngx_stream_osp_rate_delayed(os, NGX_STREAM_OSP_UP)
            && recv(c->fd, buf, 1, MSG_PEEK) <= 0;
 }
 

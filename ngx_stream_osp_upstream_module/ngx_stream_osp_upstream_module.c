@@ -195,6 +195,20 @@ static ngx_command_t  ngx_stream_osp_upstream_commands[] = {
       offsetof(ngx_stream_osp_main_conf_t, limit_size),
       NULL },
 
+    { ngx_string("osp_upstream_upload_rate"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_stream_set_complex_value_size_slot,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_osp_srv_conf_t, upload_rate),
+      NULL },
+
+    { ngx_string("osp_upstream_download_rate"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_stream_set_complex_value_size_slot,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      offsetof(ngx_stream_osp_srv_conf_t, download_rate),
+      NULL },
+
     { ngx_string("osp_upstream_bind"),
       NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE12,
       ngx_stream_osp_bind,
@@ -387,6 +401,8 @@ ngx_stream_osp_create_srv_conf(ngx_conf_t *cf)
 
     conf->limit_log_level = NGX_CONF_UNSET_UINT;
     conf->limit_dry_run = NGX_CONF_UNSET;
+    conf->upload_rate = NGX_CONF_UNSET_PTR;
+    conf->download_rate = NGX_CONF_UNSET_PTR;
     conf->connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->handshake_timeout = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
@@ -430,6 +446,8 @@ ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->limit_log_level, prev->limit_log_level,
                               NGX_LOG_ERR);
     ngx_conf_merge_value(conf->limit_dry_run, prev->limit_dry_run, 0);
+    ngx_conf_merge_ptr_value(conf->upload_rate, prev->upload_rate, NULL);
+    ngx_conf_merge_ptr_value(conf->download_rate, prev->download_rate, NULL);
     ngx_conf_merge_msec_value(conf->connect_timeout,
                               prev->connect_timeout, 3000);
     ngx_conf_merge_msec_value(conf->handshake_timeout,
