@@ -98,8 +98,6 @@ static void ngx_http_rtmp_route_api_seen(ngx_rtmp_route_json_t *json,
     ngx_msec_t seen);
 static void ngx_http_rtmp_route_api_ago(ngx_rtmp_route_json_t *json,
     ngx_msec_t ago);
-static uint64_t ngx_http_rtmp_route_api_rate(
-    ngx_rtmp_route_session_stat_t *stat);
 
 
 ngx_http_rtmp_route_api_field_t  ngx_http_rtmp_route_api_server_fields[] = {
@@ -633,8 +631,7 @@ ngx_http_rtmp_route_api_session(ngx_rtmp_route_json_t *json,
             break;
 
         case session_rate:
-            ngx_rtmp_route_json_number(json,
-                                       ngx_http_rtmp_route_api_rate(stat));
+            ngx_rtmp_route_json_number(json, stat->rate);
             break;
 
         case session_idle:
@@ -757,21 +754,4 @@ ngx_http_rtmp_route_api_ago(ngx_rtmp_route_json_t *json, ngx_msec_t ago)
     now = (uint64_t) tp->sec * 1000 + tp->msec;
 
     ngx_rtmp_route_json_time(json, (now > ago) ? now - ago : 0);
-}
-
-
-/* bits per second of the media, from the beginning on */
-
-static uint64_t
-ngx_http_rtmp_route_api_rate(ngx_rtmp_route_session_stat_t *stat)
-{
-    uint64_t  bytes;
-
-    if (stat->started == 0) {
-        return 0;
-    }
-
-    bytes = (stat->type == NGX_RTMP_ROUTE_PUBLISH) ? stat->in : stat->out;
-
-    return (uint64_t) ((double) bytes * 8000 / stat->started);
 }

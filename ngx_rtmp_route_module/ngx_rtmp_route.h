@@ -157,6 +157,16 @@ typedef struct {
 } ngx_rtmp_route_session_info_t;
 
 
+/* how many bytes there were at a time, ms; both wrap */
+
+#define NGX_RTMP_ROUTE_SAMPLES       5
+
+typedef struct {
+    uint32_t                 time;
+    uint32_t                 bytes;
+} ngx_rtmp_route_sample_t;
+
+
 /*
  * An open session; owned by the caller, zeroed before the first use.  While it
  * is watched (event is set) it must not be copied or moved.
@@ -173,6 +183,8 @@ struct ngx_rtmp_route_session_s {
     ngx_atomic_t            *active;       /* ngx_current_msec at the last */
     ngx_uint_t               counted;      /* in the slot, and as what */
     ngx_queue_t              queue;
+    ngx_rtmp_route_sample_t  samples[NGX_RTMP_ROUTE_SAMPLES];
+    ngx_uint_t               sampled;      /* where the next one goes */
     void                   (*event)(ngx_rtmp_route_session_t *session,
                                     ngx_uint_t what);
 };

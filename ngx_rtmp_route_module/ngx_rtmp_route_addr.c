@@ -144,6 +144,44 @@ ngx_rtmp_route_endpoint_parse(ngx_str_t *text,
 }
 
 
+ngx_int_t
+ngx_rtmp_route_client_parse(ngx_str_t *text, ngx_rtmp_route_endpoint_t *client)
+{
+    u_char     *p, *last, *colon;
+    uint16_t    port;
+    ngx_str_t   addr;
+
+    last = text->data + text->len;
+
+    for (p = text->data, colon = NULL; p < last; p++) {
+        if (*p == ':') {
+            colon = p;
+        }
+    }
+
+    if (ngx_rtmp_route_addr_parse(text, client) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (colon == NULL
+        || ngx_rtmp_route_port_parse(colon + 1, last, &port) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    addr.data = text->data;
+    addr.len = colon - text->data;
+
+    if (ngx_rtmp_route_addr_parse(&addr, client) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    client->port = port;
+
+    return NGX_OK;
+}
+
+
 u_char *
 ngx_rtmp_route_endpoint_text(u_char *p, u_char *last,
     ngx_rtmp_route_endpoint_t *endpoint, ngx_uint_t without_port)

@@ -32,6 +32,13 @@ ngx_int_t ngx_rtmp_route_addr_parse(ngx_str_t *text,
 ngx_int_t ngx_rtmp_route_endpoint_parse(ngx_str_t *text,
     ngx_rtmp_route_endpoint_t *server, ngx_rtmp_route_endpoint_t *endpoint);
 
+/*
+ * "203.0.113.7:51234", "[::1]:51234", or without a port, which is 0 then: a
+ * client as nginx writes it.  NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_rtmp_route_client_parse(ngx_str_t *text,
+    ngx_rtmp_route_endpoint_t *client);
+
 /* "10.0.0.11:1935", "[::1]:1935"; without_port leaves ":1935" (and []) out */
 u_char *ngx_rtmp_route_endpoint_text(u_char *p, u_char *last,
     ngx_rtmp_route_endpoint_t *endpoint, ngx_uint_t without_port);

@@ -115,10 +115,13 @@ struct ngx_rtmp_route_s {
     ngx_queue_t                      sessions;  /* this process' watched */
     ngx_queue_t                      teller;    /* a place among them */
     ngx_event_t                      tell;      /* posted: goes on there */
+    ngx_queue_t                      sampler;   /* another place there */
+    ngx_event_t                      sample;    /* posted: the same */
     uint32_t                         losses;    /* seen of the table */
     unsigned                         telling:1;
     unsigned                         tell_again:1;
     unsigned                         losing:1;  /* looks at servers, too */
+    unsigned                         sampling:1;
 
     ngx_cycle_t                     *cycle;
     u_char                          *file;      /* where it is mentioned */

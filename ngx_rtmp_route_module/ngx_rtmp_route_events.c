@@ -14,11 +14,18 @@
 
 #define NGX_RTMP_ROUTE_EVENTS_STEP  1000
 
+/* so many of them with one hold of the lock */
+
+#define NGX_RTMP_ROUTE_EVENTS_HOLD  50
+
 
 static void ngx_rtmp_route_events_start(ngx_rtmp_route_t *route);
 static void ngx_rtmp_route_events_handler(ngx_event_t *ev);
 static void ngx_rtmp_route_events_session(ngx_rtmp_route_t *route,
     ngx_rtmp_route_session_t *session);
+static void ngx_rtmp_route_events_sample_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_rtmp_route_events_some(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_session_t **sessions);
 
 
 void
@@ -28,6 +35,10 @@ ngx_rtmp_route_events_init(ngx_rtmp_route_t *route, ngx_log_t *log)
     route->tell.data = route;
     route->tell.log = log;
 
+    route->sample.handler = ngx_rtmp_route_events_sample_handler;
+    route->sample.data = route;
+    route->sample.log = log;
+
     route->losses = ngx_rtmp_route_table_losses(&route->table);
 }
 
@@ -36,11 +47,19 @@ void
 ngx_rtmp_route_session_watch(ngx_rtmp_route_session_t *session,
     void (*event)(ngx_rtmp_route_session_t *session, ngx_uint_t what))
 {
+    ngx_uint_t  i;
+
     if (session->cell == 0 || session->event) {
         return;
     }
 
     session->event = event;
+    session->sampled = 0;
+
+    for (i = 0; i < NGX_RTMP_ROUTE_SAMPLES; i++) {
+        session->samples[i].time = (uint32_t) ngx_current_msec;
+        session->samples[i].bytes = 0;
+    }
 
     ngx_queue_insert_tail(&session->route->sessions, &session->queue);
 }
@@ -154,6 +173,10 @@ ngx_rtmp_route_events_handler(ngx_event_t *ev)
 
         ngx_queue_insert_after(q, &route->teller);
 
+        if (q == &route->sampler) {
+            continue;
+        }
+
         ngx_rtmp_route_events_session(route,
                            ngx_queue_data(q, ngx_rtmp_route_session_t, queue));
     }
@@ -187,4 +210,82 @@ ngx_rtmp_route_events_session(ngx_rtmp_route_t *route,
     {
         session->event(session, NGX_RTMP_ROUTE_E_LOST);
     }
+}
+
+
+/* in the same way, in steps */
+
+void
+ngx_rtmp_route_events_sample(ngx_rtmp_route_t *route)
+{
+    if (route->sampling || ngx_queue_empty(&route->sessions)) {
+        return;
+    }
+
+    route->sampling = 1;
+
+    ngx_queue_insert_head(&route->sessions, &route->sampler);
+
+    ngx_post_event(&route->sample, &ngx_posted_events);
+}
+
+
+static void
+ngx_rtmp_route_events_sample_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                 i, n;
+    ngx_rtmp_route_t          *route;
+    ngx_rtmp_route_session_t  *sessions[NGX_RTMP_ROUTE_EVENTS_HOLD];
+
+    route = ev->data;
+
+    for (i = 0; i < NGX_RTMP_ROUTE_EVENTS_STEP; i += n) {
+
+        n = ngx_rtmp_route_events_some(route, sessions);
+
+        if (n == 0) {
+            return;
+        }
+
+        ngx_rtmp_route_table_rates(&route->table, sessions, n);
+    }
+
+    ngx_post_event(ev, &ngx_posted_next_events);
+}
+
+
+/* 0: there are no more */
+
+static ngx_uint_t
+ngx_rtmp_route_events_some(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_session_t **sessions)
+{
+    ngx_uint_t    n;
+    ngx_queue_t  *q;
+
+    n = 0;
+
+    while (n < NGX_RTMP_ROUTE_EVENTS_HOLD) {
+
+        q = ngx_queue_next(&route->sampler);
+
+        if (q == ngx_queue_sentinel(&route->sessions)) {
+
+            if (n == 0) {
+                route->sampling = 0;
+                ngx_queue_remove(&route->sampler);
+            }
+
+            break;
+        }
+
+        ngx_queue_remove(&route->sampler);
+        ngx_queue_insert_after(q, &route->sampler);
+
+        if (q != &route->teller) {
+            sessions[n++] = ngx_queue_data(q, ngx_rtmp_route_session_t, queue);
+        }
+    }
+
+    return n;
 }

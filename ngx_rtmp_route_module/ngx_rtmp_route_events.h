@@ -30,6 +30,9 @@ void ngx_rtmp_route_events_init(ngx_rtmp_route_t *route, ngx_log_t *log);
  */
 void ngx_rtmp_route_events_check(ngx_rtmp_route_t *route);
 
+/* each second: notes how much this process' sessions have passed */
+void ngx_rtmp_route_events_sample(ngx_rtmp_route_t *route);
+
 /* the session ends, its handler is not called any more */
 void ngx_rtmp_route_events_forget(ngx_rtmp_route_session_t *session);
 

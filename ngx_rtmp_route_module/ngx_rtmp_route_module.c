@@ -781,6 +781,7 @@ ngx_rtmp_route_sweep_handler(ngx_event_t *ev)
     for (i = 0; i < rmcf->routes.nelts; i++) {
         ngx_rtmp_route_table_sweep(&routes[i]->table);
         ngx_rtmp_route_events_check(routes[i]);
+        ngx_rtmp_route_events_sample(routes[i]);
     }
 
     ngx_add_timer(ev, 1000);

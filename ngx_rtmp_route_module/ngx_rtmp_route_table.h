@@ -248,8 +248,11 @@ typedef struct {
     ngx_str_t                        client;
     ngx_str_t                        upstream;  /* "10.0.0.11:1935" */
     ngx_str_t                        agent;
+    ngx_rtmp_route_endpoint_t        addr;      /* of client; family 0: none */
     uint64_t                         in;
     uint64_t                         out;
+    uint64_t                         rate;      /* bits/s of the media, in */
+                                                /* the last 5 seconds */
     ngx_msec_t                       started;   /* ms ago */
     ngx_msec_t                       idle;      /* ms since the last byte */
     u_char                           id_buf[NGX_RTMP_ROUTE_ID_LEN];
@@ -667,6 +670,13 @@ ngx_uint_t ngx_rtmp_route_table_lost(ngx_rtmp_route_table_t *table,
 void ngx_rtmp_route_table_tell_lost(ngx_rtmp_route_table_t *table);
 ngx_uint_t ngx_rtmp_route_table_has_told(ngx_rtmp_route_table_t *table);
 uint32_t ngx_rtmp_route_table_losses(ngx_rtmp_route_table_t *table);
+
+/*
+ * Notes how many bytes so many sessions of this process have passed, which is
+ * to be done about once a second.  The lock is held for all of them.
+ */
+void ngx_rtmp_route_table_rates(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_t **sessions, ngx_uint_t n);
 
 /*
  * Counts this process' waiters in the zone: while it is not 0 the slot is

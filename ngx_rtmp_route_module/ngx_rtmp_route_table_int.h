@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         11
+#define NGX_RTMP_ROUTE_LAYOUT         12
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -57,6 +57,7 @@
 
 #define NGX_RTMP_ROUTE_SESSION_LIVE   0x01  /* counted in stream->live */
 #define NGX_RTMP_ROUTE_SESSION_IDLE   0x02  /* publishes nothing any more */
+#define NGX_RTMP_ROUTE_SESSION_ADDR   0x04  /* client is an address and port */
 
 #define ngx_rtmp_route_session_publishes(s)                                   \
     ((s)->kind == NGX_RTMP_ROUTE_PUBLISH                                      \
@@ -254,7 +255,10 @@ typedef struct {
     ngx_atomic_t                     in;
     ngx_atomic_t                     out;
     ngx_atomic_t                     active;
-    u_char                           data[32];    /* client, agent, key */
+    uint32_t                         rate;        /* bytes/s, when sampled */
+    uint32_t                         sampled;     /* ms */
+    uint32_t                         sample;      /* bytes then, and wraps */
+    u_char                           data[20];    /* client, agent, key */
 } ngx_rtmp_route_session_cell_t;
 
 
@@ -673,6 +677,16 @@ void ngx_rtmp_route_session_live(ngx_rtmp_route_table_t *table,
 ngx_rtmp_route_session_cell_t *ngx_rtmp_route_stream_publisher(
     ngx_rtmp_route_shm_t *sh, uint32_t i);
 void ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i);
+
+
+/* the address of its client, in text, which is that of its record */
+void ngx_rtmp_route_session_addr(ngx_rtmp_route_session_cell_t *s,
+    u_char *text, ngx_rtmp_route_endpoint_t *addr);
+
+
+/* ngx_rtmp_route_table_rate.c: bits/s of the last seconds */
+
+uint64_t ngx_rtmp_route_session_rate(ngx_rtmp_route_session_cell_t *s);
 
 
 /* ngx_rtmp_route_table_stray.c */

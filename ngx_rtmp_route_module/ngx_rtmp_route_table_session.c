@@ -18,6 +18,8 @@
 static uint32_t ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_session_info_t *info,
     ngx_rtmp_route_choice_t *choice, ngx_rtmp_route_endpoint_t *endpoint);
+static size_t ngx_rtmp_route_session_client(ngx_str_t *client, u_char *p,
+    ngx_uint_t *addr);
 static uint32_t ngx_rtmp_route_session_stream(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_uint_t kind,
     ngx_rtmp_route_choice_t *choice);
@@ -108,12 +110,12 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_session_info_t *info,
     ngx_rtmp_route_choice_t *choice, ngx_rtmp_route_endpoint_t *endpoint)
 {
-    size_t                          len;
+    size_t                          len, client;
     u_char                         *p, text[NGX_RTMP_ROUTE_CLIENT_LEN
                                             + NGX_RTMP_ROUTE_AGENT_LEN
                                             + NGX_RTMP_ROUTE_KEY_LEN];
     uint32_t                        i, stream;
-    ngx_uint_t                      n, slot;
+    ngx_uint_t                      n, slot, addr;
     ngx_rtmp_route_shm_t           *sh;
     ngx_rtmp_route_session_cell_t  *s;
 
@@ -126,13 +128,10 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
 
     stream = ngx_rtmp_route_session_stream(table, query, info->type, choice);
 
-    p = text;
-
-    len = ngx_min(info->client.len, NGX_RTMP_ROUTE_CLIENT_LEN);
-    p = ngx_cpymem(p, info->client.data, len);
+    client = ngx_rtmp_route_session_client(&info->client, text, &addr);
 
     len = ngx_min(info->agent.len, NGX_RTMP_ROUTE_AGENT_LEN);
-    p = ngx_cpymem(p, info->agent.data, len);
+    p = ngx_cpymem(text + client, info->agent.data, len);
 
     for ( ;; ) {
         len = p - text;
@@ -174,8 +173,8 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
     s->slot = (uint16_t) slot;
     s->generation = ngx_rtmp_route_slot_generation(slot);
     s->number = ++ngx_rtmp_route_head(sh, slot)->number;
-    s->client_len = (u_char) ngx_min(info->client.len,
-                                     NGX_RTMP_ROUTE_CLIENT_LEN);
+    s->flags = addr ? NGX_RTMP_ROUTE_SESSION_ADDR : 0;
+    s->client_len = (u_char) client;
     s->agent_len = (u_char) ngx_min(info->agent.len,
                                     NGX_RTMP_ROUTE_AGENT_LEN);
     s->key_len = (uint16_t) (len - s->client_len - s->agent_len);
@@ -185,6 +184,7 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
     s->upstream = *endpoint;
     s->started = ngx_current_msec;
     s->active = s->started;
+    s->sampled = (uint32_t) s->started;
 
     ngx_memory_barrier();
     ngx_rtmp_route_point();
@@ -205,6 +205,32 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
     }
 
     return i;
+}
+
+
+/* most often it is an address, which is short if it is kept as such */
+
+static size_t
+ngx_rtmp_route_session_client(ngx_str_t *client, u_char *p, ngx_uint_t *addr)
+{
+    size_t                     len;
+    ngx_rtmp_route_endpoint_t  e;
+
+    *addr = (ngx_rtmp_route_client_parse(client, &e) == NGX_OK);
+
+    if (!*addr) {
+        len = ngx_min(client->len, NGX_RTMP_ROUTE_CLIENT_LEN);
+        ngx_memcpy(p, client->data, len);
+
+        return len;
+    }
+
+    len = (e.family == AF_INET) ? 4 : 16;
+
+    p = ngx_cpymem(p, &e.port, sizeof(uint16_t));
+    ngx_memcpy(p, e.addr, len);
+
+    return sizeof(uint16_t) + len;
 }
 
 
@@ -844,9 +870,9 @@ ngx_rtmp_route_session_fill(ngx_rtmp_route_shm_t *sh, uint32_t i,
     ngx_rtmp_route_session_stat_t *stat, ngx_rtmp_route_endpoint_t *upstream)
 {
     size_t                          len;
-    u_char                          text[NGX_RTMP_ROUTE_CLIENT_LEN
-                                         + NGX_RTMP_ROUTE_AGENT_LEN
-                                         + NGX_RTMP_ROUTE_KEY_LEN];
+    u_char                         *p, text[NGX_RTMP_ROUTE_CLIENT_LEN
+                                            + NGX_RTMP_ROUTE_AGENT_LEN
+                                            + NGX_RTMP_ROUTE_KEY_LEN];
     ngx_rtmp_route_server_info_t   *server;
     ngx_rtmp_route_stream_cell_t   *st;
     ngx_rtmp_route_session_cell_t  *s;
@@ -861,18 +887,31 @@ ngx_rtmp_route_session_fill(ngx_rtmp_route_shm_t *sh, uint32_t i,
     stat->out = s->out;
     stat->started = ngx_max(ngx_rtmp_route_passed(s->started), 0);
     stat->idle = ngx_max(ngx_rtmp_route_passed(s->active), 0);
+    stat->rate = ngx_rtmp_route_session_rate(s);
 
     len = s->client_len + s->agent_len;
 
     ngx_rtmp_route_text_get(sh, s->data, sizeof(s->data), s->text, text,
                             len + s->key_len);
 
-    ngx_memcpy(stat->text_buf, text, len);
+    p = stat->text_buf;
+
+    ngx_rtmp_route_session_addr(s, text, &stat->addr);
+
+    if (stat->addr.family) {
+        p = ngx_rtmp_route_endpoint_text(p, p + NGX_RTMP_ROUTE_CLIENT_LEN,
+                                         &stat->addr, stat->addr.port == 0);
+
+    } else {
+        p = ngx_cpymem(p, text, s->client_len);
+    }
 
     stat->client.data = stat->text_buf;
-    stat->client.len = s->client_len;
-    stat->agent.data = stat->text_buf + s->client_len;
+    stat->client.len = p - stat->text_buf;
+    stat->agent.data = p;
     stat->agent.len = s->agent_len;
+
+    ngx_memcpy(p, text + s->client_len, s->agent_len);
 
     stat->key.data = stat->key_buf;
 
@@ -900,4 +939,27 @@ ngx_rtmp_route_session_fill(ngx_rtmp_route_shm_t *sh, uint32_t i,
     }
 
     *upstream = s->upstream;
+}
+
+
+void
+ngx_rtmp_route_session_addr(ngx_rtmp_route_session_cell_t *s, u_char *text,
+    ngx_rtmp_route_endpoint_t *addr)
+{
+    size_t  len;
+
+    ngx_memzero(addr, sizeof(ngx_rtmp_route_endpoint_t));
+
+    if (!(s->flags & NGX_RTMP_ROUTE_SESSION_ADDR)
+        || s->client_len < sizeof(uint16_t) + 4)
+    {
+        return;
+    }
+
+    len = s->client_len - sizeof(uint16_t);
+
+    addr->family = (len == 4) ? AF_INET : AF_INET6;
+
+    ngx_memcpy(&addr->port, text, sizeof(uint16_t));
+    ngx_memcpy(addr->addr, text + sizeof(uint16_t), ngx_min(len, 16));
 }

@@ -13,7 +13,7 @@
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
-/* sources: ngx_rtmp_route_table_bans.c */
+/* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c */
 
