@@ -547,7 +547,7 @@ sub state {
 
     for my $route (qw/ none live free far short small secret /) {
         $servers = api('GET', "$route/servers/");
-        delete @$_{qw/ last_seen expires state downtime downstart /}
+        delete @$_{qw/ last_seen expires state reason downtime downstart /}
             for @$servers;
 
         $all .= JSON::PP->new()->canonical()->encode($servers);
