@@ -202,7 +202,8 @@ static ngx_str_t  ngx_http_rtmp_route_api_server_states[] = {
     ngx_string("down"),
     ngx_string("down"),
     ngx_string("checking"),
-    ngx_string("stale")
+    ngx_string("stale"),
+    ngx_string("draining")
 };
 
 
@@ -215,7 +216,8 @@ static ngx_str_t  ngx_http_rtmp_route_api_server_reasons[] = {
     ngx_string("unresolved"),
     ngx_string("health_check"),
     ngx_string("health_check"),
-    ngx_string("expired")
+    ngx_string("expired"),
+    ngx_string("dns")
 };
 
 

@@ -290,6 +290,18 @@ ngx_rtmp_route_addr_equal(ngx_rtmp_route_endpoint_t *a,
 }
 
 
+ngx_int_t
+ngx_rtmp_route_addr_compare(ngx_rtmp_route_endpoint_t *a,
+    ngx_rtmp_route_endpoint_t *b)
+{
+    if (a->family != b->family) {
+        return (a->family == AF_INET || b->family == 0) ? -1 : 1;
+    }
+
+    return ngx_memcmp(a->addr, b->addr, ngx_rtmp_route_addr_len(a));
+}
+
+
 ngx_uint_t
 ngx_rtmp_route_addr_within(ngx_rtmp_route_endpoint_t *addr,
     ngx_rtmp_route_endpoint_t *net, ngx_uint_t bits)

@@ -57,6 +57,10 @@ ngx_uint_t ngx_rtmp_route_addr_equal(ngx_rtmp_route_endpoint_t *a,
 ngx_uint_t ngx_rtmp_route_addr_within(ngx_rtmp_route_endpoint_t *addr,
     ngx_rtmp_route_endpoint_t *net, ngx_uint_t bits);
 
+/* below, at or above 0: IPv4 comes first */
+ngx_int_t ngx_rtmp_route_addr_compare(ngx_rtmp_route_endpoint_t *a,
+    ngx_rtmp_route_endpoint_t *b);
+
 /* loopback, link-local, multicast, broadcast or unspecified */
 ngx_uint_t ngx_rtmp_route_addr_special(ngx_rtmp_route_endpoint_t *addr);
 

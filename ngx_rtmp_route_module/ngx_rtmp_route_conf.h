@@ -56,6 +56,11 @@ typedef struct {
     unsigned                         literal:1;
     unsigned                         refused:1; /* by the table */
     unsigned                         failed:1;  /* could not be resolved */
+    unsigned                         missing:1; /* there is no such name */
+    unsigned                         excess:1;  /* it has too many addresses */
+    unsigned                         turn:1;    /* may ask a name server */
+    unsigned                         waiting:1; /* for its turn, in queue */
+    ngx_queue_t                      queue;
     ngx_event_t                      event;     /* resolves, worker 0 */
     ngx_connection_t                 dumb;
     ngx_resolver_ctx_t              *resolving;
@@ -192,12 +197,7 @@ void ngx_rtmp_route_wake_handler(ngx_event_t *ev);
 void ngx_rtmp_route_control_exit(ngx_rtmp_route_t *route);
 
 
-/* ngx_rtmp_route_resolve.c: keeps the table's copy of servers true */
-
-#define NGX_RTMP_ROUTE_MAX_ADDRS  64            /* of a name */
-
-/* applies the configured servers in init_module: nothing can fail after it */
-void ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route);
+/* ngx_rtmp_route_names.c: the addresses of names, asked for again and again */
 
 /* in the first worker: resolves names now and again, on cancelable timers */
 void ngx_rtmp_route_servers_resolve(ngx_rtmp_route_t *route);
@@ -206,13 +206,31 @@ void ngx_rtmp_route_servers_resolve(ngx_rtmp_route_t *route);
 void ngx_rtmp_route_server_start(ngx_rtmp_route_server_t *server);
 void ngx_rtmp_route_server_stop(ngx_rtmp_route_server_t *server);
 
-/* makes the table hold exactly these addresses for a server */
+
+/* ngx_rtmp_route_resolve.c: keeps the table's copy of servers true */
+
+#define NGX_RTMP_ROUTE_MAX_ADDRS  64            /* of a name */
+
+/* applies the configured servers in init_module: nothing can fail after it */
+void ngx_rtmp_route_servers_apply(ngx_rtmp_route_t *route);
+
+/*
+ * Makes the table hold exactly these addresses for a server, but for those
+ * that are still in use
+ */
 void ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
 
-/* the addresses that the table has of it; room for MAX_ADDRS is needed */
+/*
+ * The addresses that the table has of it, those left out that the name has no
+ * longer; room for MAX_ADDRS is needed
+ */
 ngx_uint_t ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs);
+
+/* adds to these; 0: there was no room, or another one has none any more */
+ngx_uint_t ngx_rtmp_route_addrs_add(ngx_rtmp_route_endpoint_t *addrs,
+    ngx_uint_t *n, ngx_rtmp_route_endpoint_t *addr);
 
 
 /* ngx_rtmp_route_owned.c: the servers of the table that stand for one */

@@ -221,6 +221,7 @@ static ngx_int_t
 ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_choice_t *choice)
 {
+    ngx_rtmp_route_hot_t          *hot;
     ngx_rtmp_route_stream_cell_t  *st;
 
     st = ngx_rtmp_route_stream(sh, choice->stream);
@@ -236,7 +237,11 @@ ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
                ? NGX_OK : NGX_BUSY;
     }
 
+    /* where a publisher is not sent, nobody is for a pin or an old pick */
+
     if (st->pin_birth
+        && !(ngx_rtmp_route_hot(sh, st->pin)->flags
+             & NGX_RTMP_ROUTE_SERVER_GONE)
         && ngx_rtmp_route_eligible(sh, query, choice, st->pin,
                                    NGX_RTMP_ROUTE_FOR_KNOWN))
     {
@@ -254,13 +259,19 @@ ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
 
     /*
      * A list has an order: what was picked by it is picked again, unless a
-     * publisher is on its way there
+     * publisher is on its way there.  One that was picked before its name has
+     * left it is for those who go on there.
      */
+
+    hot = ngx_rtmp_route_hot(sh, st->server);
 
     if (st->server_seq
         && !st->live
         && (choice->nlisted == 0
             || st->publishers
+            || ngx_rtmp_route_stream_from(st) != NGX_RTMP_ROUTE_FROM_PICK)
+        && (!(hot->flags & NGX_RTMP_ROUTE_SERVER_GONE)
+            || st->players
             || ngx_rtmp_route_stream_from(st) != NGX_RTMP_ROUTE_FROM_PICK)
         && ngx_rtmp_route_eligible(sh, query, choice, st->server,
                                    NGX_RTMP_ROUTE_FOR_KNOWN))
@@ -484,6 +495,10 @@ ngx_rtmp_route_pick_done(ngx_rtmp_route_shm_t *sh,
 
     hot = ngx_rtmp_route_hot(sh, choice->index);
 
+    if (hot->flags & NGX_RTMP_ROUTE_SERVER_GONE) {
+        hot->idle = ngx_current_msec;
+    }
+
     /* one try at a time of a server that has failed */
 
     if (hot->max_fails
@@ -606,6 +621,12 @@ ngx_rtmp_route_eligible(ngx_rtmp_route_shm_t *sh,
 
     if (query->only
         && (query->server.index != i || query->server.seq != hot->seq))
+    {
+        return 0;
+    }
+
+    if ((hot->flags & NGX_RTMP_ROUTE_SERVER_GONE)
+        && !ngx_rtmp_route_server_gone_for(query, purpose))
     {
         return 0;
     }

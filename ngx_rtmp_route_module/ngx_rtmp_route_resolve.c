@@ -8,7 +8,8 @@
  * Static servers in the table, and those of a control plane.  A literal
  * address is one server; a name is as many as it has addresses: with one its
  * id is the name, with several each is "name#address".  A name without an
- * address yet has an entry that is never picked, so that the API shows it.
+ * address has an entry that is never picked, so that the API shows it.  What
+ * an address becomes that the name has no longer is in table_name.c.
  */
 
 
@@ -26,6 +27,10 @@ static void ngx_rtmp_route_server_refused(ngx_rtmp_route_server_t *server,
     ngx_int_t rc);
 static void ngx_rtmp_route_server_keep(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
+static void ngx_rtmp_route_server_part(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n);
+static ngx_uint_t ngx_rtmp_route_server_at(ngx_rtmp_route_endpoint_t *addrs,
+    ngx_uint_t n, ngx_rtmp_route_server_info_t *info);
 static ngx_uint_t ngx_rtmp_route_server_wanted(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n,
     ngx_rtmp_route_server_info_t *info);
@@ -34,8 +39,6 @@ static void ngx_rtmp_route_server_info(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_server_info_t *info);
 static ngx_uint_t ngx_rtmp_route_server_configured(ngx_rtmp_route_t *route,
     ngx_rtmp_route_server_info_t *info);
-static void ngx_rtmp_route_resolve_handler(ngx_event_t *ev);
-static void ngx_rtmp_route_resolved_handler(ngx_resolver_ctx_t *ctx);
 
 
 void
@@ -109,13 +112,10 @@ void
 ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
     ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n)
 {
-    uint32_t                       cursor;
-    ngx_str_t                      id;
     ngx_int_t                      rc, refused;
     ngx_uint_t                     i, taken;
     ngx_rtmp_route_t              *route;
     ngx_rtmp_route_server_info_t   info;
-    ngx_rtmp_route_server_stat_t   stat;
 
     route = server->route;
     refused = NGX_OK;
@@ -168,19 +168,7 @@ ngx_rtmp_route_server_sync(ngx_rtmp_route_server_t *server,
 
     ngx_rtmp_route_server_refused(server, refused);
 
-    cursor = 0;
-
-    while (ngx_rtmp_route_owned_next(server, &cursor, &stat) == NGX_OK) {
-
-        if (ngx_rtmp_route_server_wanted(server, addrs, n, &stat.info)) {
-            continue;
-        }
-
-        id.len = stat.info.id_len;
-        id.data = stat.info.id;
-
-        (void) ngx_rtmp_route_server_delete(&route->table, &id);
-    }
+    ngx_rtmp_route_server_part(server, addrs, n);
 
 done:
 
@@ -188,15 +176,12 @@ done:
 }
 
 
-/* servers of a control plane are set again and again, that is said once */
+/* names are looked up again and again, that is said once */
 
 static void
 ngx_rtmp_route_server_refused(ngx_rtmp_route_server_t *server, ngx_int_t rc)
 {
-    if (rc != NGX_OK
-        && (server->info.source != NGX_RTMP_ROUTE_SRC_CORE
-            || !server->refused))
-    {
+    if (rc != NGX_OK && !server->refused) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       rc == NGX_BUSY
                           ? "cannot add server \"%V\" to route \"%V\", "
@@ -221,7 +206,7 @@ ngx_rtmp_route_server_keep(ngx_rtmp_route_server_t *server,
 {
     uint32_t                       cursor;
     ngx_str_t                      id, name;
-    ngx_uint_t                     i, k;
+    ngx_uint_t                     i;
     ngx_rtmp_route_server_info_t   info;
     ngx_rtmp_route_server_stat_t   stat;
 
@@ -233,32 +218,94 @@ ngx_rtmp_route_server_keep(ngx_rtmp_route_server_t *server,
             continue;
         }
 
-        for (k = 0; k < NGX_RTMP_ROUTE_NPROTO; k++) {
-            if (stat.info.nendpoints[k]) {
-                break;
-            }
+        i = ngx_rtmp_route_server_at(addrs, n, &stat.info);
+
+        if (i == n) {
+            continue;
         }
 
-        for (i = 0; i < n && k < NGX_RTMP_ROUTE_NPROTO; i++) {
+        ngx_rtmp_route_server_info(server, &addrs[i], n == 1, &info);
 
-            if (!ngx_rtmp_route_addr_equal(&stat.info.endpoints[k][0],
-                                           &addrs[i]))
-            {
-                continue;
-            }
+        id.len = stat.info.id_len;
+        id.data = stat.info.id;
+        name.len = info.id_len;
+        name.data = info.id;
 
-            ngx_rtmp_route_server_info(server, &addrs[i], n == 1, &info);
+        (void) ngx_rtmp_route_server_rename(&server->route->table, &id, &name);
+    }
+}
 
-            id.len = stat.info.id_len;
-            id.data = stat.info.id;
-            name.len = info.id_len;
-            name.data = info.id;
 
-            (void) ngx_rtmp_route_server_rename(&server->route->table, &id,
-                                                &name);
+/*
+ * Those that the server has no longer.  An address that has come back while
+ * the name had another one alone has two servers now, which become one.
+ */
+
+static void
+ngx_rtmp_route_server_part(ngx_rtmp_route_server_t *server,
+    ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n)
+{
+    uint32_t                       cursor;
+    ngx_str_t                      id, name;
+    ngx_uint_t                     i;
+    ngx_rtmp_route_table_t        *table;
+    ngx_rtmp_route_server_info_t   info;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    table = &server->route->table;
+    cursor = 0;
+
+    while (ngx_rtmp_route_owned_next(server, &cursor, &stat) == NGX_OK) {
+
+        if (ngx_rtmp_route_server_wanted(server, addrs, n, &stat.info)) {
+            continue;
+        }
+
+        id.len = stat.info.id_len;
+        id.data = stat.info.id;
+
+        i = ngx_rtmp_route_server_at(addrs, n, &stat.info);
+
+        if (i == n) {
+            (void) ngx_rtmp_route_server_leave(table, &id);
+            continue;
+        }
+
+        ngx_rtmp_route_server_info(server, &addrs[i], n == 1, &info);
+
+        name.len = info.id_len;
+        name.data = info.id;
+
+        (void) ngx_rtmp_route_server_join(table, &id, &name);
+    }
+}
+
+
+/* which of the addresses the server has; n: none of them */
+
+static ngx_uint_t
+ngx_rtmp_route_server_at(ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t n,
+    ngx_rtmp_route_server_info_t *info)
+{
+    ngx_uint_t  i, k;
+
+    for (k = 0; k < NGX_RTMP_ROUTE_NPROTO; k++) {
+        if (info->nendpoints[k]) {
             break;
         }
     }
+
+    if (k == NGX_RTMP_ROUTE_NPROTO) {
+        return n;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ngx_rtmp_route_addr_equal(&info->endpoints[k][0], &addrs[i])) {
+            break;
+        }
+    }
+
+    return i;
 }
 
 
@@ -337,12 +384,16 @@ ngx_rtmp_route_server_known(ngx_rtmp_route_server_t *server,
 
     ngx_rtmp_route_owned_begin(server->route);
 
-    while (n < NGX_RTMP_ROUTE_MAX_ADDRS
-           && ngx_rtmp_route_owned_next(server, &cursor, &stat) == NGX_OK)
-    {
+    while (ngx_rtmp_route_owned_next(server, &cursor, &stat) == NGX_OK) {
+
+        if (stat.info.gone) {
+            continue;
+        }
+
         for (i = 0; i < NGX_RTMP_ROUTE_NPROTO; i++) {
             if (stat.info.nendpoints[i] && stat.info.endpoints[i][0].family) {
-                addrs[n++] = stat.info.endpoints[i][0];
+                (void) ngx_rtmp_route_addrs_add(addrs, &n,
+                                                &stat.info.endpoints[i][0]);
                 break;
             }
         }
@@ -378,155 +429,42 @@ ngx_rtmp_route_server_configured(ngx_rtmp_route_t *route,
 }
 
 
-void
-ngx_rtmp_route_servers_resolve(ngx_rtmp_route_t *route)
+/*
+ * The addresses are kept in order, and of too many the first ones: whatever
+ * the order of an answer is, all proxies have the same servers
+ */
+
+ngx_uint_t
+ngx_rtmp_route_addrs_add(ngx_rtmp_route_endpoint_t *addrs, ngx_uint_t *n,
+    ngx_rtmp_route_endpoint_t *addr)
 {
-    ngx_uint_t                i;
-    ngx_rtmp_route_server_t  *servers;
+    ngx_int_t   rc;
+    ngx_uint_t  i, last;
 
-    servers = route->servers.elts;
+    for (i = *n; i > 0; i--) {
+        rc = ngx_rtmp_route_addr_compare(addr, &addrs[i - 1]);
 
-    for (i = 0; i < route->servers.nelts; i++) {
-        ngx_rtmp_route_server_start(&servers[i]);
-    }
-}
-
-
-void
-ngx_rtmp_route_server_start(ngx_rtmp_route_server_t *server)
-{
-    ngx_event_t  *ev;
-
-    if (server->route->resolver == NULL || server->literal) {
-        return;
-    }
-
-    ev = &server->event;
-
-    ev->handler = ngx_rtmp_route_resolve_handler;
-    ev->data = &server->dumb;
-    ev->log = ngx_cycle->log;
-    ev->cancelable = 1;
-
-    server->dumb.fd = (ngx_socket_t) -1;
-    server->dumb.data = server;
-
-    ngx_add_timer(ev, 1);
-}
-
-
-void
-ngx_rtmp_route_server_stop(ngx_rtmp_route_server_t *server)
-{
-    if (server->event.timer_set) {
-        ngx_del_timer(&server->event);
-    }
-
-    if (server->resolving) {
-        ngx_resolve_name_done(server->resolving);
-        server->resolving = NULL;
-    }
-}
-
-
-static void
-ngx_rtmp_route_resolve_handler(ngx_event_t *ev)
-{
-    ngx_connection_t         *c;
-    ngx_resolver_ctx_t       *ctx;
-    ngx_rtmp_route_server_t  *server;
-
-    /* the table is the successor's */
-
-    if (ngx_exiting || ngx_quit || ngx_terminate) {
-        return;
-    }
-
-    c = ev->data;
-    server = c->data;
-
-    ctx = ngx_resolve_start(server->route->resolver, NULL);
-
-    if (ctx == NULL) {
-        ngx_add_timer(ev, NGX_RTMP_ROUTE_RETRY);
-        return;
-    }
-
-    if (ctx == NGX_NO_RESOLVER) {
-        return;
-    }
-
-    ctx->name = server->name;
-    ctx->handler = ngx_rtmp_route_resolved_handler;
-    ctx->data = server;
-    ctx->timeout = server->route->resolver_timeout;
-    ctx->cancelable = 1;
-
-    server->resolving = ctx;
-
-    if (ngx_resolve_name(ctx) != NGX_OK) {
-        server->resolving = NULL;
-        ngx_add_timer(ev, NGX_RTMP_ROUTE_RETRY);
-    }
-}
-
-
-static void
-ngx_rtmp_route_resolved_handler(ngx_resolver_ctx_t *ctx)
-{
-    ngx_uint_t                  i, n;
-    ngx_msec_t                  timer;
-    ngx_rtmp_route_server_t    *server;
-    ngx_rtmp_route_endpoint_t   addrs[NGX_RTMP_ROUTE_MAX_ADDRS];
-
-    server = ctx->data;
-
-    if (ctx->state) {
-
-        /* old addresses stay in use, as nobody says that they are wrong */
-
-        if (server->info.source != NGX_RTMP_ROUTE_SRC_CORE
-            || !server->failed)
-        {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "server \"%V\" of route \"%V\" could not be "
-                          "resolved (%i: %s)", &server->name,
-                          &server->route->name, ctx->state,
-                          ngx_resolver_strerror(ctx->state));
+        if (rc == 0) {
+            return 1;
         }
 
-        server->failed = 1;
-
-        timer = NGX_RTMP_ROUTE_RETRY;
-        goto done;
-    }
-
-    n = 0;
-
-    for (i = 0; i < ctx->naddrs && n < NGX_RTMP_ROUTE_MAX_ADDRS; i++) {
-
-        if (ngx_rtmp_route_endpoint_from(ctx->addrs[i].sockaddr, &addrs[n])
-            == NGX_OK)
-        {
-            addrs[n++].port = 0;
+        if (rc > 0) {
+            break;
         }
     }
 
-    if (n && !ngx_exiting) {
-        ngx_rtmp_route_server_sync(server, addrs, n);
+    if (i == NGX_RTMP_ROUTE_MAX_ADDRS) {
+        return 0;
     }
 
-    server->failed = 0;
+    last = (*n < NGX_RTMP_ROUTE_MAX_ADDRS);
+    *n += last;
 
-    timer = ctx->valid > ngx_time() ? (ctx->valid - ngx_time() + 1) * 1000
-                                    : 1000;
+    ngx_memmove(&addrs[i + 1], &addrs[i],
+                (*n - i - 1) * sizeof(ngx_rtmp_route_endpoint_t));
 
-done:
+    addrs[i] = *addr;
+    addrs[i].port = 0;
 
-    server->resolving = NULL;
-    ngx_resolve_name_done(ctx);
-
-    if (!ngx_exiting) {
-        ngx_add_timer(&server->event, timer);
-    }
+    return last;
 }

@@ -543,8 +543,9 @@ ngx_rtmp_route_server_lookup(ngx_conf_t *cf, ngx_rtmp_route_t *route)
 static ngx_int_t
 ngx_rtmp_route_server_resolve(ngx_conf_t *cf, ngx_rtmp_route_server_t *server)
 {
-    ngx_url_t   u;
-    ngx_uint_t  i;
+    ngx_url_t                  u;
+    ngx_uint_t                 i, excess;
+    ngx_rtmp_route_endpoint_t  addr;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
@@ -560,19 +561,29 @@ ngx_rtmp_route_server_resolve(ngx_conf_t *cf, ngx_rtmp_route_server_t *server)
     }
 
     server->addrs = ngx_pcalloc(cf->pool,
-                                u.naddrs * sizeof(ngx_rtmp_route_endpoint_t));
+                                NGX_RTMP_ROUTE_MAX_ADDRS
+                                * sizeof(ngx_rtmp_route_endpoint_t));
     if (server->addrs == NULL) {
         return NGX_ERROR;
     }
 
+    excess = 0;
+
     for (i = 0; i < u.naddrs; i++) {
 
-        if (ngx_rtmp_route_endpoint_from(u.addrs[i].sockaddr,
-                                         &server->addrs[server->naddrs])
-            == NGX_OK)
+        if (ngx_rtmp_route_endpoint_from(u.addrs[i].sockaddr, &addr) == NGX_OK
+            && !ngx_rtmp_route_addrs_add(server->addrs, &server->naddrs,
+                                         &addr))
         {
-            server->addrs[server->naddrs++].port = 0;
+            excess++;
         }
+    }
+
+    if (excess) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "server \"%V\" has %ui addresses more than the "
+                           "first %d, which are used", &server->name, excess,
+                           NGX_RTMP_ROUTE_MAX_ADDRS);
     }
 
     return NGX_OK;

@@ -53,6 +53,7 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
 
     table->shpool = shpool;
     table->wake = 0;
+    table->adopt = 0;
     table->log_full = 0;
     table->log_rebuilt = 0;
     table->log_fresh = 0;
@@ -459,6 +460,7 @@ ngx_rtmp_route_table_sweep(ngx_rtmp_route_table_t *table)
     ngx_rtmp_route_session_sweep(table);
     ngx_rtmp_route_session_adopt_all(table);
     ngx_rtmp_route_health_sweep(table);
+    ngx_rtmp_route_server_reap(table);
 
     ngx_rtmp_route_table_lock(table);
 

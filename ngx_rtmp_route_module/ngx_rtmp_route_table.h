@@ -56,6 +56,7 @@
 #define NGX_RTMP_ROUTE_UNHEALTHY      6    /* health check failed */
 #define NGX_RTMP_ROUTE_CHECKING       7    /* no result of a check yet */
 #define NGX_RTMP_ROUTE_STALE          8    /* expired, but its check passes */
+#define NGX_RTMP_ROUTE_GONE           9    /* its name is elsewhere: drains */
 
 /* what the active health check of a server has found */
 
@@ -154,6 +155,7 @@ typedef struct {
     u_char                      source;         /* NGX_RTMP_ROUTE_SRC_* */
     u_char                      nendpoints[7];  /* by protocol */
     u_char                      forced;         /* see table->forced */
+    u_char                      gone;           /* see server_leave() */
     u_char                      id[NGX_RTMP_ROUTE_ID_LEN];
     u_char                      host[NGX_RTMP_ROUTE_HOST_LEN + 1];
     u_char                      service[NGX_RTMP_ROUTE_TEXT_LEN];
@@ -307,6 +309,7 @@ struct ngx_rtmp_route_table_s {
     /* set while the lock is held, seen to once it is released */
 
     unsigned                         wake:1;
+    unsigned                         adopt:1;
     unsigned                         log_full:1;
     unsigned                         log_rebuilt:1;
     unsigned                         log_fresh:1;
@@ -428,6 +431,25 @@ ngx_int_t ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
  */
 ngx_int_t ngx_rtmp_route_server_rename(ngx_rtmp_route_table_t *table,
     ngx_str_t *id, ngx_str_t *name);
+
+/*
+ * The name that such a server stands for has its address no longer.  It stays
+ * as long as there are sessions and connections, and some seconds more, and
+ * gets nothing new; it has "#" and the address in its id from now on.
+ * server_set() takes it back.  If server_set() gives another address to a
+ * server, its sessions are left with a server of this kind.
+ * NGX_OK; NGX_DONE: it was so before; NGX_DECLINED: there is none; NGX_ABORT:
+ * as above.
+ */
+ngx_int_t ngx_rtmp_route_server_leave(ngx_rtmp_route_table_t *table,
+    ngx_str_t *id);
+
+/*
+ * The address of such a server is that of another one now, which gets its
+ * sessions, counters, and what was set at run time.  NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_rtmp_route_server_join(ngx_rtmp_route_table_t *table,
+    ngx_str_t *id, ngx_str_t *into);
 
 /* NGX_OK, or NGX_DECLINED: no such server */
 ngx_int_t ngx_rtmp_route_server_get(ngx_rtmp_route_table_t *table,

@@ -284,7 +284,8 @@ ngx_rtmp_route_check_servers(ngx_rtmp_route_check_t *ctx)
             || hot->max_streams != params->max_streams
             || !(hot->flags & NGX_RTMP_ROUTE_SERVER_DRAIN) != !params->drain
             || !(hot->flags & NGX_RTMP_ROUTE_SERVER_DOWN) != !params->down
-            || !(hot->flags & NGX_RTMP_ROUTE_SERVER_FORCED) != !info->forced)
+            || !(hot->flags & NGX_RTMP_ROUTE_SERVER_FORCED) != !info->forced
+            || !(hot->flags & NGX_RTMP_ROUTE_SERVER_GONE) != !info->gone)
         {
             return ngx_rtmp_route_check_failed(ctx, "copy of server", i);
         }

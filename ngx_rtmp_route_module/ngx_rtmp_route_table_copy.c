@@ -185,6 +185,7 @@ ngx_rtmp_route_copy_server(ngx_rtmp_route_copy_t *ctx, ngx_uint_t n)
     hot->checked = ohot->checked;
     hot->last_seen = ohot->last_seen;
     hot->current_weight = ohot->current_weight;
+    hot->idle = ngx_current_msec;
 
     cold->given[hot->active] = ocold->given[ohot->active];
     cold->list_gen = ocold->list_gen;

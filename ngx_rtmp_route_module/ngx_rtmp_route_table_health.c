@@ -398,7 +398,8 @@ ngx_rtmp_route_health_masks(ngx_rtmp_route_table_t *table, ngx_uint_t *up,
         }
 
         if ((hot->flags & (NGX_RTMP_ROUTE_SERVER_DOWN
-                           |NGX_RTMP_ROUTE_SERVER_DRAIN))
+                           |NGX_RTMP_ROUTE_SERVER_DRAIN
+                           |NGX_RTMP_ROUTE_SERVER_GONE))
             || hot->health == NGX_RTMP_ROUTE_HEALTH_DOWN
             || (table->mandatory
                 && hot->health == NGX_RTMP_ROUTE_HEALTH_CHECKING)

@@ -69,6 +69,7 @@
 #define NGX_RTMP_ROUTE_SERVER_DRAIN   0x02
 #define NGX_RTMP_ROUTE_SERVER_BACKUP  0x04
 #define NGX_RTMP_ROUTE_SERVER_FORCED  0x08
+#define NGX_RTMP_ROUTE_SERVER_GONE    0x10  /* its name is elsewhere */
 
 /* why a server is out of use, as it was noted last */
 
@@ -146,6 +147,7 @@ typedef struct {
     ngx_msec_t                       check;       /* when it is due */
     ngx_msec_t                       staled;      /* when it was needed */
     ngx_msec_t                       started;     /* its weight to grow */
+    ngx_msec_t                       idle;        /* since then, if gone */
     int64_t                          current_weight;
 
     uint32_t                         conns;       /* derived */
@@ -495,10 +497,36 @@ ngx_int_t ngx_rtmp_route_server_add(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_server_params_t *params);
 void ngx_rtmp_route_server_derive(ngx_rtmp_route_shm_t *sh, ngx_uint_t i);
 void ngx_rtmp_route_server_link(ngx_rtmp_route_shm_t *sh, ngx_uint_t i);
+void ngx_rtmp_route_server_unlink(ngx_rtmp_route_shm_t *sh, ngx_uint_t i);
 void ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i);
 ngx_uint_t ngx_rtmp_route_server_conns(ngx_rtmp_route_shm_t *sh,
     ngx_uint_t i, uint32_t birth, ngx_int_t add);
 void ngx_rtmp_route_server_sweep(ngx_rtmp_route_table_t *table);
+
+/* params get what new says otherwise than given, which gets it, too */
+ngx_uint_t ngx_rtmp_route_server_merge(
+    ngx_rtmp_route_server_params_t *params,
+    ngx_rtmp_route_server_params_t *given,
+    ngx_rtmp_route_server_params_t *new);
+void ngx_rtmp_route_server_write(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
+    ngx_rtmp_route_server_info_t *info,
+    ngx_rtmp_route_server_params_t *params,
+    ngx_rtmp_route_server_params_t *given);
+
+
+/* ngx_rtmp_route_table_name.c */
+
+ngx_uint_t ngx_rtmp_route_server_moved(ngx_rtmp_route_shm_t *sh,
+    ngx_uint_t i, ngx_rtmp_route_server_info_t *info);
+void ngx_rtmp_route_server_split(ngx_rtmp_route_table_t *table,
+    ngx_uint_t i);
+
+/* whether one that is gone may be taken */
+ngx_uint_t ngx_rtmp_route_server_gone_for(ngx_rtmp_route_query_t *query,
+    ngx_uint_t purpose);
+
+/* without the lock: removes those that are gone and not in use any more */
+void ngx_rtmp_route_server_reap(ngx_rtmp_route_table_t *table);
 
 
 /*

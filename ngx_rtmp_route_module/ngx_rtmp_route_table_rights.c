@@ -168,6 +168,7 @@ ngx_rtmp_route_server_unique(ngx_rtmp_route_shm_t *sh, ngx_int_t self,
         old = &ngx_rtmp_route_cold(sh, self)->info[hot->active];
 
         if (old->source == info->source
+            && !old->gone
             && old->nendpoints[NGX_RTMP_ROUTE_RTMP]
                == info->nendpoints[NGX_RTMP_ROUTE_RTMP]
             && ngx_memcmp(old->endpoints[NGX_RTMP_ROUTE_RTMP],
@@ -195,6 +196,12 @@ ngx_rtmp_route_server_unique(ngx_rtmp_route_shm_t *sh, ngx_int_t self,
                 || !(cold->addrs & addrs)
                 || !ngx_rtmp_route_server_same_rtmp(&cold->info[hot->active],
                                                     info))
+            {
+                continue;
+            }
+
+            if (info->source == NGX_RTMP_ROUTE_SRC_CORE
+                && (hot->flags & NGX_RTMP_ROUTE_SERVER_GONE))
             {
                 continue;
             }
@@ -243,7 +250,10 @@ ngx_rtmp_route_server_named(ngx_rtmp_route_table_t *table, ngx_str_t *name,
 
     i = ngx_rtmp_route_server_find(sh, name->data, name->len);
 
-    if (i != NGX_ERROR && ngx_rtmp_route_hot(sh, i)->resolved) {
+    if (i != NGX_ERROR
+        && ngx_rtmp_route_hot(sh, i)->resolved
+        && !(ngx_rtmp_route_hot(sh, i)->flags & NGX_RTMP_ROUTE_SERVER_GONE))
+    {
         own = i;
         goto found;
     }
@@ -265,11 +275,16 @@ again:
             if (hot->source != NGX_RTMP_ROUTE_SRC_CORE) {
                 other = i;
 
-            } else if (hot->resolved) {
+            } else if (hot->resolved
+                       && !(hot->flags & NGX_RTMP_ROUTE_SERVER_GONE))
+            {
                 own = i;
                 break;
 
-            } else if (own == NGX_ERROR) {
+            } else if (own == NGX_ERROR
+                       || (hot->resolved
+                           && !ngx_rtmp_route_hot(sh, own)->resolved))
+            {
                 own = i;
             }
         }

@@ -147,7 +147,9 @@ ngx_rtmp_route_saved_server(ngx_rtmp_route_table_t *table, uint32_t *cursor,
 
         hot = ngx_rtmp_route_hot(sh, i);
 
-        if (!hot->valid) {
+        /* sessions do not survive a restart, so neither does what is gone */
+
+        if (!hot->valid || (hot->flags & NGX_RTMP_ROUTE_SERVER_GONE)) {
             continue;
         }
 

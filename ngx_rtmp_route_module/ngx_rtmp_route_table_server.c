@@ -13,8 +13,6 @@
 #define NGX_RTMP_ROUTE_REMOVE  10
 
 
-static void ngx_rtmp_route_server_unlink(ngx_rtmp_route_shm_t *sh,
-    ngx_uint_t i);
 static ngx_int_t ngx_rtmp_route_server_set_locked(
     ngx_rtmp_route_table_t *table, ngx_rtmp_route_server_info_t *info,
     ngx_rtmp_route_server_params_t *params, ngx_rtmp_route_ref_t *ref);
@@ -30,14 +28,6 @@ static ngx_uint_t ngx_rtmp_route_server_equal(ngx_rtmp_route_server_info_t *a,
     ngx_rtmp_route_server_info_t *b);
 static ngx_uint_t ngx_rtmp_route_server_restarted(
     ngx_rtmp_route_server_info_t *old, ngx_rtmp_route_server_info_t *info);
-static ngx_uint_t ngx_rtmp_route_server_merge(
-    ngx_rtmp_route_server_params_t *params,
-    ngx_rtmp_route_server_params_t *given,
-    ngx_rtmp_route_server_params_t *new);
-static void ngx_rtmp_route_server_write(ngx_rtmp_route_shm_t *sh,
-    ngx_uint_t i, ngx_rtmp_route_server_info_t *info,
-    ngx_rtmp_route_server_params_t *params,
-    ngx_rtmp_route_server_params_t *given);
 static void ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     ngx_rtmp_route_server_stat_t *stat);
 static ngx_uint_t ngx_rtmp_route_server_state(ngx_rtmp_route_hot_t *hot);
@@ -114,7 +104,8 @@ ngx_rtmp_route_server_derive(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
     hot->flags = (params->down ? NGX_RTMP_ROUTE_SERVER_DOWN : 0)
                  | (params->drain ? NGX_RTMP_ROUTE_SERVER_DRAIN : 0)
                  | (params->backup ? NGX_RTMP_ROUTE_SERVER_BACKUP : 0)
-                 | (info->forced ? NGX_RTMP_ROUTE_SERVER_FORCED : 0);
+                 | (info->forced ? NGX_RTMP_ROUTE_SERVER_FORCED : 0)
+                 | (info->gone ? NGX_RTMP_ROUTE_SERVER_GONE : 0);
 
     hot->weight = ngx_max(params->weight, 1);
     hot->max_conns = params->max_conns;
@@ -154,7 +145,7 @@ ngx_rtmp_route_server_link(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
 }
 
 
-static void
+void
 ngx_rtmp_route_server_unlink(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
 {
     uint32_t               *link;
@@ -290,6 +281,11 @@ ngx_rtmp_route_server_set(ngx_rtmp_route_table_t *table,
         ngx_rtmp_route_session_adopt(table, ref->index);
     }
 
+    if (table->adopt) {
+        table->adopt = 0;
+        ngx_rtmp_route_session_adopt_all(table);
+    }
+
     return rc;
 }
 
@@ -336,6 +332,11 @@ ngx_rtmp_route_server_set_locked(ngx_rtmp_route_table_t *table,
 
     if (i != NGX_ERROR) {
         rc = NGX_DONE;
+
+        if (ngx_rtmp_route_server_moved(sh, i, info)) {
+            ngx_rtmp_route_server_split(table, i);
+        }
+
         ngx_rtmp_route_server_change(table, i, info, params);
 
     } else {
@@ -465,7 +466,9 @@ ngx_rtmp_route_server_add(ngx_rtmp_route_table_t *table,
 
     ngx_rtmp_route_health_born(table, i);
 
-    hot->adopt = (sh->strays != 0);
+    /* of one whose name has other addresses now, sessions may be there yet */
+
+    hot->adopt = (sh->strays != 0 || info->gone);
 
     ngx_memory_barrier();
     ngx_rtmp_route_point();
@@ -549,7 +552,9 @@ ngx_rtmp_route_server_change(ngx_rtmp_route_table_t *table, ngx_uint_t i,
 
     ngx_rtmp_route_table_touch(sh);
 
-    if (ngx_rtmp_route_server_restarted(&cold->info[hot->active], info)) {
+    if (ngx_rtmp_route_server_restarted(&cold->info[hot->active], info)
+        || ngx_rtmp_route_server_moved(sh, i, info))
+    {
 
         /*
          * Before the new info: a process that is killed in between leaves
@@ -624,7 +629,7 @@ ngx_rtmp_route_server_restarted(ngx_rtmp_route_server_info_t *old,
  * its author has seen.
  */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_rtmp_route_server_merge(ngx_rtmp_route_server_params_t *params,
     ngx_rtmp_route_server_params_t *given,
     ngx_rtmp_route_server_params_t *new)
@@ -659,7 +664,7 @@ ngx_rtmp_route_server_merge(ngx_rtmp_route_server_params_t *params,
 
 /* the copy that is not in use is written, then both change places */
 
-static void
+void
 ngx_rtmp_route_server_write(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     ngx_rtmp_route_server_info_t *info,
     ngx_rtmp_route_server_params_t *params,
@@ -723,68 +728,6 @@ ngx_rtmp_route_server_create(ngx_rtmp_route_table_t *table,
     if (rc == NGX_OK) {
         ngx_rtmp_route_session_adopt(table, added.index);
     }
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_rtmp_route_server_rename(ngx_rtmp_route_table_t *table, ngx_str_t *id,
-    ngx_str_t *name)
-{
-    ngx_int_t                        i, rc;
-    ngx_rtmp_route_hot_t            *hot;
-    ngx_rtmp_route_shm_t            *sh;
-    ngx_rtmp_route_cold_t           *cold;
-    ngx_rtmp_route_server_info_t     info;
-    ngx_rtmp_route_server_params_t   params, given;
-
-    sh = table->sh;
-
-    if (name->len == 0 || name->len > NGX_RTMP_ROUTE_ID_LEN) {
-        return NGX_DECLINED;
-    }
-
-    ngx_rtmp_route_table_lock(table);
-
-    i = ngx_rtmp_route_server_find(sh, id->data, id->len);
-
-    if (table->config != sh->config) {
-        rc = NGX_ABORT;
-
-    } else if (i == NGX_ERROR
-               || (ngx_rtmp_route_hot(sh, i)->source
-                   != NGX_RTMP_ROUTE_SRC_CONFIG
-                   && ngx_rtmp_route_hot(sh, i)->source
-                      != NGX_RTMP_ROUTE_SRC_CORE)
-               || ngx_rtmp_route_server_find(sh, name->data, name->len)
-                  != NGX_ERROR)
-    {
-        rc = NGX_DECLINED;
-
-    } else {
-        rc = NGX_OK;
-
-        hot = ngx_rtmp_route_hot(sh, i);
-        cold = ngx_rtmp_route_cold(sh, i);
-
-        info = cold->info[hot->active];
-        params = cold->params[hot->active];
-        given = cold->given[hot->active];
-
-        info.id_len = (u_char) name->len;
-        ngx_memcpy(info.id, name->data, name->len);
-
-        ngx_rtmp_route_table_touch(sh);
-
-        ngx_rtmp_route_server_unlink(sh, i);
-        ngx_rtmp_route_server_write(sh, i, &info, &params, &given);
-        ngx_rtmp_route_server_link(sh, i);
-
-        sh->hosts_version++;
-    }
-
-    ngx_rtmp_route_table_unlock(table);
 
     return rc;
 }
@@ -932,7 +875,8 @@ ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     ngx_rtmp_route_health_fill(sh, i, &stat->check);
     stat->streams = hot->streams + hot->pinned + hot->named;
     stat->conns = hot->conns;
-    stat->drained = (hot->flags & NGX_RTMP_ROUTE_SERVER_DRAIN)
+    stat->drained = (hot->flags & (NGX_RTMP_ROUTE_SERVER_DRAIN
+                                   |NGX_RTMP_ROUTE_SERVER_GONE))
                     && hot->conns == 0
                     && hot->streams == 0 && hot->named == 0;
     stat->conflicts = ngx_rtmp_route_server_expired(hot) ? 0 : cold->conflicts;
@@ -975,6 +919,10 @@ ngx_rtmp_route_server_state(ngx_rtmp_route_hot_t *hot)
 
     if (ngx_rtmp_route_server_unavail(hot)) {
         return NGX_RTMP_ROUTE_UNAVAIL;
+    }
+
+    if (hot->flags & NGX_RTMP_ROUTE_SERVER_GONE) {
+        return NGX_RTMP_ROUTE_GONE;
     }
 
     if (hot->flags & NGX_RTMP_ROUTE_SERVER_DRAIN) {

@@ -29,7 +29,8 @@ static ngx_uint_t ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table,
 
 /*
  * Servers that have gone come seldom, so all sessions are looked at, some with
- * each hold of the lock, and only as long as there are some without a server.
+ * each hold of the lock, and only as long as there are some without a server,
+ * or if the server has the address that another one had before.
  * The server says how far this has come: another process goes on if this one
  * is killed.
  */
@@ -63,29 +64,32 @@ ngx_rtmp_route_session_adopt_some(ngx_rtmp_route_table_t *table,
     ngx_uint_t server)
 {
     uint32_t                        i, last;
+    ngx_uint_t                      gone;
     ngx_rtmp_route_hot_t           *hot;
     ngx_rtmp_route_shm_t           *sh;
     ngx_rtmp_route_session_cell_t  *s;
 
     sh = table->sh;
     hot = ngx_rtmp_route_hot(sh, server);
+    gone = hot->flags & NGX_RTMP_ROUTE_SERVER_GONE;
 
     i = hot->adopt - 1;
     last = ngx_min(sh->top, i + NGX_RTMP_ROUTE_WALK);
 
-    while (i < last && sh->strays) {
+    while (i < last && (sh->strays || gone)) {
         s = ngx_rtmp_route_session_cell(sh, ++i);
 
         if ((s->type == NGX_RTMP_ROUTE_CELL_SESSION
              || s->type == NGX_RTMP_ROUTE_CELL_CONN)
-            && !ngx_rtmp_route_server_born(sh, s->server, s->birth)
+            && (!ngx_rtmp_route_server_born(sh, s->server, s->birth)
+                || (gone && !ngx_rtmp_route_session_at(sh, s, s->server)))
             && ngx_rtmp_route_session_at(sh, s, server))
         {
             ngx_rtmp_route_session_settle(table, i, server);
         }
     }
 
-    if (i >= sh->top || sh->strays == 0) {
+    if (i >= sh->top || (sh->strays == 0 && !gone)) {
         hot->adopt = 0;
         return NGX_OK;
     }

@@ -496,7 +496,8 @@ ngx_rtmp_route_stream_allow(ngx_rtmp_route_shm_t *sh,
 
         hot = ngx_rtmp_route_hot(sh, st->server);
 
-        if (!(hot->flags & NGX_RTMP_ROUTE_SERVER_DOWN)
+        if (!(hot->flags & (NGX_RTMP_ROUTE_SERVER_DOWN
+                            |NGX_RTMP_ROUTE_SERVER_GONE))
             && hot->health != NGX_RTMP_ROUTE_HEALTH_DOWN
             && !ngx_rtmp_route_server_lapsed(hot)
             && !ngx_rtmp_route_server_unavail(hot))

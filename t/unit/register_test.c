@@ -11,6 +11,7 @@
 /* sources: ngx_rtmp_route_table_links.c ngx_rtmp_route_table_rebuild.c */
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_rights.c ngx_rtmp_route_table_server.c */
+/* sources: ngx_rtmp_route_table_name.c */
 /* sources: ngx_rtmp_route_table_stream.c ngx_rtmp_route_table_session.c */
 /* sources: ngx_rtmp_route_table_stray.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */

@@ -14,6 +14,7 @@
 /* sources: ngx_rtmp_route_table_cell.c ngx_rtmp_route_table_links.c */
 /* sources: ngx_rtmp_route_table_rebuild.c ngx_rtmp_route_table_rights.c */
 /* sources: ngx_rtmp_route_table_server.c ngx_rtmp_route_table_stream.c */
+/* sources: ngx_rtmp_route_table_name.c */
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_method.c */
 /* sources: ngx_rtmp_route_table_stray.c */
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_rules.c */
