@@ -67,6 +67,7 @@ stream {
         osp_upstream_next_upstream     on;
         osp_upstream_next_upstream_tries 3;
         osp_upstream_proxy_protocol    off;
+        osp_upstream_limit_conn        $remote_addr 20 publish;
     }
 
     server {
