@@ -127,7 +127,7 @@ for my $page (glob('../README.md ../*/README.md')) {
 
 is("@broken", '', 'links');
 
-isnt(wait_log($t, 'error.log', qr/(disconnected, bytes)/), 'none',
+isnt(wait_log($t, 'error.log', qr/(session ended, )/), 'none',
     'log of a session');
 
 ###############################################################################

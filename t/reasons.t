@@ -26,7 +26,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(5 + 21 * ENDED);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(6 + 21 * ENDED);
 
 my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8100', 'live', 'osp_upstream_handshake_timeout 1s;'],
@@ -142,6 +142,13 @@ my ($c, $d);
 $c = publish(8101);
 $c->unpublish('cam1');
 ended($t, 8101, 'ok', upstream => 8081);
+
+my $addr = '127.0.0.1:' . port(8081);
+
+like(wait_log($t, 'rtmp.log', qr/^(.* ok .*)$/m), qr/^127\.0\.0\.1\ \[.+\]
+    \ publish\ live\/\#[0-9a-f]{16}\ 200\ ok\ \d+\ \d+\ \d+\.\d{3}
+    \ "\S+.*?"\ 127\.0\.0\.1\ "$addr"\ \d+\.\d{3}$/x,
+    'documented format');
 
 $c = rtmp_client(port(8102));
 $c->handshake();

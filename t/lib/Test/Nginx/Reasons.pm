@@ -32,7 +32,9 @@ use Test::More;
 use Test::Nginx qw/ port /;
 use Test::Nginx::RTMP;
 
-our @EXPORT = qw/ ENDED ended log_format read_reasons reasons_conf told /;
+our @EXPORT = qw/
+    ENDED ended log_format read_log_formats read_reasons reasons_conf slurp told
+/;
 
 use constant ENDED => 5;
 
@@ -50,13 +52,11 @@ my @variables = qw/
 # The table of README.md: reason => { status, text, told }.
 
 sub read_reasons {
-    my ($file, %reasons);
+    my %reasons;
 
-    $file = "$FindBin::Bin/../ngx_stream_osp_upstream_module/README.md";
-
-    open(my $fh, '<', $file) or die "Can't open $file: $!\n";
-
-    while (<$fh>) {
+    for (slurp("$FindBin::Bin/../ngx_stream_osp_upstream_module/README.md")
+        =~ /^(.*)\n/mg)
+    {
         next unless /^\|\s*`\$rtmp_reason`/ .. /^$/;
         next unless /^\| `(\w+)` \| ([\d, ]+) \| (.+?) \| (.+?) \| (.+) \|$/;
 
@@ -69,9 +69,36 @@ sub read_reasons {
     return %reasons;
 }
 
+# A log of our own, and that of README.md.
+
 sub log_format {
+    my ($documented) = read_log_formats();
+
     return "log_format reasons '" . join('|', map { "\$$_" } @variables)
-        . "';\naccess_log %%TESTDIR%%/reasons.log reasons;\n";
+        . "';\naccess_log %%TESTDIR%%/reasons.log reasons;\n"
+        . "$documented\naccess_log %%TESTDIR%%/rtmp.log rtmp;\n";
+}
+
+# In all places where it is.
+
+sub read_log_formats {
+    return map {
+        my ($format) = slurp("$FindBin::Bin/../$_")
+            =~ /^[# ]*(log_format rtmp '.*?;)/ms;
+
+        defined $format ? $format =~ s/^#?\s+//mgr : "none in $_";
+
+    } 'README.md', 'ngx_stream_osp_upstream_module/README.md',
+        'conf/custom/osp-proxy-custom-rtmp.conf';
+}
+
+sub slurp {
+    my ($file) = @_;
+
+    open(my $fh, '<', $file) or die "Can't open $file: $!\n";
+    local $/;
+
+    return scalar(<$fh>);
 }
 
 sub reasons_conf {
@@ -151,7 +178,8 @@ sub is_told {
 
     return $code eq '' && $text eq '' if $told eq '-';
 
-    $text =~ s/\d+ s$/N s/;
+    $text =~ s/\d+/N/;
+    $text =~ s/(the limit is N) (?:publish|play)ers?$/$1/;
 
     return $told =~ /`\Q$code\E`/
         && ($told =~ /"\Q$text\E"/ || $told =~ /with what the last/);
