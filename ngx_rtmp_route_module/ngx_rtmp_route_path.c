@@ -269,7 +269,8 @@ ngx_rtmp_route_path_parts(ngx_pool_t *pool, ngx_rtmp_route_path_t *rule,
         return NGX_ERROR;
     }
 
-    ngx_str_null(&part->text);
+    part->text.data = last;
+    part->text.len = 0;
     part->capture = 0;
 
     return NGX_OK;
