@@ -2,11 +2,15 @@ package Test::Nginx::DNS;
 
 # Copyright (C) The nginx-osp authors
 
-# A name server for the tests, over UDP and TCP, whose answers may change at
-# any time:
+# A name server for the tests, whose answers may change at any time:
 #
 #     write_names($t, 'one.example.com' => ['127.0.0.1'], ...);
 #     $t->run_daemon(\&dns_daemon, $port, $t->testdir() . '/names');
+#
+# It answers over UDP, and over TCP if there is a socket, which port() has:
+#
+#     $t->run_daemon(\&dns_daemon, $port, $t->testdir() . '/names',
+#         port(8980, udp => 1, socket => 1));
 #
 # What has no address does not exist.  Answers are good for a second.  Instead
 # of the addresses, which may be of IPv4 and IPv6, a name may have
@@ -48,17 +52,10 @@ sub write_names {
 }
 
 sub dns_daemon {
-    my ($port, $file) = @_;
+    my ($port, $file, $tcp) = @_;
 
-    my @options = (LocalAddr => '127.0.0.1', LocalPort => $port);
-
-    my $udp = IO::Socket::INET->new(@options, Proto => 'udp')
-        or die "Can't listen: $!\n";
-
-    # it is for few of the tests, and the port may be another one's
-
-    my $tcp = IO::Socket::INET->new(@options, Proto => 'tcp', Listen => 64,
-        ReuseAddr => 1);
+    my $udp = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+        LocalPort => $port, Proto => 'udp') or die "Can't listen: $!\n";
 
     my $select = IO::Select->new($udp, $tcp || ());
 
