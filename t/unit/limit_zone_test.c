@@ -45,6 +45,9 @@ static void test_counts(void);
 static void test_streams(void);
 static void test_full(void);
 static void test_dead(void);
+static void test_successor(void);
+static ngx_pid_t child(ngx_stream_osp_limit_zone_t *zone, ngx_uint_t n,
+    ngx_uint_t dies);
 static void test_reuse(void);
 static void test_kills(const char *what, size_t size, ngx_uint_t keys,
     ngx_uint_t kills);
@@ -98,6 +101,7 @@ main(void)
     test_streams();
     test_full();
     test_dead();
+    test_successor();
     test_reuse();
 
     return done();
@@ -329,37 +333,14 @@ test_full(void)
 static void
 test_dead(void)
 {
-    int                          status;
-    ngx_pid_t                    pid;
     session_t                    a;
     ngx_stream_osp_limit_zone_t  zone;
 
     make(&zone, 64 * 1024);
 
-    pid = fork();
+    (void) child(&zone, 2, 1);
 
-    if (pid == 0) {
-        ngx_pid = getpid();
-        ngx_time_update();
-
-        /* the slot of the parent is not this one's */
-
-        ngx_rtmp_route_slot_release();
-
-        if (ngx_rtmp_route_slot_claim(&unit_cycle, NULL) != NGX_OK
-            || take(&zone, &a, NULL, "a", 2, NULL, 0) != NGX_OK
-            || take(&zone, &a, NULL, "a", 2, NULL, 0) != NGX_OK)
-        {
-            _exit(1);
-        }
-
-        (void) kill(ngx_pid, SIGKILL);
-    }
-
-    (void) waitpid(pid, &status, 0);
-
-    ok(WIFSIGNALED(status), "killed");
-    is_uint(count(&zone, "a"), 2, "its places are there");
+    is_uint(count(&zone, "a"), 2, "places of a dead process are there");
 
     ok(take(&zone, &a, NULL, "a", 2, NULL, 0) == NGX_OK,
        "are given back when they are needed");
@@ -367,6 +348,120 @@ test_dead(void)
     ok(check(&zone) == NULL, "consistent");
 
     unit_zone_free(zone.shpool);
+}
+
+
+/* the next one has the same slot, and cells in front of the old ones */
+
+static void
+test_successor(void)
+{
+    ngx_pid_t                    pid;
+    session_t                    a, b;
+    ngx_stream_osp_limit_stat_t  stat;
+    ngx_stream_osp_limit_zone_t  zone;
+
+    make(&zone, 64 * 1024);
+
+    (void) take(&zone, &a, NULL, "x", 2, NULL, 0);
+    (void) take(&zone, &b, NULL, "x", 2, NULL, 0);
+
+    (void) child(&zone, 2, 1);
+
+    give(&zone, &a);
+    give(&zone, &b);
+
+    pid = child(&zone, 2, 0);
+
+    is_uint(count(&zone, "a"), 4, "places of both");
+
+    zone.sh->dirty = 1;
+    ngx_stream_osp_limit_zone_stat(&zone, &stat);
+
+    is_uint(stat.rebuilt, 1, "made anew");
+    is_uint(count(&zone, "a"), 4, "as they were");
+
+    is_uint(ngx_stream_osp_limit_zone_sweep(&zone), 2, "of the dead one");
+    is_uint(count(&zone, "a"), 2, "those of the other one are left");
+    ok(check(&zone) == NULL, "consistent");
+
+    (void) kill(pid, SIGKILL);
+    (void) waitpid(pid, NULL, 0);
+
+    is_uint(ngx_stream_osp_limit_zone_sweep(&zone), 2, "of this one, too");
+    is_uint(count(&zone, "a"), 0, "none is left");
+
+    unit_zone_free(zone.shpool);
+}
+
+
+/* takes so many places, then dies, or waits; returns once it has them */
+
+static ngx_pid_t
+child(ngx_stream_osp_limit_zone_t *zone, ngx_uint_t n, ngx_uint_t dies)
+{
+    int        fds[2];
+    char       c;
+    ngx_pid_t  pid;
+    session_t  session;
+
+    if (pipe(fds) == -1) {
+        abort();
+    }
+
+    pid = fork();
+
+    if (pid == -1) {
+        abort();
+    }
+
+    if (pid == 0) {
+        ngx_pid = getpid();
+
+        /* the slot of the parent is not this one's */
+
+        ngx_rtmp_route_slot_release();
+
+        if (ngx_rtmp_route_slot_claim(&unit_cycle, NULL) != NGX_OK) {
+            _exit(1);
+        }
+
+        while (n--) {
+            if (take(zone, &session, NULL, "a", 100, NULL, 0) != NGX_OK) {
+                _exit(1);
+            }
+        }
+
+        if (dies) {
+            (void) kill(ngx_pid, SIGKILL);
+        }
+
+        (void) close(fds[0]);
+
+        if (write(fds[1], "", 1) != 1) {
+            _exit(1);
+        }
+
+        for ( ;; ) {
+            (void) pause();
+        }
+    }
+
+    (void) close(fds[1]);
+
+    /* or its end */
+
+    if (read(fds[0], &c, 1) == -1) {
+        abort();
+    }
+
+    (void) close(fds[0]);
+
+    if (dies) {
+        (void) waitpid(pid, NULL, 0);
+    }
+
+    return pid;
 }
 
 
