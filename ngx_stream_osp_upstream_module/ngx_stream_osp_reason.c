@@ -146,6 +146,16 @@ ngx_stream_osp_lost(ngx_stream_osp_session_t *os, ngx_uint_t dir,
 {
     os->status = NGX_STREAM_OK;
 
+    /*
+     * the client has said so, and who closes first, and whether all was read
+     * of what is said then, does not matter
+     */
+
+    if (os->ended) {
+        os->reason = NGX_STREAM_OSP_OK;
+        return;
+    }
+
     if (dir == NGX_STREAM_OSP_DOWN) {
         os->reason = NGX_STREAM_OSP_ORIGIN_CLOSED;
 
@@ -160,12 +170,7 @@ ngx_stream_osp_lost(ngx_stream_osp_session_t *os, ngx_uint_t dir,
         return;
     }
 
-    /*
-     * who has not read all of the answers to its last commands ends with a
-     * reset, too
-     */
-
-    if (err == 0 || os->ended) {
+    if (err == 0) {
         os->reason = NGX_STREAM_OSP_OK;
 
     } else if (err == NGX_ETIMEDOUT) {

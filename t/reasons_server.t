@@ -23,7 +23,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/stream/)->plan(12 + 22 * ENDED);
+my $t = Test::Nginx->new()->has(qw/stream/)->plan(13 + 23 * ENDED);
 
 # what the server does, who comes, and what then is the reason
 
@@ -74,7 +74,7 @@ my %cases = (
 
 # and of sessions that ran
 
-my @ports = (sort(keys %cases), 8120 .. 8125);
+my @ports = (sort(keys %cases), 8120 .. 8126);
 
 my ($routes, $servers) = ('', '');
 
@@ -137,6 +137,11 @@ $origins{8125} = rtmp_origin($t, port(8125), before => answer('publish', sub {
     POSIX::_exit(0);
 }));
 
+rtmp_origin($t, port(8126), before => answer('deleteStream', sub {
+    $_[0]->reset();
+    POSIX::_exit(0);
+}));
+
 $t->run();
 
 ###############################################################################
@@ -175,9 +180,15 @@ for my $n (sort keys %cases) {
         ]} while .*, upstream: "\S+:@{[ port($n) ]}"/, "$name: why");
 }
 
+# one that closes because the client has ended its stream
+
+my $c = rtmp_publish(port(8226), 'live', 'cam1');
+$c->send_command('deleteStream', 6, undef, 1, \{ csid => 3 });
+ended($t, 8226, 'ok', name => 'said', client => told($c), upstream => 8126);
+
 # a server that closes, with or without a reset, or goes
 
-my $c = rtmp_play(port(8220), 'live', 'cam1');
+$c = rtmp_play(port(8220), 'live', 'cam1');
 is($c->{code}, 'NetStream.Play.Start', 'player');
 $origins{8120}->stop();
 ended($t, 8220, 'origin_closed', name => 'play', client => told($c),
@@ -198,6 +209,7 @@ ended($t, 8223, 'move_failed', name => 'publisher', client => told($c),
 
 $c = rtmp_play(port(8224), 'live', 'cam1');
 is($c->{code}, 'NetStream.Play.Start', 'player to be moved');
+ok($c->read_until(sub { $_[0]{type} == 9 && $_[0]{ts} > 100 }), 'media');
 
 $origins{8124}->stop();
 ended($t, 8224, 'move_failed', name => 'player', client => told($c),
