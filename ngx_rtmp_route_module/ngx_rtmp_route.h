@@ -261,6 +261,9 @@ ngx_int_t ngx_rtmp_route_stream_key(ngx_rtmp_route_t *route, ngx_pool_t *pool,
 ngx_int_t ngx_rtmp_route_map(ngx_rtmp_route_t *route, ngx_pool_t *pool,
     ngx_str_t *path, ngx_rtmp_route_mapped_t *mapped);
 
+/* whether there are such rules at all */
+ngx_uint_t ngx_rtmp_route_maps(ngx_rtmp_route_t *route);
+
 /*
  * The path, decoded, by which servers know what is asked for by uri, which is
  * changed then, in memory of the pool.  NGX_OK; NGX_DECLINED: by the same;

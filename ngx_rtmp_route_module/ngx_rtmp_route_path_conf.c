@@ -380,6 +380,13 @@ ngx_rtmp_route_map(ngx_rtmp_route_t *route, ngx_pool_t *pool,
 }
 
 
+ngx_uint_t
+ngx_rtmp_route_maps(ngx_rtmp_route_t *route)
+{
+    return route->paths != NULL;
+}
+
+
 /* without the name, which may be a secret; names may be made to do this */
 
 static void

@@ -739,8 +739,9 @@ static ngx_int_t
 ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_command_t *cmd, uint32_t msid)
 {
-    ngx_int_t                rc;
-    ngx_stream_osp_setup_t  *setup;
+    ngx_int_t                 rc;
+    ngx_stream_osp_setup_t   *setup;
+    ngx_stream_osp_mapped_t   mapped;
 
     setup = os->setup;
 
@@ -748,7 +749,7 @@ ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
 
     rc = ngx_stream_osp_name_query(os, &setup->tc_url, &setup->app, cmd,
                                    os->session->connection->pool, os->pool,
-                                   &setup->route, &setup->query);
+                                   &setup->route, &setup->query, &mapped);
 
     switch (rc) {
 
@@ -776,6 +777,25 @@ ngx_stream_osp_client_stream(ngx_stream_osp_session_t *os,
     }
 
     setup->stream_end = setup->raw.pos - setup->raw.start;
+
+    rc = ngx_rtmp_route_maps(setup->route)
+         ? ngx_stream_osp_path_setup(os, &mapped) : NGX_OK;
+
+    if (rc == NGX_DECLINED) {
+        ngx_stream_osp_refuse_text(os, NGX_STREAM_BAD_REQUEST,
+                                   NGX_STREAM_OSP_LIMIT_SETUP,
+                                   "NetConnection.Connect.Rejected",
+                                   "too much data before publish or play");
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_ABORT) {
+        return ngx_stream_osp_client_fault(os, "client sent invalid rtmp");
+    }
+
+    if (rc != NGX_OK) {
+        goto failed;
+    }
 
     if (os->conf->resume
         && os->name.op == NGX_RTMP_ROUTE_PUBLISH

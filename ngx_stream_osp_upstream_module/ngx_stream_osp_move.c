@@ -103,6 +103,7 @@ ngx_stream_osp_move_save(ngx_stream_osp_session_t *os)
     ngx_memcpy(p, setup->query.key.data, key);
 
     move->route = setup->route;
+    move->servers = setup->query.servers;
     move->protocol = setup->query.protocol;
     move->alternative = setup->query.alternative;
     move->stream_tid = setup->stream_tid;
@@ -394,6 +395,7 @@ ngx_stream_osp_move_setup(ngx_stream_osp_session_t *os)
 
     setup->route = move->route;
     setup->query.key = move->key;
+    setup->query.servers = move->servers;
     setup->query.op = os->name.op;
     setup->query.protocol = move->protocol;
     setup->query.alternative = move->alternative;

@@ -22,14 +22,16 @@ static ngx_int_t ngx_stream_osp_name_route(ngx_stream_osp_session_t *os,
 
 
 /*
- * Sets os->name, whose text is in names; the rest is in pool.  NGX_OK;
+ * Sets os->name, whose text is in names, to what the client has said; the
+ * rest is in pool, and that which rules of the route make of it.  NGX_OK;
  * NGX_DECLINED: this is no name; NGX_BUSY: there is no such route; NGX_ERROR.
  */
 
 ngx_int_t
 ngx_stream_osp_name_query(ngx_stream_osp_session_t *os, ngx_str_t *tc_url,
     ngx_str_t *app, ngx_osp_rtmp_command_t *cmd, ngx_pool_t *names,
-    ngx_pool_t *pool, ngx_rtmp_route_t **route, ngx_rtmp_route_query_t *query)
+    ngx_pool_t *pool, ngx_rtmp_route_t **route, ngx_rtmp_route_query_t *query,
+    ngx_stream_osp_mapped_t *mapped)
 {
     ngx_int_t              rc;
     ngx_rtmp_route_name_t  name;
@@ -58,8 +60,14 @@ ngx_stream_osp_name_query(ngx_stream_osp_session_t *os, ngx_str_t *tc_url,
         return NGX_BUSY;
     }
 
-    rc = ngx_rtmp_route_stream_key(*route, pool, &name, os->name.op,
-                                   &query->key);
+    rc = ngx_stream_osp_path_map(*route, pool, &cmd->stream, &name, query,
+                                 mapped);
+
+    if (rc == NGX_OK) {
+        rc = ngx_rtmp_route_stream_key(*route, pool, &name, os->name.op,
+                                       &query->key);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }

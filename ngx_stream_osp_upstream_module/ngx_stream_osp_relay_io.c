@@ -200,8 +200,8 @@ static ngx_int_t
 ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
     u_char *pos, u_char *last)
 {
-    u_char                 *end;
-    ngx_int_t               rc;
+    u_char                 *end, *next, *buf;
+    ngx_int_t               rc, passed;
     ngx_stream_osp_flow_t  *flow;
 
     flow = &os->flow[dir];
@@ -249,11 +249,20 @@ ngx_stream_osp_relay_input(ngx_stream_osp_session_t *os, ngx_uint_t dir,
             return NGX_DONE;
         }
 
-        if (ngx_stream_osp_relay_up(os, pos, end) != NGX_OK) {
+        next = end;
+        buf = ngx_stream_osp_path_instead(os, &pos, &end);
+
+        passed = ngx_stream_osp_relay_up(os, pos, end);
+
+        if (buf) {
+            ngx_free(buf);
+        }
+
+        if (passed != NGX_OK) {
             return NGX_DONE;
         }
 
-        pos = end;
+        pos = next;
 
     } while (rc == NGX_AGAIN && !flow->dead);
 

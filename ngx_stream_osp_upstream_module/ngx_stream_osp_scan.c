@@ -37,6 +37,9 @@ static ngx_int_t ngx_stream_osp_scan_read(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg);
 static ngx_int_t ngx_stream_osp_scan_handle(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_message_t *msg, ngx_osp_rtmp_command_t *cmd);
+static ngx_int_t ngx_stream_osp_scan_rename(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd, ngx_osp_rtmp_reader_t *reader, u_char *pos,
+    u_char *last);
 static void ngx_stream_osp_scan_paused(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_command_t *cmd);
 static void ngx_stream_osp_scan_map(ngx_stream_osp_session_t *os,
@@ -237,6 +240,11 @@ ngx_stream_osp_scan(ngx_stream_osp_session_t *os, u_char *pos, u_char **last)
             break;
         }
 
+        if (rc == NGX_DECLINED) {
+            *last = p;
+            return NGX_AGAIN;
+        }
+
         if (rc != NGX_OK) {
             return rc;
         }
@@ -329,7 +337,10 @@ ngx_stream_osp_scan_hold(ngx_stream_osp_session_t *os, u_char *pos,
 }
 
 
-/* NGX_OK: *pos is behind it; NGX_AGAIN: not whole, or to wait; NGX_DONE */
+/*
+ * NGX_OK: *pos is behind it; NGX_DECLINED: the same, and other bytes go in
+ * place of it; NGX_AGAIN: not whole, or to wait; NGX_DONE
+ */
 
 static ngx_int_t
 ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
@@ -407,6 +418,10 @@ ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
         scan->reader = old;
 
         return NGX_AGAIN;
+    }
+
+    if (rc == NGX_OK && os->path) {
+        rc = ngx_stream_osp_scan_rename(os, &cmd, old, *pos, p);
     }
 
     /* with NGX_DONE the session may be gone */
@@ -538,6 +553,30 @@ ngx_stream_osp_scan_handle(ngx_stream_osp_session_t *os,
 
     default:
         return NGX_OK;
+    }
+}
+
+
+/* NGX_OK: it passes as it is; NGX_DECLINED: it does not; NGX_DONE */
+
+static ngx_int_t
+ngx_stream_osp_scan_rename(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd, ngx_osp_rtmp_reader_t *reader, u_char *pos,
+    u_char *last)
+{
+    switch (ngx_stream_osp_path_command(os, cmd, reader, pos, last)) {
+
+    case NGX_OK:
+        return NGX_DECLINED;
+
+    case NGX_DECLINED:
+        return NGX_OK;
+
+    case NGX_ABORT:
+        return ngx_stream_osp_scan_invalid(os, "too long command");
+
+    default: /* NGX_ERROR */
+        return ngx_stream_osp_scan_failed(os);
     }
 }
 

@@ -56,6 +56,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     ngx_stream_osp_scan_t   *scan;
     ngx_stream_osp_name_t    name;
     ngx_rtmp_route_query_t   query;
+    ngx_stream_osp_mapped_t  mapped;
 
     scan = os->scan;
 
@@ -109,10 +110,15 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     tc_url.data = app.data + app.len;
 
     rc = ngx_stream_osp_name_query(os, &tc_url, &app, cmd, pool, pool, &route,
-                                   &query);
+                                   &query, &mapped);
 
     reason = (rc == NGX_BUSY) ? NGX_STREAM_OSP_NO_ROUTE
                               : NGX_STREAM_OSP_REFUSED_NAME;
+
+    if (rc == NGX_OK) {
+        rc = ngx_stream_osp_path_stream(os, &mapped);
+        reason = NGX_STREAM_OSP_REFUSED_STREAM;
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_stream_osp_barred(os, route, &query, &bar)

@@ -30,6 +30,7 @@
 #define NGX_STREAM_OSP_SEARCH_TEXT   256
 
 #define NGX_STREAM_OSP_SEARCH_KEY    (sizeof(ngx_rtmp_route_t *)              \
+                                      + sizeof(uint32_t)                      \
                                       + NGX_RTMP_ROUTE_KEY_LEN)
 
 
@@ -569,11 +570,14 @@ static size_t
 ngx_stream_osp_search_key(ngx_stream_osp_session_t *os, u_char *buf)
 {
     u_char      *p;
+    uint32_t     hash;
     ngx_str_t   *key;
 
     key = &os->setup->query.key;
+    hash = ngx_stream_osp_path_hash(os);
 
     p = ngx_cpymem(buf, &os->setup->route, sizeof(ngx_rtmp_route_t *));
+    p = ngx_cpymem(p, &hash, sizeof(uint32_t));
     p = ngx_cpymem(p, key->data, ngx_min(key->len, NGX_RTMP_ROUTE_KEY_LEN));
 
     return p - buf;

@@ -114,6 +114,7 @@ typedef struct ngx_stream_osp_rate_s     ngx_stream_osp_rate_t;
 typedef struct ngx_stream_osp_move_s     ngx_stream_osp_move_t;
 typedef struct ngx_stream_osp_resume_s   ngx_stream_osp_resume_t;
 typedef struct ngx_stream_osp_no_input_s ngx_stream_osp_no_input_t;
+typedef struct ngx_stream_osp_path_s     ngx_stream_osp_path_t;
 
 
 typedef struct {
@@ -256,6 +257,21 @@ typedef struct {
 } ngx_stream_osp_bar_t;
 
 
+/* what the rules of a route say of a name; texts are in a pool of the caller */
+
+typedef struct {
+    ngx_rtmp_route_t                *route;
+    ngx_str_t                        client;     /* canonical, the app that */
+                                                 /* the client has said */
+    ngx_str_t                        app;        /* the one for the server */
+    ngx_str_t                        to;         /* with the stream, or empty */
+    ngx_str_t                        stream;     /* as it is said to the */
+                                                 /* server, data may be NULL */
+    ngx_str_t                        path;       /* the client's, canonical */
+    unsigned                         args:1;
+} ngx_stream_osp_mapped_t;
+
+
 /* while it is not known where another stream is; the client is not read */
 
 typedef struct {
@@ -337,6 +353,7 @@ struct ngx_stream_osp_session_s {
     ngx_stream_osp_resume_t         *resume;
     ngx_stream_osp_no_input_t       *no_input;   /* NULL: off */
     ngx_stream_osp_quiet_t          *quiet;      /* to be told then */
+    ngx_stream_osp_path_t           *path;       /* NULL: no rules */
     ngx_stream_osp_limit_t          *limit;      /* NULL: not counted */
     ngx_stream_osp_name_t            name;
     ngx_str_t                        agent;
@@ -467,6 +484,7 @@ struct ngx_stream_osp_move_s {
 
     ngx_rtmp_route_t                *route;
     ngx_str_t                        key;
+    ngx_array_t                     *servers;    /* as that of a query */
     ngx_uint_t                       protocol;
     ngx_uint_t                       alternative;
     ngx_rtmp_route_tried_t           server;     /* where it is */
@@ -547,9 +565,49 @@ void ngx_stream_osp_client_status(ngx_stream_osp_session_t *os,
 ngx_int_t ngx_stream_osp_name_query(ngx_stream_osp_session_t *os,
     ngx_str_t *tc_url, ngx_str_t *app, ngx_osp_rtmp_command_t *cmd,
     ngx_pool_t *names, ngx_pool_t *pool, ngx_rtmp_route_t **route,
-    ngx_rtmp_route_query_t *query);
+    ngx_rtmp_route_query_t *query, ngx_stream_osp_mapped_t *mapped);
 ngx_int_t ngx_stream_osp_name_copy(ngx_pool_t *pool, ngx_str_t *dst,
     ngx_str_t *src, size_t max);
+
+/* ngx_stream_osp_path.c */
+
+/*
+ * Asks the rules about a name, whose text is the last part of it as received,
+ * and sets what the query and the key of it need: name is that of the table
+ * then.  NGX_OK; NGX_DECLINED: it is refused; NGX_ERROR.
+ */
+ngx_int_t ngx_stream_osp_path_map(ngx_rtmp_route_t *route, ngx_pool_t *pool,
+    ngx_str_t *text, ngx_rtmp_route_name_t *name,
+    ngx_rtmp_route_query_t *query, ngx_stream_osp_mapped_t *mapped);
+
+/*
+ * The client has named its stream: what it has sent so far gets the names
+ * that the server knows.  NGX_OK; NGX_DECLINED: that is too long; NGX_ABORT:
+ * it is invalid; NGX_ERROR.
+ */
+ngx_int_t ngx_stream_osp_path_setup(ngx_stream_osp_session_t *os,
+    ngx_stream_osp_mapped_t *mapped);
+
+/* another stream: NGX_OK; NGX_ABORT: it has another app there; NGX_ERROR */
+ngx_int_t ngx_stream_osp_path_stream(ngx_stream_osp_session_t *os,
+    ngx_stream_osp_mapped_t *mapped);
+
+/*
+ * A command of the relay, whose chunks are in [pos, last), behind what the
+ * reader has read.  NGX_OK: it goes to the server as told by
+ * ngx_stream_osp_path_instead(); NGX_DECLINED: as it is; NGX_ABORT: it would
+ * be too long; NGX_ERROR.
+ */
+ngx_int_t ngx_stream_osp_path_command(ngx_stream_osp_session_t *os,
+    ngx_osp_rtmp_command_t *cmd, ngx_osp_rtmp_reader_t *reader, u_char *pos,
+    u_char *last);
+
+/* what goes in place of [*pos, *last); to be freed by the caller, or NULL */
+u_char *ngx_stream_osp_path_instead(ngx_stream_osp_session_t *os,
+    u_char **pos, u_char **last);
+
+/* of what servers are asked for: others may ask for the same key otherwise */
+uint32_t ngx_stream_osp_path_hash(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_admit.c */
 

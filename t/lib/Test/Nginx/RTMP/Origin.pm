@@ -131,12 +131,17 @@ sub signal {
 
 sub events {
     my ($self, %want) = @_;
-    my @events;
+    my ($kind, $c, @events);
 
     open(my $fh, '<', $self->{file}) or die "Can't open $self->{file}: $!\n";
 
+    # most lines need not be decoded
+
+    $kind = defined $want{event} ? qr/"event":"\Q$want{event}\E"/ : qr//;
+    $c = defined $want{c} ? qr/"c":"?\Q$want{c}\E\b/ : qr//;
+
     while (my $line = <$fh>) {
-        next unless $line =~ /\n\z/;
+        next unless $line =~ /\n\z/ && $line =~ /$kind/ && $line =~ /$c/;
 
         my $event = $json->decode($line);
 
