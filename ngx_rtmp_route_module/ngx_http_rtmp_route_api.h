@@ -30,6 +30,9 @@
 /* of a body, but for that of a registration */
 #define NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY  65536
 
+/* what it costs to look in vain for a record, in bytes of an answer */
+#define NGX_HTTP_RTMP_ROUTE_API_VAIN  16384
+
 /* bytes of answers in steps that are made in one turn of the event loop */
 #define NGX_HTTP_RTMP_ROUTE_API_STEP  65536
 
@@ -57,6 +60,8 @@
 #define NGX_HTTP_RTMP_ROUTE_API_REFRESH   0x8000
 #define NGX_HTTP_RTMP_ROUTE_API_CHECK     0x10000
 #define NGX_HTTP_RTMP_ROUTE_API_PROXY     0x20000
+#define NGX_HTTP_RTMP_ROUTE_API_BANS      0x100000
+#define NGX_HTTP_RTMP_ROUTE_API_BAN       0x200000
 
 
 typedef struct {
@@ -106,6 +111,20 @@ typedef struct {
 } ngx_http_rtmp_route_api_masked_t;
 
 
+/* which sessions are wanted */
+
+typedef struct {
+    ngx_uint_t                     type;      /* NGX_CONF_UNSET_UINT: any */
+    ngx_uint_t                     state;     /* the same */
+    ngx_str_t                      stream;    /* empty, as the next: any */
+    ngx_str_t                      server;
+    ngx_str_t                      agent;     /* a part of it */
+    ngx_rtmp_route_rule_t          client;
+    unsigned                       prefix:1;  /* stream is the begin of it */
+    unsigned                       from:1;    /* client is set */
+} ngx_http_rtmp_route_api_filter_t;
+
+
 struct ngx_http_rtmp_route_api_ctx_s {
     ngx_http_request_t            *request;
     ngx_str_t                      token;
@@ -130,8 +149,9 @@ struct ngx_http_rtmp_route_api_ctx_s {
     uint32_t                       next;      /* behind the page */
     ngx_uint_t                     entries;   /* so far */
     ngx_uint_t                     max;       /* entries of a page, 0: all */
-    ngx_uint_t                     type;      /* of sessions wanted */
-    ngx_str_t                      stream;    /* whose sessions are wanted */
+    ngx_http_rtmp_route_api_filter_t
+                                  *filter;    /* of sessions; NULL: none */
+    void                          *data;      /* of a handler */
     ngx_uint_t                     hide;      /* names of streams, see entry */
 
     ngx_queue_t                    queue;     /* of those who wait for a turn */
@@ -258,8 +278,43 @@ void ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_stream_stat_t *stat, ngx_http_rtmp_route_api_ctx_t *ctx);
 void ngx_http_rtmp_route_api_session_name(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_session_stat_t *stat);
+/* a time that many ms ago */
+void ngx_http_rtmp_route_api_ago(ngx_rtmp_route_json_t *json, ngx_msec_t ago);
+
+/* the number of a state of sessions, or NGX_ERROR */
+ngx_int_t ngx_http_rtmp_route_api_session_state(ngx_str_t *word);
+
 void ngx_http_rtmp_route_api_session(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_session_stat_t *stat, uint64_t fields, ngx_uint_t hide);
+
+
+/* ngx_http_rtmp_route_api_filter.c: ?type= and others, for sessions */
+
+/* NGX_DECLINED: they are fine; otherwise the request was answered */
+ngx_int_t ngx_http_rtmp_route_api_filter(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_uint_t ngx_http_rtmp_route_api_filter_match(
+    ngx_http_rtmp_route_api_filter_t *filter,
+    ngx_rtmp_route_session_stat_t *stat);
+
+
+/* ngx_http_rtmp_route_api_bans.c */
+
+extern ngx_http_rtmp_route_api_field_t
+    ngx_http_rtmp_route_api_ban_fields[];
+
+void ngx_http_rtmp_route_api_ban(ngx_rtmp_route_json_t *json,
+    ngx_rtmp_route_ban_t *ban, uint64_t fields, ngx_uint_t hide);
+ngx_int_t ngx_http_rtmp_route_api_get_ban(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_ban_create(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_ban_delete(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_bans_delete(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+ngx_int_t ngx_http_rtmp_route_api_session_delete(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
 
 
 /* ngx_http_rtmp_route_api_write.c */

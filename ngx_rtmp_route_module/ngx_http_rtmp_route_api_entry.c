@@ -96,8 +96,6 @@ static void ngx_http_rtmp_route_api_text(ngx_rtmp_route_json_t *json,
     u_char *data, size_t len);
 static void ngx_http_rtmp_route_api_seen(ngx_rtmp_route_json_t *json,
     ngx_msec_t seen);
-static void ngx_http_rtmp_route_api_ago(ngx_rtmp_route_json_t *json,
-    ngx_msec_t ago);
 
 
 ngx_http_rtmp_route_api_field_t  ngx_http_rtmp_route_api_server_fields[] = {
@@ -746,7 +744,7 @@ ngx_http_rtmp_route_api_seen(ngx_rtmp_route_json_t *json, ngx_msec_t seen)
 }
 
 
-static void
+void
 ngx_http_rtmp_route_api_ago(ngx_rtmp_route_json_t *json, ngx_msec_t ago)
 {
     uint64_t     now;
@@ -756,4 +754,24 @@ ngx_http_rtmp_route_api_ago(ngx_rtmp_route_json_t *json, ngx_msec_t ago)
     now = (uint64_t) tp->sec * 1000 + tp->msec;
 
     ngx_rtmp_route_json_time(json, (now > ago) ? now - ago : 0);
+}
+
+
+ngx_int_t
+ngx_http_rtmp_route_api_session_state(ngx_str_t *word)
+{
+    ngx_int_t   i;
+    ngx_str_t  *states;
+
+    states = ngx_http_rtmp_route_api_session_states;
+
+    for (i = 0; i <= NGX_RTMP_ROUTE_S_CLOSING; i++) {
+        if (word->len == states[i].len
+            && ngx_memcmp(word->data, states[i].data, word->len) == 0)
+        {
+            return i;
+        }
+    }
+
+    return NGX_ERROR;
 }

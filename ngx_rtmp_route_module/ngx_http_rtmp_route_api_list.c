@@ -5,7 +5,7 @@
 
 
 /*
- * Lists of servers, streams and sessions.  They may be long, so they are made
+ * Lists of servers, streams, sessions and bans.  They may be long, so they are made
  * in steps.  A page (?limit=) is sent when it is complete, so that its header
  * can name the next one.
  */
@@ -17,9 +17,8 @@
 #include "ngx_http_rtmp_route_api.h"
 
 
-/* what it costs to look at one record, or in vain for one, in bytes */
+/* what it costs to look at one record, in bytes of an answer */
 #define NGX_HTTP_RTMP_ROUTE_API_LOOK  32
-#define NGX_HTTP_RTMP_ROUTE_API_VAIN  16384
 
 /* without fields a list is one of names */
 #define ngx_http_rtmp_route_api_list_keyed(ctx)                               \
@@ -27,8 +26,6 @@
 
 
 static ngx_int_t ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx);
-static ngx_int_t ngx_http_rtmp_route_api_list_filters(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 static ngx_int_t ngx_http_rtmp_route_api_list_step(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx, size_t *made);
@@ -91,6 +88,10 @@ ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
         fields = ngx_http_rtmp_route_api_stream_fields;
         break;
 
+    case NGX_HTTP_RTMP_ROUTE_API_BANS:
+        fields = ngx_http_rtmp_route_api_ban_fields;
+        break;
+
     default: /* sessions, session */
         fields = ngx_http_rtmp_route_api_session_fields;
         break;
@@ -104,8 +105,7 @@ ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
 
     ctx->cursor = 0;
     ctx->max = 0;
-    ctx->type = NGX_CONF_UNSET_UINT;
-    ngx_str_null(&ctx->stream);
+    ctx->filter = NULL;
 
     if (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_SESSION) {
         return NGX_DECLINED;
@@ -121,57 +121,10 @@ ngx_http_rtmp_route_api_list_args(ngx_http_request_t *r,
     ctx->max = page.limit;
 
     if (ctx->resource == NGX_HTTP_RTMP_ROUTE_API_SESSIONS) {
-        return ngx_http_rtmp_route_api_list_filters(r, ctx);
+        return ngx_http_rtmp_route_api_filter(r, ctx);
     }
 
     return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_rtmp_route_api_list_filters(ngx_http_request_t *r,
-    ngx_http_rtmp_route_api_ctx_t *ctx)
-{
-    ngx_int_t  rc;
-    ngx_str_t  arg;
-
-    rc = ngx_http_rtmp_route_api_arg(r, "type", &arg);
-
-    if (rc == NGX_ERROR) {
-        return rc;
-    }
-
-    if (arg.len == 7 && ngx_memcmp(arg.data, "publish", 7) == 0) {
-        ctx->type = NGX_RTMP_ROUTE_PUBLISH;
-
-    } else if (arg.len == 4 && ngx_memcmp(arg.data, "play", 4) == 0) {
-        ctx->type = NGX_RTMP_ROUTE_PLAY;
-
-    } else if (arg.len) {
-        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
-                                             "ArgumentInvalid",
-                                             "invalid \"type\"");
-    }
-
-    rc = ngx_http_rtmp_route_api_arg(r, "stream", &arg);
-
-    if (rc == NGX_ERROR) {
-        return rc;
-    }
-
-    if (arg.len == 0) {
-        return NGX_DECLINED;
-    }
-
-    rc = ngx_http_rtmp_route_api_key(r, ctx, &arg, &ctx->stream);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_rtmp_route_api_error(r, NGX_HTTP_BAD_REQUEST,
-                                             "ArgumentInvalid",
-                                             "invalid \"stream\"");
-    }
-
-    return (rc == NGX_OK) ? NGX_DECLINED : NGX_ERROR;
 }
 
 
@@ -259,6 +212,7 @@ ngx_http_rtmp_route_api_list_next(ngx_http_rtmp_route_api_ctx_t *ctx)
         ngx_rtmp_route_server_stat_t    server;
         ngx_rtmp_route_stream_stat_t    stream;
         ngx_rtmp_route_session_stat_t   session;
+        ngx_rtmp_route_ban_t            ban;
     } stat;
 
     table = &ctx->route->table;
@@ -295,6 +249,23 @@ ngx_http_rtmp_route_api_list_next(ngx_http_rtmp_route_api_ctx_t *ctx)
             ngx_http_rtmp_route_api_stream(&ctx->json, &stat.stream, ctx);
         }
 
+        return NGX_OK;
+
+    case NGX_HTTP_RTMP_ROUTE_API_BANS:
+
+        ret = ngx_rtmp_route_ban_walk(table, &ctx->cursor, &stat.ban);
+
+        if (ret != NGX_OK || ctx->peek) {
+            return ret;
+        }
+
+        if (ctx->fields == 0) {
+            ngx_rtmp_route_json_number(&ctx->json, stat.ban.id);
+            return NGX_OK;
+        }
+
+        ngx_http_rtmp_route_api_ban(&ctx->json, &stat.ban, ctx->fields,
+                                    ctx->hide);
         return NGX_OK;
 
     default: /* sessions, session */
@@ -338,12 +309,6 @@ ngx_http_rtmp_route_api_list_wanted(ngx_http_rtmp_route_api_ctx_t *ctx,
                && ngx_memcmp(ctx->item.data, id, p - id) == 0;
     }
 
-    if (ctx->type != NGX_CONF_UNSET_UINT && ctx->type != stat->type) {
-        return 0;
-    }
-
-    return ctx->stream.len == 0
-           || (ctx->stream.len == stat->key.len
-               && ngx_memcmp(ctx->stream.data, stat->key.data, stat->key.len)
-                  == 0);
+    return ctx->filter == NULL
+           || ngx_http_rtmp_route_api_filter_match(ctx->filter, stat);
 }

@@ -15,7 +15,8 @@
 
 #define NGX_HTTP_RTMP_ROUTE_API_GET_LIST                                      \
     (NGX_HTTP_RTMP_ROUTE_API_SERVERS|NGX_HTTP_RTMP_ROUTE_API_STREAMS          \
-     |NGX_HTTP_RTMP_ROUTE_API_SESSIONS|NGX_HTTP_RTMP_ROUTE_API_SESSION)
+     |NGX_HTTP_RTMP_ROUTE_API_SESSIONS|NGX_HTTP_RTMP_ROUTE_API_SESSION        \
+     |NGX_HTTP_RTMP_ROUTE_API_BANS)
 
 
 /* what may be done with what; a write is refused unless write=on */
@@ -112,6 +113,22 @@ static ngx_http_rtmp_route_api_op_t  ngx_http_rtmp_route_api_ops[] = {
 
     { NGX_HTTP_RTMP_ROUTE_API_STREAM, NGX_HTTP_DELETE, 1, 0, NULL,
       ngx_http_rtmp_route_api_stream_delete },
+
+    { NGX_HTTP_RTMP_ROUTE_API_SESSION, NGX_HTTP_DELETE, 1, 0, NULL,
+      ngx_http_rtmp_route_api_session_delete },
+
+    { NGX_HTTP_RTMP_ROUTE_API_BANS, NGX_HTTP_POST, 1,
+      NGX_HTTP_RTMP_ROUTE_API_WRITE_BODY, NULL,
+      ngx_http_rtmp_route_api_ban_create },
+
+    { NGX_HTTP_RTMP_ROUTE_API_BANS, NGX_HTTP_DELETE, 1, 0, NULL,
+      ngx_http_rtmp_route_api_bans_delete },
+
+    { NGX_HTTP_RTMP_ROUTE_API_BAN, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_ban },
+
+    { NGX_HTTP_RTMP_ROUTE_API_BAN, NGX_HTTP_DELETE, 1, 0, NULL,
+      ngx_http_rtmp_route_api_ban_delete },
 
     { NGX_HTTP_RTMP_ROUTE_API_REFRESH, NGX_HTTP_POST, 1, 0, NULL,
       ngx_http_rtmp_route_api_refresh },
@@ -486,6 +503,10 @@ ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
     } else if (ngx_http_rtmp_route_api_is(&part, "sessions")) {
         collection = NGX_HTTP_RTMP_ROUTE_API_SESSIONS;
         entry = NGX_HTTP_RTMP_ROUTE_API_SESSION;
+
+    } else if (ngx_http_rtmp_route_api_is(&part, "bans")) {
+        collection = NGX_HTTP_RTMP_ROUTE_API_BANS;
+        entry = NGX_HTTP_RTMP_ROUTE_API_BAN;
 
     } else if (ngx_http_rtmp_route_api_is(&part, "access")) {
         collection = NGX_HTTP_RTMP_ROUTE_API_ACCESS;

@@ -683,6 +683,22 @@ void ngx_rtmp_route_table_close(ngx_rtmp_route_table_t *table,
  */
 ngx_int_t ngx_rtmp_route_table_session_tell(ngx_rtmp_route_table_t *table,
     ngx_uint_t slot, uint32_t number, ngx_uint_t what);
+
+/*
+ * The operator ends a session, and with ban, whose left is set, refuses what
+ * it does for that time: of a publisher by anybody, of a player from its
+ * address.  Some records are looked at with each call, *cursor is 0 at first.
+ * NGX_OK; NGX_AGAIN: call again; NGX_DECLINED: there is none.  Nothing has
+ * changed after NGX_BUSY: no room for the ban, and NGX_ABORT: the address of
+ * the player is not known.  kick_banned: ends all that the ban is about, adds
+ * their number to *kicked; NGX_AGAIN or NGX_DONE.
+ */
+ngx_int_t ngx_rtmp_route_table_kick(ngx_rtmp_route_table_t *table,
+    ngx_uint_t slot, uint32_t number, uint32_t *cursor,
+    ngx_rtmp_route_ban_t *ban);
+ngx_int_t ngx_rtmp_route_table_kick_banned(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ban_t *ban, uint32_t *cursor, ngx_uint_t *kicked);
+
 ngx_int_t ngx_rtmp_route_table_takeover(ngx_rtmp_route_table_t *table,
     ngx_str_t *key, ngx_msec_t idle);
 ngx_uint_t ngx_rtmp_route_table_told(ngx_rtmp_route_table_t *table,

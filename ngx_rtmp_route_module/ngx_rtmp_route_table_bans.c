@@ -38,11 +38,7 @@ ngx_int_t
 ngx_rtmp_route_table_banned(ngx_rtmp_route_table_t *table, ngx_str_t *key,
     ngx_uint_t op, ngx_rtmp_route_endpoint_t *addr, ngx_msec_t *left)
 {
-    uint32_t                    hash;
-    ngx_uint_t                  i, n;
-    ngx_msec_t                  time, longest;
-    ngx_rtmp_route_shm_t       *sh;
-    ngx_rtmp_route_ban_cell_t  *b;
+    ngx_rtmp_route_shm_t  *sh;
 
     sh = table->sh;
 
@@ -52,9 +48,30 @@ ngx_rtmp_route_table_banned(ngx_rtmp_route_table_t *table, ngx_str_t *key,
         return NGX_DECLINED;
     }
 
+    ngx_rtmp_route_table_lock(table);
+
+    *left = ngx_rtmp_route_ban_time(sh, key, op, addr);
+
+    ngx_rtmp_route_table_unlock(table);
+
+    return *left ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_msec_t
+ngx_rtmp_route_ban_time(ngx_rtmp_route_shm_t *sh, ngx_str_t *key,
+    ngx_uint_t op, ngx_rtmp_route_endpoint_t *addr)
+{
+    uint32_t                    hash;
+    ngx_uint_t                  i, n;
+    ngx_msec_t                  time, longest;
+    ngx_rtmp_route_ban_cell_t  *b;
+
     longest = 0;
 
-    ngx_rtmp_route_table_lock(table);
+    if (sh->bans == 0) {
+        return 0;
+    }
 
     hash = ngx_rtmp_route_stream_hash(sh, key);
 
@@ -65,7 +82,7 @@ ngx_rtmp_route_table_banned(ngx_rtmp_route_table_t *table, ngx_str_t *key,
         b = ngx_rtmp_route_ban_next(sh, &i, &n);
 
         if (b == NULL) {
-            break;
+            return longest;
         }
 
         time = ngx_rtmp_route_ban_left(b);
@@ -78,12 +95,6 @@ ngx_rtmp_route_table_banned(ngx_rtmp_route_table_t *table, ngx_str_t *key,
             longest = time;
         }
     }
-
-    ngx_rtmp_route_table_unlock(table);
-
-    *left = longest;
-
-    return longest ? NGX_OK : NGX_DECLINED;
 }
 
 

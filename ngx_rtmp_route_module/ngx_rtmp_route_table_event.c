@@ -17,11 +17,15 @@
 #include "ngx_rtmp_route_table_int.h"
 
 
+static ngx_int_t ngx_rtmp_route_kick_locked(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_cell_t *s, ngx_rtmp_route_ban_t *ban);
+static ngx_uint_t ngx_rtmp_route_kick_match(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_session_cell_t *s, ngx_rtmp_route_ban_t *ban);
+static void ngx_rtmp_route_session_key(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_session_cell_t *s, ngx_str_t *key);
 static ngx_int_t ngx_rtmp_route_takeover_locked(ngx_rtmp_route_shm_t *sh,
     ngx_str_t *key, ngx_msec_t idle, ngx_uint_t *slot, uint32_t *generation,
     ngx_uint_t *wake);
-static ngx_uint_t ngx_rtmp_route_session_mark(ngx_rtmp_route_shm_t *sh,
-    ngx_rtmp_route_session_cell_t *s, ngx_uint_t what);
 
 
 ngx_int_t
@@ -70,6 +74,209 @@ ngx_rtmp_route_table_session_tell(ngx_rtmp_route_table_t *table,
     }
 
     return rc;
+}
+
+
+/* the ban and the mark are made with one hold of the lock: both, or none */
+
+ngx_int_t
+ngx_rtmp_route_table_kick(ngx_rtmp_route_table_t *table, ngx_uint_t slot,
+    uint32_t number, uint32_t *cursor, ngx_rtmp_route_ban_t *ban)
+{
+    uint32_t                        i, last;
+    ngx_int_t                       rc;
+    ngx_rtmp_route_shm_t           *sh;
+    ngx_rtmp_route_session_cell_t  *s;
+
+    sh = table->sh;
+
+    ngx_rtmp_route_table_lock(table);
+
+    i = *cursor;
+    last = sh->top;
+    rc = NGX_DECLINED;
+
+    if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
+        last = i + NGX_RTMP_ROUTE_WALK;
+        rc = NGX_AGAIN;
+    }
+
+    while (i < last) {
+        s = ngx_rtmp_route_session_cell(sh, ++i);
+
+        if (s->type == NGX_RTMP_ROUTE_CELL_SESSION
+            && s->slot == slot
+            && s->number == number
+            && s->generation == ngx_rtmp_route_slot_generation(slot))
+        {
+            rc = ngx_rtmp_route_kick_locked(table, s, ban);
+            break;
+        }
+    }
+
+    *cursor = i;
+
+    ngx_rtmp_route_table_unlock(table);
+
+    if (rc == NGX_OK) {
+        ngx_rtmp_route_slot_wake(slot);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_kick_locked(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_session_cell_t *s, ngx_rtmp_route_ban_t *ban)
+{
+    if (ban) {
+        ban->ops = 1 << s->kind;
+        ban->bits = 0;
+        ban->age = 0;
+
+        ban->key.data = ban->key_buf;
+        ngx_rtmp_route_session_key(table->sh, s, &ban->key);
+
+        /* others may go on to play it */
+
+        ngx_rtmp_route_session_addr(s, s->data, &ban->addr);
+        ban->addr.port = 0;
+
+        if (s->kind == NGX_RTMP_ROUTE_PUBLISH) {
+            ngx_memzero(&ban->addr, sizeof(ngx_rtmp_route_endpoint_t));
+
+        } else if (ban->addr.family == 0) {
+            return NGX_ABORT;
+
+        } else {
+            ban->bits = (ban->addr.family == AF_INET) ? 32 : 128;
+        }
+
+        if (ngx_rtmp_route_ban_set(table, ban, 0) == NGX_BUSY) {
+            return NGX_BUSY;
+        }
+    }
+
+    (void) ngx_rtmp_route_session_mark(table->sh, s, NGX_RTMP_ROUTE_E_KICKED);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_table_kick_banned(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ban_t *ban, uint32_t *cursor, ngx_uint_t *kicked)
+{
+    uint32_t                        i, last;
+    ngx_int_t                       rc;
+    ngx_uint_t                      n;
+    ngx_rtmp_route_shm_t           *sh;
+    ngx_rtmp_route_session_cell_t  *s;
+    u_char                          slots[NGX_RTMP_ROUTE_SLOTS_LIMIT];
+
+    sh = table->sh;
+
+    ngx_memzero(slots, sizeof(slots));
+
+    ngx_rtmp_route_table_lock(table);
+
+    i = *cursor;
+    last = sh->top;
+    rc = NGX_DONE;
+
+    if (last > i && last - i > NGX_RTMP_ROUTE_BATCH) {
+        last = i + NGX_RTMP_ROUTE_BATCH;
+        rc = NGX_AGAIN;
+    }
+
+    while (i < last) {
+        s = ngx_rtmp_route_session_cell(sh, ++i);
+
+        if (s->type == NGX_RTMP_ROUTE_CELL_SESSION
+            && s->slot < NGX_RTMP_ROUTE_SLOTS_LIMIT
+            && s->generation == ngx_rtmp_route_slot_generation(s->slot)
+            && ngx_rtmp_route_kick_match(sh, s, ban))
+        {
+            (void) ngx_rtmp_route_session_mark(sh, s, NGX_RTMP_ROUTE_E_KICKED);
+
+            slots[s->slot] = 1;
+            (*kicked)++;
+        }
+    }
+
+    *cursor = i;
+
+    ngx_rtmp_route_table_unlock(table);
+
+    for (n = 0; n < sh->nslots; n++) {
+        if (slots[n]) {
+            ngx_rtmp_route_slot_wake(n);
+        }
+    }
+
+    return rc;
+}
+
+
+static ngx_uint_t
+ngx_rtmp_route_kick_match(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_session_cell_t *s, ngx_rtmp_route_ban_t *ban)
+{
+    u_char                      buf[NGX_RTMP_ROUTE_KEY_LEN];
+    ngx_str_t                   key;
+    ngx_rtmp_route_endpoint_t   addr;
+
+    if (!(ban->ops & (1 << s->kind))) {
+        return 0;
+    }
+
+    if (ban->addr.family) {
+        ngx_rtmp_route_session_addr(s, s->data, &addr);
+
+        if (!ngx_rtmp_route_addr_within(&addr, &ban->addr, ban->bits)) {
+            return 0;
+        }
+    }
+
+    if (ban->key.len == 0) {
+        return 1;
+    }
+
+    key.data = buf;
+    ngx_rtmp_route_session_key(sh, s, &key);
+
+    return key.len == ban->key.len
+           && ngx_memcmp(key.data, ban->key.data, key.len) == 0;
+}
+
+
+/* key->data is room for NGX_RTMP_ROUTE_KEY_LEN */
+
+static void
+ngx_rtmp_route_session_key(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_session_cell_t *s, ngx_str_t *key)
+{
+    size_t                         len;
+    u_char                         text[2 * NGX_RTMP_ROUTE_CLIENT_LEN
+                                        + NGX_RTMP_ROUTE_KEY_LEN];
+    ngx_rtmp_route_stream_cell_t  *st;
+
+    if (s->stream) {
+        st = ngx_rtmp_route_stream(sh, s->stream);
+
+        key->len = st->key_len;
+        ngx_rtmp_route_text_get(sh, st->key, sizeof(st->key), st->text,
+                                key->data, key->len);
+        return;
+    }
+
+    len = s->client_len + s->agent_len;
+    key->len = s->key_len;
+
+    ngx_rtmp_route_text_get(sh, s->data, sizeof(s->data), s->text, text,
+                            len + key->len);
+    ngx_memcpy(key->data, text + len, key->len);
 }
 
 
@@ -172,7 +379,7 @@ ngx_rtmp_route_takeover_locked(ngx_rtmp_route_shm_t *sh, ngx_str_t *key,
 
 /* whether it was not marked so before */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_rtmp_route_session_mark(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_session_cell_t *s, ngx_uint_t what)
 {

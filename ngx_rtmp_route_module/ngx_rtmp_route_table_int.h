@@ -628,6 +628,10 @@ ngx_uint_t ngx_rtmp_route_rule_same(ngx_rtmp_route_rule_t *a,
 
 /* ngx_rtmp_route_table_bans.c */
 
+/* how long that is banned, ms; 0: it is not */
+ngx_msec_t ngx_rtmp_route_ban_time(ngx_rtmp_route_shm_t *sh, ngx_str_t *key,
+    ngx_uint_t op, ngx_rtmp_route_endpoint_t *addr);
+
 /* as ban_add(), with an id of its own if that is not 0 */
 ngx_int_t ngx_rtmp_route_ban_set(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_ban_t *ban, uint32_t id);
@@ -733,6 +737,8 @@ ngx_uint_t ngx_rtmp_route_session_sweep(ngx_rtmp_route_table_t *table);
 
 /* ngx_rtmp_route_table_event.c */
 
+ngx_uint_t ngx_rtmp_route_session_mark(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_session_cell_t *s, ngx_uint_t what);
 void ngx_rtmp_route_session_unmark(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_session_cell_t *s);
 

@@ -115,8 +115,9 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
                                             + NGX_RTMP_ROUTE_AGENT_LEN
                                             + NGX_RTMP_ROUTE_KEY_LEN];
     uint32_t                        i, stream;
-    ngx_uint_t                      n, slot, addr;
+    ngx_uint_t                      n, slot, is_addr;
     ngx_rtmp_route_shm_t           *sh;
+    ngx_rtmp_route_endpoint_t       addr;
     ngx_rtmp_route_session_cell_t  *s;
 
     sh = table->sh;
@@ -128,7 +129,7 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
 
     stream = ngx_rtmp_route_session_stream(table, query, info->type, choice);
 
-    client = ngx_rtmp_route_session_client(&info->client, text, &addr);
+    client = ngx_rtmp_route_session_client(&info->client, text, &is_addr);
 
     len = ngx_min(info->agent.len, NGX_RTMP_ROUTE_AGENT_LEN);
     p = ngx_cpymem(text + client, info->agent.data, len);
@@ -173,7 +174,7 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
     s->slot = (uint16_t) slot;
     s->generation = ngx_rtmp_route_slot_generation(slot);
     s->number = ++ngx_rtmp_route_head(sh, slot)->number;
-    s->flags = addr ? NGX_RTMP_ROUTE_SESSION_ADDR : 0;
+    s->flags = is_addr ? NGX_RTMP_ROUTE_SESSION_ADDR : 0;
     s->client_len = (u_char) client;
     s->agent_len = (u_char) ngx_min(info->agent.len,
                                     NGX_RTMP_ROUTE_AGENT_LEN);
@@ -202,6 +203,14 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
 
     if (stream) {
         ngx_rtmp_route_session_attach(sh, s, stream);
+    }
+
+    /* who was banned since this was asked has not been found among sessions */
+
+    ngx_rtmp_route_session_addr(s, text, &addr);
+
+    if (ngx_rtmp_route_ban_time(sh, &query->key, info->type, &addr)) {
+        (void) ngx_rtmp_route_session_mark(sh, s, NGX_RTMP_ROUTE_E_KICKED);
     }
 
     return i;

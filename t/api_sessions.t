@@ -118,7 +118,7 @@ is_deeply($r, { type => 'publish' }, 'some fields');
 like(request('GET', '/api/1/routes/live/sessions/1023-1'),
     qr/ 404 .*"SessionNotFound"/s, 'no such session');
 like(request('DELETE', "/api/1/routes/live/sessions/$s->{id}"),
-    qr/ 405 .*"MethodNotAllowed"/s, 'not to be deleted yet');
+    qr/ 405 .*"MethodDisabled"/s, 'not to be ended without write=on');
 
 is(scalar listed('?type=publish'), 2, 'publishers');
 is(scalar listed('?type=play'), 0, 'players');
