@@ -265,10 +265,19 @@ change_server(ngx_rtmp_route_table_t *table)
     id = some_id();
     name = unit_str(id);
 
-    switch (some(7)) {
+    switch (some(10)) {
 
     case 0:
         (void) ngx_rtmp_route_server_delete(table, &name);
+        break;
+
+    case 5:
+        (void) ngx_rtmp_route_server_leave(table, &name);
+        break;
+
+    case 6:
+        other = unit_str(ids[some(8)]);
+        (void) ngx_rtmp_route_server_join(table, &name, &other);
         break;
 
     case 4:
@@ -305,7 +314,14 @@ change_server(ngx_rtmp_route_table_t *table)
         break;
 
     default:
-        (void) server_add(table, id, some(12), NULL);
+
+        /* a name, at another address each time */
+
+        server_info(&info, id, some(12), NGX_RTMP_ROUTE_SRC_CONFIG);
+        info.origin_len = info.id_len;
+        ngx_memcpy(info.origin, info.id, info.id_len);
+
+        (void) ngx_rtmp_route_server_set(table, &info, NULL, NULL);
         break;
     }
 }
