@@ -110,7 +110,7 @@ $v = hls_viewer($t, '/live/cam1/index.m3u8', name => 'cam1', every => 0.2);
 sleep(2.5);
 $n = $o[0]->count('/edge/cam1/index.m3u8');
 cmp_ok($n, '>=', 2, 'refreshed');
-is($v->report()->{fatal} || 0, 0, 'a viewer is content');
+is($v->faults(), '', 'a viewer is content');
 $v->stop();
 
 like(hls_get('/api/1/caches/hls/streams/')->{body}, qr!"live/cam1"!,
