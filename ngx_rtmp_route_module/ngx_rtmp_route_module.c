@@ -654,11 +654,11 @@ ngx_rtmp_route_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_rtmp_route_slot_cycle(rmcf->number);
+
     if (ngx_rtmp_route_slot_claim(cycle, ngx_rtmp_route_woken) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    ngx_rtmp_route_slot_cycle(rmcf->number);
 
     if (rmcf->routes.nelts == 0) {
         return NGX_OK;

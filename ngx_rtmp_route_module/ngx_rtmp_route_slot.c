@@ -53,6 +53,7 @@ static ngx_fd_t                     *ngx_rtmp_route_slot_fds;
 /* of this process */
 
 static ngx_uint_t              ngx_rtmp_route_slot_own = NGX_RTMP_ROUTE_NO_SLOT;
+static ngx_uint_t              ngx_rtmp_route_slot_own_cycle;
 static ngx_msec_t             *ngx_rtmp_route_slot_checked;
 static ngx_connection_t       *ngx_rtmp_route_slot_connection;
 static void                  (*ngx_rtmp_route_slot_handler)(void);
@@ -237,6 +238,8 @@ ngx_rtmp_route_slot_release(void)
 void
 ngx_rtmp_route_slot_cycle(ngx_uint_t cycle)
 {
+    ngx_rtmp_route_slot_own_cycle = cycle;
+
     if (ngx_rtmp_route_slot_own != NGX_RTMP_ROUTE_NO_SLOT) {
         ngx_rtmp_route_slot_map[ngx_rtmp_route_slot_own].cycle = cycle;
     }
@@ -496,7 +499,7 @@ ngx_rtmp_route_slot_take(ngx_uint_t slot)
 
     /* the slot is this process' now, its start is unknown until the end */
 
-    s->cycle = 0;
+    s->cycle = ngx_rtmp_route_slot_own_cycle;
 
     for (i = 0; i < NGX_RTMP_ROUTE_N; i++) {
         s->n[i] = 0;

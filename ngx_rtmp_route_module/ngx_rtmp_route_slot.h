@@ -61,8 +61,9 @@ ngx_int_t ngx_rtmp_route_slot_claim(ngx_cycle_t *cycle,
 
 /*
  * What this process has is counted for all to see, in whatever zone it is or
- * was, until the process is gone.  cycle tells the configurations of a master
- * from each other.  stat: NGX_OK, or NGX_DECLINED: no process has that slot.
+ * was, until the process is gone.  cycle, which tells the configurations of a
+ * master from each other, may be said before the claim.  stat: NGX_OK, or
+ * NGX_DECLINED: no process has that slot.
  */
 void ngx_rtmp_route_slot_cycle(ngx_uint_t cycle);
 void ngx_rtmp_route_slot_count(ngx_uint_t what, ngx_int_t add);

@@ -84,7 +84,7 @@ my ($p, $r, @workers, @old, $since);
 
 # what there is to see
 
-$p = proxy();
+wait_until(sub { 3 == @{($p = proxy())->{workers}} });
 
 is(ref($p), 'HASH', 'proxy');
 is($p->{drain}, JSON::PP::false(), 'it does not drain');
