@@ -26,6 +26,7 @@ enum {
     route_streams,
     route_sessions,
     route_conns,
+    route_queued,
     route_core
 };
 
@@ -48,6 +49,7 @@ static ngx_http_rtmp_route_api_field_t  ngx_http_rtmp_route_api_fields_of[] = {
     { ngx_string("streams"), route_streams },
     { ngx_string("sessions"), route_sessions },
     { ngx_string("conns"), route_conns },
+    { ngx_string("queued"), route_queued },
     { ngx_string("core"), route_core },
     { ngx_null_string, 0 }
 };
@@ -319,6 +321,10 @@ ngx_http_rtmp_route_api_route(ngx_rtmp_route_json_t *json,
 
         case route_conns:
             ngx_rtmp_route_json_number(json, stat.conns);
+            break;
+
+        case route_queued:
+            ngx_rtmp_route_json_number(json, stat.queued);
             break;
 
         case route_core:

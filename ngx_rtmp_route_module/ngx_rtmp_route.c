@@ -366,6 +366,14 @@ ngx_rtmp_route_wait_time(ngx_rtmp_route_t *route)
 }
 
 
+void
+ngx_rtmp_route_queued(ngx_rtmp_route_t *route, ngx_int_t add)
+{
+    ngx_rtmp_route_table_queued(&route->table, add);
+    ngx_rtmp_route_slot_count(NGX_RTMP_ROUTE_N_QUEUED, add);
+}
+
+
 ngx_uint_t
 ngx_rtmp_route_draining(void)
 {

@@ -392,13 +392,17 @@ void ngx_rtmp_route_session_close(ngx_rtmp_route_session_t *session);
 /*
  * Calls wait->handler, in this worker, after the next change that may let a
  * pick succeed (a stream or a server appears in the route, in whatever
- * worker); the caller sets route, handler and data, keeps a timer of its own,
- * picks again and if need be waits again.  The time limit that the route's
- * configuration names is ngx_rtmp_route_wait_time(), in ms.
+ * worker), or after a second, in the order of these calls.  The caller sets
+ * route, handler and data, keeps a timer of its own, picks again and if need
+ * be waits again.  The time limit that the route's configuration names is
+ * ngx_rtmp_route_wait_time(), in ms.
  */
 void ngx_rtmp_route_wait(ngx_rtmp_route_wait_t *wait);
 void ngx_rtmp_route_wait_cancel(ngx_rtmp_route_wait_t *wait);
 ngx_msec_t ngx_rtmp_route_wait_time(ngx_rtmp_route_t *route);
+
+/* one client more, or less (add -1), of those who wait for a server */
+void ngx_rtmp_route_queued(ngx_rtmp_route_t *route, ngx_int_t add);
 
 /*
  * Whether the operator has told the whole nginx to take no new publishers, in

@@ -782,6 +782,12 @@ ngx_rtmp_route_sweep_handler(ngx_event_t *ev)
         ngx_rtmp_route_table_sweep(&routes[i]->table);
         ngx_rtmp_route_events_check(routes[i]);
         ngx_rtmp_route_events_sample(routes[i]);
+
+        /* who was killed has woken nobody, nor does the time */
+
+        if (!ngx_queue_empty(&routes[i]->waits)) {
+            ngx_post_event(&routes[i]->wake, &ngx_posted_events);
+        }
     }
 
     ngx_add_timer(ev, 1000);

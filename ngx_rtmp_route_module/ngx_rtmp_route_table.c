@@ -39,6 +39,8 @@ static size_t ngx_rtmp_route_table_place(ngx_rtmp_route_shm_t *sh,
 static void ngx_rtmp_route_table_seed(ngx_rtmp_route_shm_t *sh);
 static ngx_uint_t ngx_rtmp_route_table_waiting(ngx_rtmp_route_shm_t *sh,
     uint32_t *slots);
+static ngx_rtmp_route_head_t *ngx_rtmp_route_table_head(
+    ngx_rtmp_route_shm_t *sh, ngx_uint_t slot);
 static void ngx_rtmp_route_table_expire(ngx_rtmp_route_table_t *table);
 static void ngx_rtmp_route_table_scrub(ngx_rtmp_route_shm_t *sh);
 
@@ -380,7 +382,6 @@ ngx_rtmp_route_table_waiting(ngx_rtmp_route_shm_t *sh, uint32_t *slots)
 void
 ngx_rtmp_route_table_waiters(ngx_rtmp_route_table_t *table, ngx_int_t add)
 {
-    uint32_t                generation;
     ngx_uint_t              slot;
     ngx_rtmp_route_head_t  *head;
 
@@ -390,16 +391,9 @@ ngx_rtmp_route_table_waiters(ngx_rtmp_route_table_t *table, ngx_int_t add)
         return;
     }
 
-    generation = ngx_rtmp_route_slot_generation(slot);
-
     ngx_rtmp_route_table_lock(table);
 
-    head = ngx_rtmp_route_head(table->sh, slot);
-
-    if (head->generation != generation) {
-        head->nwaiters = 0;
-        head->generation = generation;
-    }
+    head = ngx_rtmp_route_table_head(table->sh, slot);
 
     if (add < 0 && head->nwaiters < (ngx_uint_t) -add) {
         head->nwaiters = 0;
@@ -413,12 +407,66 @@ ngx_rtmp_route_table_waiters(ngx_rtmp_route_table_t *table, ngx_int_t add)
 
 
 void
+ngx_rtmp_route_table_queued(ngx_rtmp_route_table_t *table, ngx_int_t add)
+{
+    ngx_uint_t  slot;
+
+    slot = ngx_rtmp_route_slot();
+
+    if (slot == NGX_RTMP_ROUTE_NO_SLOT) {
+        return;
+    }
+
+    ngx_rtmp_route_table_lock(table);
+
+    ngx_rtmp_route_table_head(table->sh, slot)->queued += (uint32_t) add;
+
+    ngx_rtmp_route_table_unlock(table);
+}
+
+
+/* what this process says of itself; that of a predecessor is forgotten */
+
+static ngx_rtmp_route_head_t *
+ngx_rtmp_route_table_head(ngx_rtmp_route_shm_t *sh, ngx_uint_t slot)
+{
+    uint32_t                generation;
+    ngx_rtmp_route_head_t  *head;
+
+    generation = ngx_rtmp_route_slot_generation(slot);
+
+    head = ngx_rtmp_route_head(sh, slot);
+
+    if (head->generation != generation) {
+        head->nwaiters = 0;
+        head->queued = 0;
+        head->generation = generation;
+    }
+
+    return head;
+}
+
+
+void
 ngx_rtmp_route_table_stat(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_table_stat_t *stat)
 {
-    ngx_rtmp_route_shm_t  *sh;
+    ngx_uint_t              i;
+    ngx_rtmp_route_shm_t   *sh;
+    ngx_rtmp_route_head_t  *head;
 
     sh = table->sh;
+    head = ngx_rtmp_route_head(sh, 0);
+
+    stat->queued = 0;
+
+    for (i = 0; i < sh->nslots; i++) {
+        if (head[i].queued
+            && ngx_rtmp_route_slot_alive(i, head[i].generation))
+        {
+            stat->queued += head[i].queued;
+        }
+    }
 
     ngx_rtmp_route_table_lock(table);
 

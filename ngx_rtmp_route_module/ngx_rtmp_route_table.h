@@ -270,6 +270,7 @@ typedef struct {
     uint32_t                         streams;
     uint32_t                         sessions;
     uint32_t                         conns;     /* counted, not sessions */
+    uint32_t                         queued;    /* wait for a server */
     uint32_t                         cells_total;
     uint32_t                         cells_used;
     uint64_t                         evicted;   /* streams, for room */
@@ -721,6 +722,10 @@ void ngx_rtmp_route_table_rates(ngx_rtmp_route_table_t *table,
  * woken by each change that may let a pick succeed.
  */
 void ngx_rtmp_route_table_waiters(ngx_rtmp_route_table_t *table,
+    ngx_int_t add);
+
+/* counts this process' clients that wait for a server: shown, no more */
+void ngx_rtmp_route_table_queued(ngx_rtmp_route_table_t *table,
     ngx_int_t add);
 
 /* wakes those who wait, in all processes, although nothing has changed */

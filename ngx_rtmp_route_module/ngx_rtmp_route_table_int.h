@@ -26,7 +26,7 @@
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         12
+#define NGX_RTMP_ROUTE_LAYOUT         13
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -111,6 +111,7 @@ typedef struct {
     uint32_t                         number;      /* of the last session */
     uint32_t                         generation;  /* whose waiters they are */
     uint32_t                         nwaiters;
+    uint32_t                         queued;      /* clients, of the same */
     uint32_t                         told;        /* derived: marked ones */
 } ngx_rtmp_route_head_t;
 

@@ -27,9 +27,9 @@
 
 static ngx_int_t ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
     ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
-    ngx_uint_t replace);
+    ngx_uint_t replace, ngx_msec_t *left);
 static ngx_int_t ngx_stream_osp_scan_wait(ngx_stream_osp_session_t *os,
-    ngx_rtmp_route_t *route);
+    ngx_rtmp_route_t *route, ngx_msec_t left);
 static void ngx_stream_osp_scan_wait_set(ngx_stream_osp_scan_wait_t *w,
     ngx_msec_t time);
 static void ngx_stream_osp_scan_wait_handler(ngx_rtmp_route_wait_t *wait);
@@ -49,6 +49,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 {
     ngx_int_t                rc;
     ngx_str_t                app, tc_url;
+    ngx_msec_t               left;
     ngx_uint_t               replace, reason;
     ngx_pool_t              *pool, *old;
     ngx_rtmp_route_t        *route;
@@ -63,7 +64,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     /* who would be told of it, and compared with its place? */
 
     if (os->moving) {
-        rc = ngx_stream_osp_scan_wait(os, os->move->route);
+        rc = ngx_stream_osp_scan_wait(os, os->move->route, 0);
 
         return (rc == NGX_AGAIN) ? rc : ngx_stream_osp_scan_failed(os);
     }
@@ -102,6 +103,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     replace = (os->ended || msid == scan->msid);
 
     ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
+    left = 0;
 
     app.len = scan->app_len;
     app.data = (u_char *) scan + sizeof(ngx_stream_osp_scan_t);
@@ -127,7 +129,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_stream_osp_scan_open(os, route, &query, replace);
+        rc = ngx_stream_osp_scan_open(os, route, &query, replace, &left);
 
         reason = (rc == NGX_DECLINED) ? NGX_STREAM_OSP_REFUSED_UNKNOWN
                  : (rc == NGX_ABORT) ? NGX_STREAM_OSP_REFUSED_STREAM
@@ -136,7 +138,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     }
 
     if (rc == NGX_AGAIN) {
-        rc = ngx_stream_osp_scan_wait(os, route);
+        rc = ngx_stream_osp_scan_wait(os, route, left);
 
     } else {
         ngx_stream_osp_scan_wait_free(scan);
@@ -190,9 +192,10 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 static ngx_int_t
 ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
     ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
-    ngx_uint_t replace)
+    ngx_uint_t replace, ngx_msec_t *left)
 {
     ngx_int_t                    rc;
+    ngx_msec_t                   passed;
     ngx_rtmp_route_peer_t        peer;
     ngx_rtmp_route_session_t     rs;
     ngx_stream_osp_scan_wait_t  *w;
@@ -201,8 +204,11 @@ ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
 
     w = os->scan->wait;
 
-    query->late = (w && ngx_current_msec - w->start
-                        >= ngx_rtmp_route_wait_time(route));
+    passed = w ? ngx_current_msec - w->start : 0;
+
+    *left = ngx_stream_osp_queue_left(os, route, query, NGX_AGAIN, passed);
+
+    query->late = (*left == 0);
 
     rc = ngx_stream_osp_open_session(os, route, query, &rs, &peer);
 
@@ -216,6 +222,14 @@ ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
         os->flow[NGX_STREAM_OSP_DOWN].count = os->rs.out;
 
         rc = ngx_stream_osp_open_session(os, route, query, &rs, &peer);
+    }
+
+    if (rc == NGX_BUSY && !query->unsure && !query->full) {
+        *left = ngx_stream_osp_queue_left(os, route, query, rc, passed);
+
+        if (*left) {
+            return NGX_AGAIN;
+        }
     }
 
     if (rc == NGX_BUSY && query->unsure) {
@@ -265,9 +279,8 @@ ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
 
 static ngx_int_t
 ngx_stream_osp_scan_wait(ngx_stream_osp_session_t *os,
-    ngx_rtmp_route_t *route)
+    ngx_rtmp_route_t *route, ngx_msec_t left)
 {
-    ngx_msec_t                   passed;
     ngx_connection_t            *c;
     ngx_stream_osp_scan_wait_t  *w;
 
@@ -303,12 +316,10 @@ ngx_stream_osp_scan_wait(ngx_stream_osp_session_t *os,
         return NGX_AGAIN;
     }
 
-    passed = ngx_current_msec - w->start;
-
     ngx_log_debug1(NGX_LOG_DEBUG_STREAM, c->log, 0,
-                   "osp another stream waits: %M", passed);
+                   "osp another stream waits: %M", left);
 
-    ngx_stream_osp_scan_wait_set(w, ngx_rtmp_route_wait_time(route) - passed);
+    ngx_stream_osp_scan_wait_set(w, left);
 
     return NGX_AGAIN;
 }
@@ -364,7 +375,7 @@ ngx_stream_osp_scan_waited(ngx_stream_osp_session_t *os)
     /* there is no origin while the session is moved to another one */
 
     if (os->moving) {
-        (void) ngx_stream_osp_scan_wait(os, os->scan->wait->wait.route);
+        (void) ngx_stream_osp_scan_wait(os, os->scan->wait->wait.route, 0);
         return;
     }
 

@@ -19,8 +19,6 @@
 static ngx_int_t ngx_stream_osp_create_setup(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_opened(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_not_found(ngx_stream_osp_session_t *os);
-static void ngx_stream_osp_wait(ngx_stream_osp_session_t *os);
-static void ngx_stream_osp_wait_handler(ngx_rtmp_route_wait_t *wait);
 
 
 /* where bytes are counted that belong to no session of the table */
@@ -142,7 +140,12 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
         return;
 
     case NGX_AGAIN:
-        ngx_stream_osp_wait(os);
+
+        if (ngx_stream_osp_queue(os, NGX_AGAIN) != NGX_OK) {
+            setup->query.late = 1;
+            ngx_stream_osp_open(os);
+        }
+
         return;
 
     case NGX_DECLINED:
@@ -150,6 +153,12 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
         return;
 
     default: /* NGX_BUSY */
+
+        if (!setup->query.unsure
+            && ngx_stream_osp_queue(os, NGX_BUSY) == NGX_OK)
+        {
+            return;
+        }
 
         if (setup->query.unsure) {
             ngx_log_error(NGX_LOG_INFO, c->log, 0,
@@ -228,6 +237,8 @@ ngx_stream_osp_opened(ngx_stream_osp_session_t *os)
         ngx_del_timer(c->read);
     }
 
+    ngx_stream_osp_queue_leave(os);
+
     ngx_rtmp_route_session_watch(&os->rs, ngx_stream_osp_event);
 
     os->flow[NGX_STREAM_OSP_UP].count = os->rs.in;
@@ -260,58 +271,6 @@ ngx_stream_osp_not_found(ngx_stream_osp_session_t *os)
                                    "NetStream.Play.StreamNotFound",
                                    "stream not found");
     }
-}
-
-
-static void
-ngx_stream_osp_wait(ngx_stream_osp_session_t *os)
-{
-    ngx_msec_t               time, passed;
-    ngx_connection_t        *c;
-    ngx_stream_osp_setup_t  *setup;
-
-    c = os->session->connection;
-    setup = os->setup;
-
-    time = ngx_rtmp_route_wait_time(setup->route);
-
-    if (setup->wait_start == 0) {
-        setup->wait_start = ngx_current_msec;
-        ngx_stream_osp_keepalive(c, 1);
-    }
-
-    passed = ngx_current_msec - setup->wait_start;
-
-    if (passed >= time) {
-        setup->query.late = 1;
-        ngx_stream_osp_open(os);
-        return;
-    }
-
-    if (ngx_stream_osp_watch(os) != NGX_OK) {
-        return;
-    }
-
-    ngx_add_timer(c->read, time - passed);
-
-    setup->wait.route = setup->route;
-    setup->wait.handler = ngx_stream_osp_wait_handler;
-    setup->wait.data = os;
-    setup->wait_set = 1;
-
-    ngx_rtmp_route_wait(&setup->wait);
-}
-
-
-static void
-ngx_stream_osp_wait_handler(ngx_rtmp_route_wait_t *wait)
-{
-    ngx_stream_osp_session_t  *os;
-
-    os = wait->data;
-    os->setup->wait_set = 0;
-
-    ngx_stream_osp_open(os);
 }
 
 
@@ -547,6 +506,7 @@ ngx_stream_osp_setup_done(ngx_stream_osp_session_t *os)
             ngx_rtmp_route_wait_cancel(&setup->wait);
         }
 
+        ngx_stream_osp_queue_leave(os);
         ngx_stream_osp_search_leave(os);
 
         if (setup->raw.start) {

@@ -157,6 +157,9 @@ typedef struct {
     ngx_msec_t                       resume_timeout;
     size_t                           resume_buffer;
     ngx_msec_t                       no_input;   /* 0: off */
+    ngx_msec_t                       queue;      /* 0: off */
+    ngx_uint_t                       queue_max;
+    ngx_uint_t                       queued;     /* now, of this process */
     size_t                           buffer_size;
     ngx_stream_osp_local_t          *local;
     ngx_flag_t                       socket_keepalive;
@@ -462,6 +465,9 @@ struct ngx_stream_osp_setup_s {
     unsigned                         connect:1;  /* the client has sent it */
     unsigned                         created:1;  /* our last on C3 says so */
     unsigned                         wait_set:1;
+    unsigned                         queued:1;   /* counted as such */
+    unsigned                         placed:1;   /* in the queue */
+    unsigned                         alone:1;    /* there was no server */
     unsigned                         step:1;     /* one command at a time */
     unsigned                         accepted:1; /* connect was answered */
     unsigned                         done:1;     /* publish or play was */
@@ -624,6 +630,23 @@ ngx_int_t ngx_stream_osp_admit(ngx_stream_osp_session_t *os);
 ngx_uint_t ngx_stream_osp_barred(ngx_stream_osp_session_t *os,
     ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,
     ngx_stream_osp_bar_t *bar);
+
+/* ngx_stream_osp_queue.c */
+
+/*
+ * The table has answered NGX_AGAIN, or NGX_BUSY for want of servers or room.
+ * NGX_OK: the client waits, and ngx_stream_osp_open() is called again, or it
+ * is gone; NGX_DECLINED: it has to hear of it.
+ */
+ngx_int_t ngx_stream_osp_queue(ngx_stream_osp_session_t *os, ngx_int_t rc);
+
+/* it has got a place, or has ended */
+void ngx_stream_osp_queue_leave(ngx_stream_osp_session_t *os);
+
+/* for how many ms more one may wait who has for passed; 0: no longer */
+ngx_msec_t ngx_stream_osp_queue_left(ngx_stream_osp_session_t *os,
+    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query, ngx_int_t rc,
+    ngx_msec_t passed);
 
 /* ngx_stream_osp_origin.c */
 

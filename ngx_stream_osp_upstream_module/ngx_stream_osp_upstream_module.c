@@ -19,6 +19,8 @@ static char *ngx_stream_osp_upstream(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stream_osp_takeover_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static char *ngx_stream_osp_queue_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_stream_osp_bind(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_stream_osp_no_input(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -207,6 +209,13 @@ static ngx_command_t  ngx_stream_osp_upstream_commands[] = {
       ngx_stream_set_complex_value_size_slot,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_osp_srv_conf_t, download_rate),
+      NULL },
+
+    { ngx_string("osp_upstream_queue"),
+      NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE12,
+      ngx_stream_osp_queue_directive,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("osp_upstream_bind"),
@@ -403,6 +412,8 @@ ngx_stream_osp_create_srv_conf(ngx_conf_t *cf)
     conf->limit_dry_run = NGX_CONF_UNSET;
     conf->upload_rate = NGX_CONF_UNSET_PTR;
     conf->download_rate = NGX_CONF_UNSET_PTR;
+    conf->queue = NGX_CONF_UNSET_MSEC;
+    conf->queue_max = NGX_CONF_UNSET_UINT;
     conf->connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->handshake_timeout = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
@@ -448,6 +459,8 @@ ngx_stream_osp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->limit_dry_run, prev->limit_dry_run, 0);
     ngx_conf_merge_ptr_value(conf->upload_rate, prev->upload_rate, NULL);
     ngx_conf_merge_ptr_value(conf->download_rate, prev->download_rate, NULL);
+    ngx_conf_merge_msec_value(conf->queue, prev->queue, 0);
+    ngx_conf_merge_uint_value(conf->queue_max, prev->queue_max, 1000);
     ngx_conf_merge_msec_value(conf->connect_timeout,
                               prev->connect_timeout, 3000);
     ngx_conf_merge_msec_value(conf->handshake_timeout,
@@ -611,6 +624,56 @@ ngx_stream_osp_takeover_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     oscf->takeover_idle = idle;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_stream_osp_queue_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_stream_osp_srv_conf_t *oscf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (oscf->queue != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    oscf->queue_max = 1000;
+
+    if (cf->args->nelts == 3) {
+
+        n = NGX_ERROR;
+
+        if (ngx_strncmp(value[2].data, "max=", 4) == 0) {
+            n = ngx_atoi(value[2].data + 4, value[2].len - 4);
+        }
+
+        if (n < 1) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        oscf->queue_max = n;
+    }
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        oscf->queue = 0;
+        return NGX_CONF_OK;
+    }
+
+    oscf->queue = ngx_parse_time(&value[1], 0);
+
+    if (oscf->queue == (ngx_msec_t) NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }
