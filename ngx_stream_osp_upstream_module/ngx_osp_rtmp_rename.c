@@ -25,13 +25,15 @@ typedef struct {
 
 static ngx_int_t ngx_osp_rtmp_rename_item(ngx_osp_rtmp_rename_t *rn,
     ngx_osp_rtmp_item_t *item, u_char **out, u_char *end);
+static ngx_int_t ngx_osp_rtmp_rename_aborted(ngx_osp_rtmp_rename_t *rn,
+    ngx_osp_rtmp_open_t *open, u_char **out, u_char *end);
 static ngx_int_t ngx_osp_rtmp_rename_command(ngx_osp_rtmp_rename_t *rn,
     ngx_osp_rtmp_item_t *item, u_char **out, u_char *end);
 static ngx_uint_t ngx_osp_rtmp_rename_fmt(ngx_osp_rtmp_rename_t *rn,
     uint32_t csid, ngx_uint_t fmt);
 static ngx_int_t ngx_osp_rtmp_rename_write(ngx_osp_rtmp_rename_t *rn,
     ngx_osp_rtmp_item_t *item, ngx_uint_t fmt, u_char *payload, size_t len,
-    u_char **out, u_char *end);
+    size_t mlen, u_char **out, u_char *end);
 static ngx_int_t ngx_osp_rtmp_rename_full(ngx_osp_rtmp_rename_t *rn,
     const char *error);
 static ngx_int_t ngx_osp_rtmp_rename_connect(ngx_osp_rtmp_rename_t *rn,
@@ -119,19 +121,24 @@ static ngx_int_t
 ngx_osp_rtmp_rename_item(ngx_osp_rtmp_rename_t *rn, ngx_osp_rtmp_item_t *item,
     u_char **out, u_char *end)
 {
-    u_char      *p;
-    ngx_uint_t   i;
-
-    /* its beginning is not there to be aborted; nobody does that */
+    u_char                  *p;
+    ngx_uint_t               i;
+    ngx_osp_rtmp_message_t   msg;
 
     if (item->type == NGX_OSP_RTMP_ABORT && item->last) {
 
         for (i = 0; i < rn->assembly.nopen; i++) {
-            if (rn->assembly.open[i].csid == item->control) {
-                rn->error = "command is aborted";
+
+            if (rn->assembly.open[i].csid == item->control
+                && ngx_osp_rtmp_rename_aborted(rn, &rn->assembly.open[i], out,
+                                               end)
+                   != NGX_OK)
+            {
                 return NGX_ERROR;
             }
         }
+
+        (void) ngx_osp_rtmp_asm_add(&rn->assembly, item, &msg);
     }
 
     p = *out;
@@ -151,6 +158,39 @@ ngx_osp_rtmp_rename_item(ngx_osp_rtmp_rename_t *rn, ngx_osp_rtmp_item_t *item,
     *out = p;
 
     return NGX_AGAIN;
+}
+
+
+/* a command whose end will not come: as far as it was there, as it was */
+
+static ngx_int_t
+ngx_osp_rtmp_rename_aborted(ngx_osp_rtmp_rename_t *rn,
+    ngx_osp_rtmp_open_t *open, u_char **out, u_char *end)
+{
+    ngx_uint_t           i, fmt;
+    ngx_osp_rtmp_item_t  item;
+
+    fmt = ngx_osp_rtmp_rename_fmt(rn, open->csid, 0) - 1;
+
+    ngx_memzero(&item, sizeof(ngx_osp_rtmp_item_t));
+
+    for (i = 0; i < ngx_osp_rtmp_reader_streams(rn->reader); i++) {
+        (void) ngx_osp_rtmp_reader_stream(rn->reader, i, &item);
+
+        if (item.csid == open->csid) {
+            break;
+        }
+    }
+
+    /* chunks can't be cut anew if their size has changed since */
+
+    if (open->len % ngx_osp_rtmp_reader_chunk_size(rn->reader)) {
+        rn->error = "command is aborted";
+        return NGX_ERROR;
+    }
+
+    return ngx_osp_rtmp_rename_write(rn, &item, fmt, open->start, open->len,
+                                     item.mlen, out, end);
 }
 
 
@@ -211,7 +251,8 @@ ngx_osp_rtmp_rename_command(ngx_osp_rtmp_rename_t *rn,
 
     rn->name = cmd.name;
 
-    return ngx_osp_rtmp_rename_write(rn, item, fmt, payload, len, out, end);
+    return ngx_osp_rtmp_rename_write(rn, item, fmt, payload, len, len, out,
+                                     end);
 }
 
 
@@ -251,7 +292,7 @@ ngx_osp_rtmp_rename_fmt(ngx_osp_rtmp_rename_t *rn, uint32_t csid,
 static ngx_int_t
 ngx_osp_rtmp_rename_write(ngx_osp_rtmp_rename_t *rn,
     ngx_osp_rtmp_item_t *item, ngx_uint_t fmt, u_char *payload, size_t len,
-    u_char **out, u_char *end)
+    size_t mlen, u_char **out, u_char *end)
 {
     size_t               n;
     u_char              *p;
@@ -270,12 +311,12 @@ ngx_osp_rtmp_rename_write(ngx_osp_rtmp_rename_t *rn,
     }
 
     if (fmt == 0) {
-        p = ngx_osp_rtmp_write_header(*out, item->csid, time, (uint32_t) len,
+        p = ngx_osp_rtmp_write_header(*out, item->csid, time, (uint32_t) mlen,
                                       item->type, item->msid);
 
     } else {
         p = ngx_osp_rtmp_write_delta_header(*out, item->csid, time,
-                                            (uint32_t) len, item->type);
+                                            (uint32_t) mlen, item->type);
     }
 
     for ( ;; ) {

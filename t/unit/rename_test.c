@@ -660,7 +660,16 @@ bad(void)
     message(4, 0, 20, 1, buf, n, 128);
     in = input + 12 + 128;
     hex(&in, "02 000000 000004 02 00000000 00000004");
-    ok(run() == NGX_ERROR && rn.error, "aborted command");
+    hex(&in, "44 000007 000003 09 112233");
+    ok(run() == NGX_DONE && out - output == in - input
+       && memcmp(output, input, in - input) == 0, "aborted command");
+
+    begin();
+    message(4, 0, 20, 1, buf, n, 128);
+    in = input + 12 + 128;
+    hex(&in, "02 000000 000004 01 00000000 00000050");
+    hex(&in, "02 000000 000004 02 00000000 00000004");
+    ok(run() == NGX_ERROR && rn.error, "aborted command, other chunks");
 
     begin();
     hex(&in, "02 000000 000004 02 00000000 00000004");
