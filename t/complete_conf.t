@@ -28,7 +28,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
-    ->has(qw/http http_ssl proxy access stream stream_ssl/)->plan(16)
+    ->has(qw/http http_ssl proxy access stream stream_ssl/)->plan(18)
     ->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
@@ -53,6 +53,8 @@ rtmp_route live {
                   max_conns=500 max_streams=100;
     server        origin-b.example.com rtmps=443 https=5999 backup
                   proxy_protocol=v1;
+    path          ~ ^/hls/([^/.]+) stream=live/$1;
+    path          /live to=/edge;
 }
 
 stream {
@@ -129,7 +131,8 @@ my $o = hls_origin($t, port(8091), control => "$dir/hls.sock", code => sub {
     return $r->{path} =~ /\.flv$/ ? { body => "flv $r->{uri}" } : undef;
 });
 
-$o->live($_, layout => 'nested', base => '/live') for qw/ cam1 priv /;
+$o->live($_, layout => 'nested', base => '/edge') for qw/ cam1 priv /;
+$o->set('/hls/cam1.m3u8', body => "#EXTM3U\n#EXTINF:1,\nother.ts\n");
 
 rtmp_origin($t, port(8090));
 
@@ -148,8 +151,10 @@ like(hls_get('/live/cam1/index.m3u8')->{body}, qr/EXTINF/, 'listed');
 like(hls_get('/live/priv/index.m3u8')->{body}, qr/EXTINF/, 'asked for');
 is(hls_get('/live/none/index.m3u8')->{status}, 404, 'unknown');
 is($core->count('rtmpCheck'), 2, 'questions');
-like(hls_get('/live/cam1.flv?x=1')->{body}, qr!^flv /live/cam1.flv\?x=1!,
+like(hls_get('/live/cam1.flv?x=1')->{body}, qr!^flv /edge/cam1.flv\?x=1!,
     'flv');
+like(hls_get('/hls/cam1.m3u8')->{body}, qr/other/, 'another path');
+is($core->count('rtmpCheck'), 2, 'of the same stream');
 
 # publishers, over TLS too, of whom nobody sees the name
 
