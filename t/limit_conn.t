@@ -22,7 +22,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(47);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(51);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -134,7 +134,7 @@ stream {
 
 EOF_CONF
 
-rtmp_origin($t, port(8081));
+my $origin = rtmp_origin($t, port(8081));
 rtmp_origin($t, port(8082), publish => 'denied', times => 1);
 
 $t->run();
@@ -257,6 +257,21 @@ isnt($c->{code}, $start, 'refused by the server');
 is($c[0]{code}, $start, 'its place is free');
 is(publish(8099, 'denied2')->{code}, $rejected, 'taken');
 is(play(8099, 'denied')->{code}, $playing, 'a player is another one');
+
+# a place is free when the client has gone, whatever its server does
+
+is(again(8096, 'limited3')->{code}, $start, 'before');
+push @c, again(8096, 'limited4');
+is($c[-1]{code}, $start, 'a server that hangs');
+$origin->signal('STOP');
+$c[-1]->close();
+ok(wait_until(sub {
+    return grep { $_->{stream} eq 'live/limited4' && $_->{state} eq 'closing' }
+        sessions('live');
+}), 'its session is there');
+$c = rtmp_publish(port(8096), 'live', 'limited5', no_wait => 1);
+$origin->signal('CONT');
+is($c->status()->{code}, $start, 'its place is free');
 
 $_->close() for @c;
 

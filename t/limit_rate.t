@@ -26,7 +26,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http stream stream_ssl/)
-    ->has_daemon('openssl')->plan(34);
+    ->has_daemon('openssl')->plan(37);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -109,6 +109,19 @@ stream {
         osp_upstream_download_rate  2;
         osp_upstream_timeout        300ms;
         osp_upstream_takeover       idle=300ms;
+    }
+
+    server {
+        listen                      127.0.0.1:8096 ssl;
+        osp_upstream                live;
+        osp_upstream_upload_rate    2;
+        osp_upstream_takeover       idle=300ms;
+    }
+
+    server {
+        listen                      127.0.0.1:8097;
+        osp_upstream                live;
+        osp_upstream_download_rate  4k;
         osp_upstream_no_input       1s;
     }
 
@@ -215,6 +228,11 @@ for my $name (qw/ plain slow p-plain /) {
         qr/\|200\|client_closed$/, "logged $name");
 }
 
+# frames that take longer than a player without input is left alone
+
+$c{input} = play(8097, 'input');
+is($c{input}{code}, $playing, 'a slow player');
+
 # nothing is lost
 
 $c{up} = publish(8092, 'slow-whole');
@@ -249,19 +267,26 @@ $c{off}->close();
 $c{old} = publish(8095, 'old');
 $c{old}->send_media(@short);
 $c{player} = play(8095, 'player');
+$c{secure} = publish(8096, 'secure', ssl => 1);
+$c{secure}->send_media(@short[0 .. 3]);
 
 sleep(1.5);
 
-ok(!$c{old}->is_closed(0), 'no timeout');
-ok(!$c{player}->is_closed(0), 'nor of a player');
+ok(!$c{old}->is_closed(0.2), 'no timeout');
+ok(!$c{player}->is_closed(0.2), 'nor of a player');
+
+for my $name (qw/ old secure /) {
+    $c{new} = publish(8095, $name);
+    is($c{new}{code}, $start, "another publisher of $name");
+    ok(!$c{$name}->is_closed(0.5), 'it is not taken over');
+    $c{new}->close();
+}
+
 unlike($t->read_file('error.log'), qr/sends no media/, 'no other server');
 
-$c{new} = publish(8095, 'old');
-is($c{new}{code}, $start, 'another one of that name');
-ok(!$c{old}->is_closed(0.5), 'it is not taken over');
-$c{new}->close();
-
 # the end comes at once
+
+$_->close() for @c{qw/ input secure /};
 
 $c{player}->close();
 ok(wait_until(sub { !grep { $_->{stream} eq 'live/player' } sessions('live') },
