@@ -1,0 +1,181 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-osp authors
+
+# Tests for how sessions end: what is told, logged and said in $rtmp_reason if
+# they are ended or refused by the operator, by others, or by a reload.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
+
+use Test::Nginx;
+use Test::Nginx::Reasons;
+use Test::Nginx::Route;
+use Test::Nginx::RTMP;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(10 + 11 * ENDED);
+
+my $servers = join("\n", map { reasons_conf(@$_) }
+    ['127.0.0.1:8101', 'live'],
+    ['127.0.0.1:8102', 'live'],
+    ['127.0.0.1:8103', 'live', 'osp_upstream_resume on;'],
+    ['127.0.0.1:8104', 'live'],
+    ['127.0.0.1:8105', 'live', 'osp_upstream_takeover on;'],
+    ['127.0.0.1:8106', 'live', 'osp_upstream_limit_conn $remote_addr 1;'],
+    ['127.0.0.1:8107', 'live'],
+    ['127.0.0.1:8108', 'live'],
+    ['127.0.0.1:8109', 'live'],
+    ['127.0.0.1:8110', 'live'],
+);
+
+$t->write_file_expand('nginx.conf', <<"EOC");
+
+%%TEST_GLOBALS%%
+
+daemon off;
+worker_processes 2;
+worker_shutdown_timeout 500ms;
+
+events {
+}
+
+rtmp_route live {
+    zone    live 1m;
+    server  127.0.0.1:8081;
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    server {
+        listen  127.0.0.1:8080;
+
+        location /api/ {
+            rtmp_route_api  write=on;
+        }
+    }
+}
+
+stream {
+    %%TEST_GLOBALS_STREAM%%
+
+    @{[ log_format() ]}
+
+$servers
+}
+
+EOC
+
+rtmp_origin($t, port(8081));
+
+$t->run();
+
+my ($c, $d);
+
+###############################################################################
+
+# by the operator
+
+$c = publish(8101, 'cam1');
+is(kick('cam1'), 204, 'publisher');
+ended($t, 8101, 'kicked', client => told($c), upstream => 8081);
+
+$c = play(8102, 'cam2');
+is(kick('cam2'), 204, 'player');
+ended($t, 8102, 'kicked', client => told($c), upstream => 8081,
+    name => 'player');
+
+$c = publish(8103, 'cam3');
+is(kick('cam3', '?ban=1m'), 204, 'publisher with a ban');
+ended($t, 8103, 'kicked', client => told($c), upstream => 8081,
+    name => 'with a ban');
+
+$c = rtmp_publish(port(8104), 'live', 'cam3');
+ended($t, 8104, 'banned', client => $c);
+
+$c = play(8107, 'cam4');
+is(kick('cam4', '?ban=1m'), 204, 'player with a ban');
+$c->close();
+$c = rtmp_play(port(8107), 'live', 'cam4');
+ended($t, 8107, 'banned', client => $c, count => 2, name => 'player');
+
+# by others
+
+$c = publish(8105, 'cam5');
+$d = publish(8105, 'cam5');
+ended($t, 8105, 'replaced', client => told($c), upstream => 8081);
+$d->close();
+
+$c = publish(8106, 'cam6');
+$d = rtmp_play(port(8106), 'live', 'cam7');
+ended($t, 8106, 'limit_conn', client => $d);
+$c->close();
+
+# by all that goes
+
+is(drain('true'), 200, 'drain');
+$c = rtmp_publish(port(8108), 'live', 'cam8');
+ended($t, 8108, 'draining', client => $c);
+is(drain('false'), 200, 'no drain');
+
+$c = publish(8109, 'cam9');
+$d = rtmp_publish(port(8110), 'live', 'cam10', connect => [capsEx => 1]);
+is($d->{code}, 'NetStream.Publish.Start', 'cam10');
+
+$t->reload();
+
+ended($t, 8109, 'shutdown', client => told($c), upstream => 8081);
+ended($t, 8110, 'shutdown', client => told($d), upstream => 8081,
+    name => 'with a request to reconnect');
+
+###############################################################################
+
+sub publish {
+    my ($n, $name) = @_;
+    my $c = rtmp_publish(port($n), 'live', $name);
+
+    is($c->{code}, 'NetStream.Publish.Start', "$name on " . port($n));
+
+    return $c;
+}
+
+sub play {
+    my ($n, $name) = @_;
+    my $c = rtmp_play(port($n), 'live', $name);
+
+    is($c->{code}, 'NetStream.Play.Start', $name);
+
+    return $c;
+}
+
+sub kick {
+    my ($name, $args) = @_;
+    my ($s) = grep { $_->{stream} eq "live/$name" } sessions('live');
+
+    return 'none' unless $s;
+
+    return code(request('DELETE', "/api/1/routes/live/sessions/$s->{id}"
+        . ($args || '')));
+}
+
+sub drain {
+    return code(request('PATCH', '/api/1/proxy', "{\"drain\":$_[0]}",
+        'Content-Type: application/json'));
+}
+
+sub code {
+    return $_[0] =~ m!^HTTP/1\.1 (\d+)! ? $1 : 'none';
+}
+
+###############################################################################
