@@ -53,7 +53,7 @@ $c = publish(8091, 'cam');
 is("$c->{code} $c->{description}", "$rejected $busy",
     'its session is not silent');
 
-sleep(1.3);
+sleep(2.3);
 
 $c = publish(8091, 'other');
 is("$c->{code} $c->{description}", "$rejected $busy", 'not for another name');
@@ -70,7 +70,7 @@ $_->close() for @c;
 # where the old one does not go, whatever it does
 
 @old = publish(8092, 'cam');
-sleep(1.2);
+sleep(2.2);
 $c = publish(8092, 'cam');
 is("$c->{code} $c->{description}", "$rejected $busy", 'takeover off');
 ok(!$old[0]->is_closed(0.2), 'it is there');
@@ -234,7 +234,7 @@ stream {
     log_format test '$rtmp_stream|$status|$rtmp_reason';
     access_log %%TESTDIR%%/stream.log test;
 
-    osp_upstream_takeover   idle=1s;
+    osp_upstream_takeover   idle=2s;
     osp_upstream_limit_conn $server_port 1 publish;
 
     server {
