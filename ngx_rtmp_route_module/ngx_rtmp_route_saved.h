@@ -118,6 +118,13 @@ ngx_int_t ngx_rtmp_route_load_stream(ngx_rtmp_route_table_t *table,
 ngx_int_t ngx_rtmp_route_load_rules(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_rule_t *rules, ngx_uint_t n, uint32_t last);
 
+/*
+ * These bans and no others, with their ids, none of which is over; returns for
+ * how many there is no room
+ */
+ngx_uint_t ngx_rtmp_route_load_bans(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ban_t **bans, ngx_uint_t n, uint32_t last);
+
 /* takes the pin of a stream away */
 void ngx_rtmp_route_load_unpin(ngx_rtmp_route_table_t *table,
     ngx_str_t *key);

@@ -43,6 +43,7 @@
 #define NGX_RTMP_ROUTE_STATE_ACCESS   1
 #define NGX_RTMP_ROUTE_STATE_SERVERS  2
 #define NGX_RTMP_ROUTE_STATE_STREAMS  3
+#define NGX_RTMP_ROUTE_STATE_BANS     4
 
 
 /*
@@ -105,8 +106,10 @@ typedef struct {
     uint64_t                          now;      /* ms since the epoch */
     uint64_t                          version;
     uint64_t                          last_rule;
+    uint64_t                          last_ban;
     uint32_t                          cursor;
     ngx_array_t                       rules;    /* ngx_rtmp_route_rule_t */
+    ngx_array_t                       bans;     /* ngx_rtmp_route_ban_t * */
     ngx_array_t                       ids;      /* of servers of the API */
     ngx_array_t                       pins;     /* keys; both as uint64_t */
 
@@ -202,6 +205,7 @@ extern ngx_str_t  ngx_rtmp_route_state_sources[];
 extern ngx_str_t  ngx_rtmp_route_state_proxy[];
 extern ngx_str_t  ngx_rtmp_route_state_keys[];
 extern ngx_str_t  ngx_rtmp_route_state_from[];
+extern ngx_str_t  ngx_rtmp_route_state_ops[];
 
 
 /* ngx_rtmp_route_state_write.c */

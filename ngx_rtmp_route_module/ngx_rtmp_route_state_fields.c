@@ -69,6 +69,17 @@ ngx_str_t  ngx_rtmp_route_state_from[] = {
 };
 
 
+/* the index is NGX_RTMP_ROUTE_BAN_*, one or both of them */
+
+ngx_str_t  ngx_rtmp_route_state_ops[] = {
+    ngx_string(""),
+    ngx_string("publish"),
+    ngx_string("play"),
+    ngx_string("any"),
+    ngx_null_string
+};
+
+
 /* numbers of a server, with what they may be */
 
 static struct {

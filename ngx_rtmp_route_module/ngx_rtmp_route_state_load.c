@@ -23,6 +23,8 @@ static void ngx_rtmp_route_state_end_of(ngx_rtmp_route_state_load_t *load,
     ngx_uint_t array);
 static void ngx_rtmp_route_state_rule(ngx_rtmp_route_state_load_t *load,
     json_t *record);
+static void ngx_rtmp_route_state_ban(ngx_rtmp_route_state_load_t *load,
+    json_t *record);
 static void ngx_rtmp_route_state_server(ngx_rtmp_route_state_load_t *load,
     json_t *record);
 static ngx_uint_t ngx_rtmp_route_state_allowed(
@@ -70,6 +72,8 @@ ngx_rtmp_route_state_load_init(ngx_rtmp_route_state_load_t *load,
     if (text == NULL
         || ngx_array_init(&load->rules, pool, 16,
                           sizeof(ngx_rtmp_route_rule_t)) != NGX_OK
+        || ngx_array_init(&load->bans, pool, 16,
+                          sizeof(ngx_rtmp_route_ban_t *)) != NGX_OK
         || ngx_array_init(&load->ids, pool, 16, sizeof(uint64_t)) != NGX_OK
         || ngx_array_init(&load->pins, pool, 16, sizeof(uint64_t)) != NGX_OK)
     {
@@ -183,6 +187,10 @@ ngx_rtmp_route_state_top(void *data, ngx_str_t *name, json_t *value)
     } else if (ngx_rtmp_route_text_is(name, "last_rule")) {
         (void) ngx_rtmp_route_state_number(value, 0xffffffff,
                                            &load->last_rule);
+
+    } else if (ngx_rtmp_route_text_is(name, "last_ban")) {
+        (void) ngx_rtmp_route_state_number(value, 0xffffffff,
+                                           &load->last_ban);
     }
 }
 
@@ -199,6 +207,10 @@ ngx_rtmp_route_state_array(void *data, ngx_str_t *name)
     if (ngx_rtmp_route_text_is(name, "access")) {
         return load->all_rules ? NGX_RTMP_ROUTE_STATE_NONE
                                : NGX_RTMP_ROUTE_STATE_ACCESS;
+    }
+
+    if (ngx_rtmp_route_text_is(name, "bans")) {
+        return NGX_RTMP_ROUTE_STATE_BANS;
     }
 
     if (ngx_rtmp_route_text_is(name, "servers")) {
@@ -230,6 +242,10 @@ ngx_rtmp_route_state_record(void *data, ngx_uint_t array, json_t *record)
         ngx_rtmp_route_state_rule(load, record);
         break;
 
+    case NGX_RTMP_ROUTE_STATE_BANS:
+        ngx_rtmp_route_state_ban(load, record);
+        break;
+
     case NGX_RTMP_ROUTE_STATE_SERVERS:
         ngx_rtmp_route_state_server(load, record);
         break;
@@ -254,6 +270,19 @@ ngx_rtmp_route_state_end_of(ngx_rtmp_route_state_load_t *load,
 
     if (array == NGX_RTMP_ROUTE_STATE_STREAMS) {
         load->all_streams = 1;
+        return;
+    }
+
+    if (array == NGX_RTMP_ROUTE_STATE_BANS) {
+
+        if (load->how != NGX_RTMP_ROUTE_LOAD_PEER) {
+            load->full += ngx_rtmp_route_load_bans(&load->route->table,
+                                                   load->bans.elts,
+                                                   load->bans.nelts,
+                                                   (uint32_t) load->last_ban);
+        }
+
+        load->bans.nelts = 0;
         return;
     }
 
@@ -341,6 +370,85 @@ invalid:
 
     load->bad_rules = 1;
     load->invalid++;
+}
+
+
+static void
+ngx_rtmp_route_state_ban(ngx_rtmp_route_state_load_t *load, json_t *record)
+{
+    uint64_t                        id, until;
+    ngx_str_t                       client;
+    ngx_uint_t                      ops;
+    ngx_rtmp_route_ban_t           *ban, **bans;
+    ngx_rtmp_route_rule_t           rule;
+    ngx_rtmp_route_saved_stream_t   saved;
+
+    ngx_str_null(&saved.key);
+    ngx_memzero(&rule, sizeof(ngx_rtmp_route_rule_t));
+
+    client.data = (u_char *) json_string_value(json_object_get(record,
+                                                               "client"));
+    client.len = json_string_length(json_object_get(record, "client"));
+
+    if (ngx_rtmp_route_state_number(json_object_get(record, "id"), 0xffffffff,
+                                    &id)
+           != NGX_OK
+        || id == 0
+        || ngx_rtmp_route_state_number(json_object_get(record, "until"),
+                                       NGX_RTMP_ROUTE_STATE_TIME, &until)
+           != NGX_OK
+        || ngx_rtmp_route_state_word(json_object_get(record, "type"),
+                                     ngx_rtmp_route_state_ops, &ops)
+           != NGX_OK
+        || ops == 0
+        || (json_object_get(record, "client")
+            && (client.len == 0
+                || ngx_rtmp_route_rule_parse(&client, &rule) != NGX_OK
+                || rule.kind != NGX_RTMP_ROUTE_RULE_CIDR))
+        || ((json_object_get(record, "stream")
+             || json_object_get(record, "hex"))
+            && ngx_rtmp_route_state_key(record, &saved) != NGX_OK)
+        || (saved.key.len == 0 && rule.addr.family == 0)
+        || load->bans.nelts == NGX_RTMP_ROUTE_MAX_BANS)
+    {
+        load->invalid++;
+        return;
+    }
+
+    load->last_ban = ngx_max(load->last_ban, id);
+
+    if (until <= load->now) {
+        return;
+    }
+
+    if (saved.key.len && (!load->key || !load->secret)) {
+        load->refused++;
+        return;
+    }
+
+    ban = ngx_palloc(load->bans.pool,
+                     offsetof(ngx_rtmp_route_ban_t, key_buf) + saved.key.len);
+    bans = ngx_array_push(&load->bans);
+
+    if (ban == NULL || bans == NULL) {
+        load->bans.nelts -= (bans != NULL);
+        load->full++;
+        return;
+    }
+
+    *bans = ban;
+
+    ban->id = (uint32_t) id;
+    ban->ops = ops;
+    ban->addr = rule.addr;
+    ban->bits = rule.bits;
+    ban->left = (ngx_msec_t) ngx_min(until - load->now, NGX_MAX_UINT32_VALUE);
+    ban->age = ngx_rtmp_route_state_since(load,
+                                          json_object_get(record, "created"));
+
+    ban->key.data = ban->key_buf;
+    ban->key.len = saved.key.len;
+    ngx_memcpy(ban->key_buf, saved.key_buf, saved.key.len);
 }
 
 

@@ -17,6 +17,7 @@
 
 /* records of one step */
 #define NGX_RTMP_ROUTE_STATE_SERVER_STEP  32
+#define NGX_RTMP_ROUTE_STATE_BAN_STEP     64
 #define NGX_RTMP_ROUTE_STATE_STREAM_STEP  200
 
 /* an array begins with a record and no comma, so there is no line for it */
@@ -27,6 +28,12 @@
 static void ngx_rtmp_route_state_put_head(ngx_rtmp_route_state_write_t *w);
 static ngx_int_t ngx_rtmp_route_state_put_access(
     ngx_rtmp_route_state_write_t *w);
+static ngx_int_t ngx_rtmp_route_state_put_bans(
+    ngx_rtmp_route_state_write_t *w);
+static void ngx_rtmp_route_state_put_ban(ngx_rtmp_route_state_write_t *w,
+    ngx_rtmp_route_ban_t *ban);
+static void ngx_rtmp_route_state_put_key(ngx_rtmp_route_json_t *json,
+    ngx_str_t *key);
 static ngx_int_t ngx_rtmp_route_state_put_servers(
     ngx_rtmp_route_state_write_t *w);
 static void ngx_rtmp_route_state_put_server(ngx_rtmp_route_state_write_t *w,
@@ -66,6 +73,7 @@ static void ngx_rtmp_route_state_thread_done(ngx_event_t *ev);
 enum {
     sw_open = 0,
     sw_access,
+    sw_bans,
     sw_servers,
     sw_streams,
     sw_sync,
@@ -153,10 +161,23 @@ ngx_rtmp_route_state_write_step(ngx_rtmp_route_state_write_t *w,
             return ngx_rtmp_route_state_write_failed(w, "malloc()");
         }
 
-        ngx_rtmp_route_json_name(&w->json, "servers");
-        ngx_rtmp_route_json_open(&w->json, '[');
+        w->cursor = 0;
+        w->phase = sw_bans;
+        break;
 
-        w->phase = sw_servers;
+    case sw_bans:
+
+        if (ngx_rtmp_route_state_put_bans(w) == NGX_OK) {
+
+            ngx_rtmp_route_json_close(&w->json, ']');
+            ngx_rtmp_route_state_line(&w->json);
+            ngx_rtmp_route_json_name(&w->json, "servers");
+            ngx_rtmp_route_json_open(&w->json, '[');
+
+            w->cursor = 0;
+            w->phase = sw_servers;
+        }
+
         break;
 
     case sw_servers:
@@ -341,6 +362,94 @@ ngx_rtmp_route_state_put_access(ngx_rtmp_route_state_write_t *w)
     ngx_rtmp_route_state_line(json);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_state_put_bans(ngx_rtmp_route_state_write_t *w)
+{
+    uint32_t                 last;
+    ngx_uint_t               i, n, max;
+    ngx_rtmp_route_ban_t     ban;
+    ngx_rtmp_route_table_t  *table;
+
+    table = &w->state->route->table;
+
+    if (w->cursor == 0) {
+        ngx_rtmp_route_bans_stat(table, &n, &max, &last);
+
+        ngx_rtmp_route_state_put_number(&w->json, "last_ban", last);
+        ngx_rtmp_route_json_name(&w->json, "bans");
+        ngx_rtmp_route_json_open(&w->json, '[');
+    }
+
+    for (i = 0; i < NGX_RTMP_ROUTE_STATE_BAN_STEP; i++) {
+
+        if (ngx_rtmp_route_ban_walk(table, &w->cursor, &ban) != NGX_OK) {
+            return NGX_OK;
+        }
+
+        ngx_rtmp_route_state_put_ban(w, &ban);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* the time of day, as one may pass before this is read */
+
+static void
+ngx_rtmp_route_state_put_ban(ngx_rtmp_route_state_write_t *w,
+    ngx_rtmp_route_ban_t *ban)
+{
+    u_char                  *p, buf[NGX_RTMP_ROUTE_RULE_LEN];
+    ngx_str_t               *word;
+    ngx_rtmp_route_rule_t    rule;
+    ngx_rtmp_route_json_t   *json;
+
+    json = &w->json;
+
+    ngx_rtmp_route_json_open(json, '{');
+
+    ngx_rtmp_route_state_put_number(json, "id", ban->id);
+
+    word = &ngx_rtmp_route_state_ops[ban->ops & 3];
+    ngx_rtmp_route_state_put_text(json, "type", word->data, word->len);
+
+    if (ban->key.len) {
+        ngx_rtmp_route_state_put_key(json, &ban->key);
+    }
+
+    if (ban->addr.family) {
+        ngx_memzero(&rule, sizeof(ngx_rtmp_route_rule_t));
+
+        rule.addr = ban->addr;
+        rule.bits = (u_char) ban->bits;
+
+        p = ngx_rtmp_route_rule_text(buf, &rule);
+        ngx_rtmp_route_state_put_text(json, "client", buf, p - buf);
+    }
+
+    ngx_rtmp_route_state_put_number(json, "created", w->now - ban->age);
+    ngx_rtmp_route_state_put_number(json, "until", w->now + ban->left);
+
+    ngx_rtmp_route_json_close(json, '}');
+    ngx_rtmp_route_state_line(json);
+}
+
+
+static void
+ngx_rtmp_route_state_put_key(ngx_rtmp_route_json_t *json, ngx_str_t *key)
+{
+    u_char  *p, hex[2 * NGX_RTMP_ROUTE_KEY_LEN];
+
+    if (ngx_rtmp_route_state_utf8(key)) {
+        ngx_rtmp_route_state_put_text(json, "stream", key->data, key->len);
+        return;
+    }
+
+    p = ngx_hex_dump(hex, key->data, key->len);
+    ngx_rtmp_route_state_put_text(json, "hex", hex, p - hex);
 }
 
 
@@ -543,7 +652,6 @@ ngx_rtmp_route_state_put_streams(ngx_rtmp_route_state_write_t *w)
 static void
 ngx_rtmp_route_state_put_stream(ngx_rtmp_route_state_write_t *w)
 {
-    u_char                         *p, hex[2 * NGX_RTMP_ROUTE_KEY_LEN];
     ngx_str_t                      *word;
     ngx_rtmp_route_json_t          *json;
     ngx_rtmp_route_saved_stream_t  *saved;
@@ -553,14 +661,7 @@ ngx_rtmp_route_state_put_stream(ngx_rtmp_route_state_write_t *w)
 
     ngx_rtmp_route_json_open(json, '{');
 
-    if (ngx_rtmp_route_state_utf8(&saved->key)) {
-        ngx_rtmp_route_state_put_text(json, "stream", saved->key.data,
-                                      saved->key.len);
-
-    } else {
-        p = ngx_hex_dump(hex, saved->key.data, saved->key.len);
-        ngx_rtmp_route_state_put_text(json, "hex", hex, p - hex);
-    }
+    ngx_rtmp_route_state_put_key(json, &saved->key);
 
     if (saved->server.len) {
         word = &ngx_rtmp_route_state_from[saved->from];

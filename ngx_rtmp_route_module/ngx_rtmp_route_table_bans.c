@@ -12,9 +12,16 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_rtmp_route_saved.h"
 #include "ngx_rtmp_route_table_int.h"
 
 
+/* ms: times that were written and read again may differ so much */
+#define NGX_RTMP_ROUTE_BAN_CLOSE  5000
+
+
+static ngx_uint_t ngx_rtmp_route_ban_equal(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_ban_cell_t *b, ngx_rtmp_route_ban_t *ban);
 static ngx_rtmp_route_ban_cell_t *ngx_rtmp_route_ban_next(
     ngx_rtmp_route_shm_t *sh, ngx_uint_t *at, ngx_uint_t *left);
 static ngx_rtmp_route_ban_cell_t *ngx_rtmp_route_ban_find(
@@ -412,6 +419,75 @@ ngx_rtmp_route_bans_copy(ngx_rtmp_route_table_t *table,
             return NGX_DECLINED;
         }
     }
+}
+
+
+ngx_uint_t
+ngx_rtmp_route_load_bans(ngx_rtmp_route_table_t *table,
+    ngx_rtmp_route_ban_t **bans, ngx_uint_t n, uint32_t last)
+{
+    ngx_uint_t                  i, k, left, full;
+    ngx_rtmp_route_shm_t       *sh;
+    ngx_rtmp_route_ban_cell_t  *b;
+
+    sh = table->sh;
+    full = 0;
+
+    ngx_rtmp_route_table_lock(table);
+
+    sh->ban = ngx_max(sh->ban, last);
+
+    k = 0;
+    left = sh->bans;
+
+    for ( ;; ) {
+        b = ngx_rtmp_route_ban_next(sh, &k, &left);
+
+        if (b == NULL) {
+            break;
+        }
+
+        for (i = 0; i < n; i++) {
+            if (ngx_rtmp_route_ban_equal(sh, b, bans[i])) {
+                break;
+            }
+        }
+
+        if (i == n) {
+            ngx_rtmp_route_table_changed(sh);
+            ngx_rtmp_route_ban_drop(sh, b);
+
+        } else {
+
+            /* it need not be set */
+
+            bans[i] = bans[--n];
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        full += (ngx_rtmp_route_ban_set(table, bans[i], bans[i]->id)
+                 == NGX_BUSY);
+    }
+
+    ngx_rtmp_route_table_unlock(table);
+
+    return full;
+}
+
+
+/* the same with the same id, until about the same time */
+
+static ngx_uint_t
+ngx_rtmp_route_ban_equal(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_ban_cell_t *b, ngx_rtmp_route_ban_t *ban)
+{
+    return b->id == ban->id
+           && b == ngx_rtmp_route_ban_same(sh, ban,
+                                   ngx_rtmp_route_stream_hash(sh, &ban->key))
+           && ngx_abs((ngx_msec_int_t) (ngx_rtmp_route_ban_left(b)
+                                        - ban->left))
+              < NGX_RTMP_ROUTE_BAN_CLOSE;
 }
 
 

@@ -16,6 +16,7 @@
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c */
+/* sources: ngx_rtmp_route_table_name.c */
 
 
 /* Bans: who is refused, for how long, and how many there may be */

@@ -15,6 +15,7 @@
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c ngx_rtmp_route_events.c */
+/* sources: ngx_rtmp_route_table_name.c */
 
 /* What is shown of a session: how fast it was lately, and its client */
 
