@@ -121,8 +121,8 @@ for my $client (qw/ ffmpeg librtmp /) {
 }
 
 same('enhanced RTMP', 'publish', 'live', 'cam1', 'edge', 'cam1', connect =>
-    [fourCcList => amf_strict('hvc1', 'av01'), capsEx => 3, videoFourCcInfoMap =>
-     amf_obj('*' => 7)]);
+    [fourCcList => amf_strict('hvc1', 'av01'), capsEx => 3,
+        videoFourCcInfoMap => amf_obj('*' => 7)]);
 
 # the rules
 
@@ -130,7 +130,8 @@ same('one stream', 'publish', 'app', 'stream', 'app', 'stream_720p');
 same('no rule', 'publish', 'app', 'streams', 'app', 'streams');
 same('other order', 'publish', 'event', 'a/b', 'a', 'live/b');
 same('other order, app of two', 'publish', 'event/a', 'b', 'a/live', 'b');
-same('longer', 'publish', 'short', 'cam1', 'a/much/longer/application', 'cam1');
+same('longer', 'publish', 'short', 'cam1', 'a/much/longer/application',
+    'cam1');
 same('app of two parts', 'publish', 'live/2024', 'cam1', 'edge/2024', 'cam1');
 same('stream of two parts', 'publish', 'live', '2024/cam1', 'edge',
     '2024/cam1');
@@ -202,8 +203,8 @@ is(streams('live'), 'table/cam1 1 1', 'key of a player');
 is((sessions('live'))[0]{stream}, 'table/cam1', 'key of a session');
 $m->close();
 $c->unpublish('cam1');
-is(last_line($t, 8081, 'publish keyed'), '200 ok publish keyed cam1 ' . hash('cam1'),
-    'variables');
+is(last_line($t, 8081, 'publish keyed'), '200 ok publish keyed cam1 '
+    . hash('cam1'), 'variables');
 
 $c = rtmp_publish(port(8081), 'live', 'cam1');
 is(streams('live'), 'live/cam1 1 0', 'key without a rule for it');
