@@ -43,7 +43,7 @@ die $@ unless $api;
 
 $api->coerce('');
 
-my $t = Test::Nginx->new()->has(qw/http stream proxy/)->plan(17);
+my $t = Test::Nginx->new()->has(qw/http stream proxy/)->plan(18);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -154,6 +154,21 @@ my %fields = (
                                 => [qw/ CachedStream CachedStreamFields /],
 );
 
+# tables of words, and what takes its values from there
+
+my %words = (
+    ngx_http_rtmp_route_api_keys           => 'Route/key',
+    ngx_http_rtmp_route_api_methods        => 'Route/method',
+    ngx_http_rtmp_route_api_unknown        => 'Route/unknown',
+    ngx_http_rtmp_route_api_sources        => 'Server/source',
+    ngx_http_rtmp_route_api_server_states  => 'Server/state',
+    ngx_http_rtmp_route_api_server_reasons => 'Server/reason',
+    ngx_http_rtmp_route_api_preambles      => 'Server/proxy_protocol',
+    ngx_http_rtmp_route_api_origins        => 'Stream/source',
+    ngx_http_rtmp_route_api_session_states => 'Session/state',
+    ngx_http_rtmp_route_api_ban_types      => 'Ban/type',
+);
+
 my @calls = map { "$_->{method} $_->{path}" } @{$api->routes};
 my $doc = $api->data;
 
@@ -173,6 +188,8 @@ is_deeply([sort keys %code], [sort @calls],
     'calls of the code are those of the document');
 
 is_deeply(fields_of_code($source), fields_of_document(), 'fields');
+
+is_deeply(words_of_code($source), words_of_document(), 'words');
 
 is_deeply([errors_of_code($source)],
     [sort @{$doc->{components}{schemas}{Error}{properties}{error}{properties}
@@ -405,6 +422,71 @@ call('GET /1/routes/{route}/sessions/{session}?fields=x', 400, undef,
 call('GET /1/routes/{route}/sessions/{session}', 404, undef,
     session => '1-4711');
 
+call('GET /1/routes/{route}/sessions/?client=127.0.0.0/8&state=relay', 200);
+call('GET /1/routes/{route}/sessions/?server=127.0.0.1&agent=x', 200);
+
+# one that is ended, and may not come back
+
+call('DELETE /1/routes/{route}/sessions/{session}?ban=0', 400, undef,
+    session => $id);
+call('DELETE /1/routes/{route}/sessions/{session}', 404, undef,
+    session => '1-4711');
+call('DELETE /1/routes/{route}/sessions/{session}', 405, undef,
+    session => $id, ro => 1);
+
+for (1 .. 2000) {
+    $r = request('POST', '/api/1/routes/live/bans/',
+        qq({"stream":"a/$_","time":"1h"}));
+    last if $r !~ / 201 /;
+}
+
+call('DELETE /1/routes/{route}/sessions/{session}?ban=1m', 507, undef,
+    session => $id);
+call('DELETE /1/routes/{route}/bans/', 204);
+call('DELETE /1/routes/{route}/sessions/{session}?ban=1m', 204, undef,
+    session => $id);
+
+# bans
+
+my $ban = { type => 'publish', stream => 'live/cam9', time => '5m',
+    kick => JSON::PP::true };
+
+call('POST /1/routes/{route}/bans/', 201, $ban);
+call('POST /1/routes/{route}/bans/', 200, { %$ban, time => 90 });
+call('POST /1/routes/{route}/bans/', 201, { client => '192.0.2.0/24',
+    time => '1h' });
+call('POST /1/routes/{route}/bans/', 400, \'{"time":"1h"}');
+call('POST /1/routes/{route}/bans/', 404, $ban, route => 'none');
+call('POST /1/routes/{route}/bans/', 405, $ban, ro => 1);
+call('POST /1/routes/{route}/bans/', 413, \('x' x 70000));
+call('POST /1/routes/{route}/bans/', 415, $ban,
+    headers => ['Content-Type: text/xml']);
+
+for (1 .. 200) {
+    $r = request('POST', '/api/1/routes/open/bans/',
+        qq({"client":"10.0.0.$_","time":"1h"}));
+    last if $r !~ / 201 /;
+}
+
+call('POST /1/routes/{route}/bans/', 507, $ban, route => 'open');
+
+list('/1/routes/{route}/bans/', 'id');
+call('GET /1/routes/{route}/bans/', 404, undef, route => 'none');
+
+my $banned = (sort { $a <=> $b } @{api('GET', 'live/bans/?fields=')})[0];
+
+call('GET /1/routes/{route}/bans/{ban}', 200, undef, ban => $banned);
+call('GET /1/routes/{route}/bans/{ban}?fields=x', 400, undef, ban => $banned);
+call('GET /1/routes/{route}/bans/{ban}', 404, undef, ban => 4711);
+call('DELETE /1/routes/{route}/bans/{ban}?x=1', 400, undef, ban => $banned);
+call('DELETE /1/routes/{route}/bans/{ban}', 405, undef, ban => $banned,
+    ro => 1);
+call('DELETE /1/routes/{route}/bans/{ban}', 204, undef, ban => $banned);
+call('DELETE /1/routes/{route}/bans/{ban}', 404, undef, ban => $banned);
+call('DELETE /1/routes/{route}/bans/?id=1', 400);
+call('DELETE /1/routes/{route}/bans/', 404, undef, route => 'none');
+call('DELETE /1/routes/{route}/bans/', 405, undef, ro => 1);
+
 # the access list
 
 my $rule = { action => 'allow', cidr => '10.0.0.0/8' };
@@ -468,8 +550,10 @@ is(join("\n", @faults), '', 'answers are as documented');
 
 is_deeply([grep { !$called{$_} } @calls], [], 'calls that were not made');
 
-is_deeply([grep { !$called{$_} } map { statuses($_) } @calls], [],
-    'answers that were not provoked');
+is_deeply([grep { !$called{$_} } map { statuses($_) } @calls], [
+    # a player over a unix domain socket can't be banned
+    'delete /1/routes/{route}/sessions/{session} 409',
+], 'answers that were not provoked');
 
 is_deeply([grep { !$seen{$_} } fields_of_answers()], [
     # not without a fault of ours
@@ -582,6 +666,35 @@ sub fields_of_document {
         $names{$table} = [sort keys %{$properties || {}}];
         $names{$table} = "$schema and $parameter differ"
             if "@{$names{$table}}" ne join(' ', sort @{$enum || []});
+    }
+
+    return \%names;
+}
+
+sub words_of_code {
+    my ($text) = @_;
+    my %names;
+
+    while ($text =~ /^static ngx_str_t  (\w+_api_\w+)\[\] = \{(.*?)\n\};/gms) {
+        my ($table, $rows) = ($1, $2);
+        my %seen = map { $_ => 1 } $rows =~ /ngx_string\("([^"]*)"\)/g;
+
+        $names{$table} = [grep { length } sort keys %seen];
+    }
+
+    return \%names;
+}
+
+# an empty one stands for none
+
+sub words_of_document {
+    my %names;
+
+    for my $table (sort keys %words) {
+        my ($schema, $name) = split m!/!, $words{$table};
+
+        $names{$table} = [grep { length } sort @{$doc->{components}{schemas}
+            {$schema}{properties}{$name}{enum} || []}];
     }
 
     return \%names;
