@@ -47,7 +47,7 @@ my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:%%PORT_8115_UDP%% udp', 'live'],
     ['127.0.0.1:8116', 'two'],
     ['127.0.0.1:8117', 'live'],
-    ['127.0.0.1:8118', 'live', 'osp_upstream_handshake_timeout 1s;'],
+    ['127.0.0.1:8118', 'live', 'osp_upstream_handshake_timeout 3s;'],
     ['127.0.0.1:8119', 'live'],
 );
 

@@ -79,8 +79,11 @@ my @ports = (sort(keys %cases), 8120 .. 8126);
 my ($routes, $servers) = ('', '');
 
 for my $n (@ports) {
-    my @more = ('osp_upstream_connect_timeout 1s;',
-        'osp_upstream_handshake_timeout 1s;');
+    my @more;
+
+    push @more, 'osp_upstream_connect_timeout 1s;',
+        'osp_upstream_handshake_timeout 1s;'
+        if $cases{$n} && $cases{$n}[2] =~ /timeout|connect_failed/;
 
     push @more, 'osp_upstream_timeout 1s;' if $n == 8122;
     push @more, 'osp_upstream_resume on;', 'osp_upstream_resume_timeout 1s;'
@@ -216,9 +219,10 @@ ended($t, 8224, 'move_failed', name => 'player', client => told($c),
     upstream => 8124);
 
 $c = rtmp_publish(port(8225), 'live', 'cam1');
-for (1 .. 100) {
+for (1 .. 400) {
     $c->send_media(media_messages(3)) or last;
-    last if $c->fill(1, 0.05);
+    last if $c->fill(length($c->{buf}) + 1, 0.05)
+        && $c->{buf} =~ /Denied/;
 }
 ended($t, 8225, 'move_failed', name => 'too often', client => told($c),
     upstream => 8125);
