@@ -93,7 +93,8 @@ my %lines = map { $_ => 1 } @lines,
 
     # those that come in parts, from nginx, or of a level in the configuration
 
-    'client sent', 'connect() failed', 'limiting connections',
+    'client sent', 'connect() failed', 'SSL_do_handshake() failed',
+    'limiting connections',
     'upstream server "..." sends no media',
     map({ "no server takes the $_" } qw/ publisher player /),
     map { "$_, client waits" } 'no live upstreams',
