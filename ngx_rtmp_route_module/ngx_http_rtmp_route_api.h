@@ -62,6 +62,7 @@
 #define NGX_HTTP_RTMP_ROUTE_API_PROXY     0x20000
 #define NGX_HTTP_RTMP_ROUTE_API_BANS      0x100000
 #define NGX_HTTP_RTMP_ROUTE_API_BAN       0x200000
+#define NGX_HTTP_RTMP_ROUTE_API_LOOKUP    0x400000
 
 
 typedef struct {
@@ -278,6 +279,8 @@ void ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_stream_stat_t *stat, ngx_http_rtmp_route_api_ctx_t *ctx);
 void ngx_http_rtmp_route_api_session_name(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_session_stat_t *stat);
+void ngx_http_rtmp_route_api_stream_source(ngx_rtmp_route_json_t *json,
+    ngx_uint_t source);
 /* a time that many ms ago */
 void ngx_http_rtmp_route_api_ago(ngx_rtmp_route_json_t *json, ngx_msec_t ago);
 
@@ -314,6 +317,12 @@ ngx_int_t ngx_http_rtmp_route_api_ban_delete(ngx_http_request_t *r,
 ngx_int_t ngx_http_rtmp_route_api_bans_delete(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 ngx_int_t ngx_http_rtmp_route_api_session_delete(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx);
+
+
+/* ngx_http_rtmp_route_api_lookup.c */
+
+ngx_int_t ngx_http_rtmp_route_api_get_lookup(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx);
 
 

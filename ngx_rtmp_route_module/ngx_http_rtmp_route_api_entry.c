@@ -482,6 +482,15 @@ ngx_http_rtmp_route_api_health(ngx_rtmp_route_json_t *json,
 
 
 void
+ngx_http_rtmp_route_api_stream_source(ngx_rtmp_route_json_t *json,
+    ngx_uint_t source)
+{
+    ngx_rtmp_route_json_string(json,
+        ngx_http_rtmp_route_api_word(ngx_http_rtmp_route_api_origins, source));
+}
+
+
+void
 ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_stream_stat_t *stat, ngx_http_rtmp_route_api_ctx_t *ctx)
 {
@@ -509,9 +518,7 @@ ngx_http_rtmp_route_api_stream(ngx_rtmp_route_json_t *json,
             break;
 
         case stream_source:
-            ngx_rtmp_route_json_string(json,
-                ngx_http_rtmp_route_api_word(ngx_http_rtmp_route_api_origins,
-                                             stat->source));
+            ngx_http_rtmp_route_api_stream_source(json, stat->source);
             break;
 
         case stream_publishers:

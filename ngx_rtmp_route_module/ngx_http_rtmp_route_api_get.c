@@ -27,6 +27,7 @@ enum {
     route_sessions,
     route_conns,
     route_queued,
+    route_paths,
     route_core
 };
 
@@ -50,6 +51,7 @@ static ngx_http_rtmp_route_api_field_t  ngx_http_rtmp_route_api_fields_of[] = {
     { ngx_string("sessions"), route_sessions },
     { ngx_string("conns"), route_conns },
     { ngx_string("queued"), route_queued },
+    { ngx_string("paths"), route_paths },
     { ngx_string("core"), route_core },
     { ngx_null_string, 0 }
 };
@@ -325,6 +327,11 @@ ngx_http_rtmp_route_api_route(ngx_rtmp_route_json_t *json,
 
         case route_queued:
             ngx_rtmp_route_json_number(json, stat.queued);
+            break;
+
+        case route_paths:
+            ngx_rtmp_route_json_number(json, route->paths
+                                             ? route->paths->nelts : 0);
             break;
 
         case route_core:

@@ -136,6 +136,9 @@ static ngx_http_rtmp_route_api_op_t  ngx_http_rtmp_route_api_ops[] = {
     { NGX_HTTP_RTMP_ROUTE_API_CHECK, NGX_HTTP_GET|NGX_HTTP_HEAD, 1, 0,
       NULL, ngx_http_rtmp_route_api_get_check },
 
+    { NGX_HTTP_RTMP_ROUTE_API_LOOKUP, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
+      NULL, ngx_http_rtmp_route_api_get_lookup },
+
     { NGX_HTTP_RTMP_ROUTE_API_ACCESS, NGX_HTTP_GET|NGX_HTTP_HEAD, 0, 0,
       NULL, ngx_http_rtmp_route_api_get_access },
 
@@ -518,6 +521,10 @@ ngx_http_rtmp_route_api_path(ngx_http_rtmp_route_api_ctx_t *ctx,
 
     } else if (ngx_http_rtmp_route_api_is(&part, "check")) {
         collection = NGX_HTTP_RTMP_ROUTE_API_CHECK;
+        entry = NGX_HTTP_RTMP_ROUTE_API_NONE;
+
+    } else if (ngx_http_rtmp_route_api_is(&part, "lookup")) {
+        collection = NGX_HTTP_RTMP_ROUTE_API_LOOKUP;
         entry = NGX_HTTP_RTMP_ROUTE_API_NONE;
 
     } else {

@@ -214,6 +214,7 @@ typedef struct {
     ngx_str_t                to;           /* what servers are asked for, */
                                            /* "/edge/cam1", decoded */
     ngx_array_t             *servers;      /* as that of a query */
+    ngx_uint_t               rule;         /* its number from 1 on; 0: none */
     unsigned                 args:1;       /* arguments go on to the server */
 } ngx_rtmp_route_mapped_t;
 
@@ -285,9 +286,6 @@ ngx_int_t ngx_rtmp_route_authorize(ngx_rtmp_route_t *route,
  * has none is refused when all has been read, and what is named as the reason
  */
 void ngx_rtmp_route_need_control(ngx_rtmp_route_t *route, ngx_str_t *what);
-
-/* whether there is no control plane, so that the table knows all there is */
-ngx_uint_t ngx_rtmp_route_asks_nobody(ngx_rtmp_route_t *route);
 
 /* lets the control plane read all anew; NGX_DECLINED: there is none */
 ngx_int_t ngx_rtmp_route_refresh(ngx_rtmp_route_t *route);

@@ -458,6 +458,8 @@ ngx_rtmp_route_path_map(ngx_array_t *rules, ngx_pool_t *pool, ngx_str_t *path,
             continue;
         }
 
+        mapped->rule = i + 1;
+
         if (rc != NGX_OK) {
             *tries = rc;
             return NGX_ABORT;

@@ -62,6 +62,8 @@ rtmp_route live {
     server    127.0.0.1:8083 backup;
     server    down.example.com down;
 
+    path      /renamed/ to=/live/ servers=127.0.0.1:8083,127.0.0.1 args=off;
+
     health_check  interval=1s;
 }
 
@@ -137,6 +139,7 @@ my %paths = (
     RULE     => '/1/routes/{route}/access/{rule}',
     REFRESH  => '/1/routes/{route}/refresh',
     CHECK    => '/1/routes/{route}/check',
+    LOOKUP   => '/1/routes/{route}/lookup',
 );
 
 # tables of fields in the code, and what has these fields in the document
@@ -289,6 +292,17 @@ call('GET /1/routes/{route}', 200, undef, route => 'osp');
 call('GET /1/routes/{route}/check', 200, undef);
 call('GET /1/routes/{route}/check', 404, undef, route => 'none');
 call('GET /1/routes/{route}/check', 405, undef, ro => 1);
+
+for my $type (qw/ fetch play publish /) {
+    call("GET /1/routes/{route}/lookup?path=/live/cam1&type=$type", 200);
+}
+
+call('GET /1/routes/{route}/lookup?path=/renamed/cam1', 200);
+call('GET /1/routes/{route}/lookup?path=/none/cam1.m3u8', 200, undef,
+    route => 'osp');
+call('GET /1/routes/{route}/lookup', 400);
+call('GET /1/routes/{route}/lookup?path=/live/cam1', 404, undef,
+    route => 'none');
 
 call('POST /1/routes/{route}/refresh', 204, undef, route => 'osp');
 call('POST /1/routes/{route}/refresh?x=1', 400, undef, route => 'osp');

@@ -23,7 +23,7 @@ use Time::HiRes qw/ time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(62);
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(82);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -124,6 +124,10 @@ http {
 
         location /api/ {
             rtmp_route_api  write=on;
+        }
+
+        location /quiet/ {
+            rtmp_route_api  names=off;
         }
     }
 
@@ -288,8 +292,57 @@ api('POST', 'refuse/servers/', { id => '127.0.0.1:9', server => '127.0.0.1',
     http => ['' . port(8083)] });
 like(http_get('/gone/x.m3u8'), qr!^three !m, 'it has come');
 
+# where would this go?
+
+my $before = join(' ', map { $_->{selected} } servers('live'));
+
+is(lookup('live', '/hls/cam2.m3u8?x=1'), "~ ^/hls/([^/.]+) | live/cam2 | "
+    . "/hls/cam2.m3u8 | 1 |  | $two | pin | 200", 'lookup, stream');
+is(lookup('live', '/hls/cam3-12.ts'), "~ ^/hls/([^/.]+) | live/cam3 | "
+    . "/hls/cam3-12.ts | 1 |  | $three | pin | 200", 'lookup, segment');
+is(lookup('live', '/two/x.m3u8'), "/two/ | two/x | /two/x.m3u8 | 1 | "
+    . "$two,$three | $two |  | 200", 'lookup, servers');
+is(lookup('live', '/live/cam2.m3u8'), "/live/ | live/cam2 | "
+    . "/origin/live/cam2.m3u8 | 0 |  | $two | pin | 200", 'lookup, to');
+is(lookup('live', '/live/cam2', 'play'), "/live/ | live/cam2 | "
+    . "/origin/live/cam2 | 0 |  | $two | pin | 200", 'lookup, play');
+is(lookup('live', '/both/cam2', 'publish'), "/both/ | live/cam2 | "
+    . "/edge/cam2 | 1 |  | $two | pin | 200", 'lookup, publish');
+like(lookup('live', '/none/x'), qr!^ \| none/x \| /none/x \| 1 \|  \| 127!,
+    'lookup, no rule');
+is(lookup('live', '/esc/a%01b'), '~ ^/esc/(.+)$ |  |  |  |  |  |  | 404',
+    'lookup, refused');
+is(lookup('live', '/..'), ' |  |  |  |  |  |  | 404', 'lookup, no name');
+is(lookup('refuse', '/other/x'), ' | other/x | /other/x | 1 |  |  |  | 404',
+    'lookup, unknown');
+is(lookup('refuse', '/vod/x'), "/vod/ | vod/x | /vod/x | 1 | "
+    . "127.0.0.1:2,127.0.0.1 | 127.0.0.1:2 |  | 200", 'lookup, list');
+patch('refuse', '127.0.0.1:3', down => JSON::PP::true);
+is(lookup('refuse', '/hard/x'), '/hard/ | hard/x | /hard/x | 1 | '
+    . '127.0.0.1:3 |  |  | 503', 'lookup, none is up');
+is(join(' ', map { $_->{selected} } servers('live')), $before,
+    'nothing has changed');
+is(api('GET', 'live')->{paths}, 14, 'number of rules');
+like(request('GET', "/api/1/routes/live/lookup$_"), qr! 400 .*ArgumentInv!s,
+    "wrong arguments $_")
+    for '', '?path=', '?path=x', '?path=/x&type=y', '?path=/x&y=z';
+unlike(request('GET', '/quiet/1/routes/live/lookup?path=/hls/cam2'),
+    qr!"stream"!, 'names are hidden');
+
 like($t->read_file('error.log'),
     qr!\[warn\].*server "127.0.0.1:9" of path "/gone/" is not known yet!,
     'who is not there yet is named');
+
+###############################################################################
+
+sub lookup {
+    my ($route, $path, $type) = @_;
+    my $r = api('GET', "$route/lookup?path=$path"
+        . ($type ? "&type=$type" : '')) || {};
+
+    return join(' | ', map { $_ // '' } @$r{qw/ rule stream to /},
+        exists $r->{args} ? $r->{args} ? 1 : 0 : '',
+        join(',', @{$r->{servers} || []}), @$r{qw/ server source status /});
+}
 
 ###############################################################################
