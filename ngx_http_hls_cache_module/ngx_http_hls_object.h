@@ -81,6 +81,7 @@ struct ngx_http_hls_object_s {
     ngx_str_t                   viewer_session;  /* value of the viewer */
     ngx_uint_t                  private_session; /* session is his */
     ngx_str_t                   server;    /* whose answer it is, or empty */
+    uint32_t                    place;     /* which that is, by any id */
     ngx_rtmp_route_peer_t      *other;     /* the one that is asked instead */
                                            /* of its own, or NULL */
     ngx_msec_t                  hang;      /* servers that do are left, or 0 */

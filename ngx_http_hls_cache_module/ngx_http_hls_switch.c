@@ -36,7 +36,6 @@ static void ngx_http_hls_switch_other(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data);
 static ngx_int_t ngx_http_hls_switch_pick(ngx_http_hls_object_t *obj,
     ngx_http_hls_data_t *data, ngx_rtmp_route_peer_t *peer);
-static uint32_t ngx_http_hls_switch_hash(ngx_str_t *server);
 static void ngx_http_hls_switch_empty(ngx_http_hls_data_t *data,
     uint32_t hash);
 static ngx_int_t ngx_http_hls_switch_look(ngx_http_hls_object_t *obj,
@@ -137,7 +136,7 @@ ngx_http_hls_switch_pick(ngx_http_hls_object_t *obj, ngx_http_hls_data_t *data,
     if (ngx_rtmp_route_pick(obj->conf->route, &query, peer) != NGX_OK
         || !peer->guess
         || peer->single
-        || ngx_http_hls_switch_hash(&peer->id) != data->server)
+        || peer->place != data->server)
     {
         return NGX_DECLINED;
     }
@@ -225,27 +224,17 @@ ngx_http_hls_switch_answer(ngx_http_hls_object_t *obj, ngx_http_request_t *sr)
                 && ngx_http_hls_session_owner(obj, &owner, &generation)
                    == NGX_OK
                 && owner.server
-                && owner.server != ngx_http_hls_switch_hash(&ctx->server))
+                && owner.server != ctx->place)
                ? NGX_DECLINED : NGX_OK;
     }
 
     obj->known = ctx->told;
     obj->searched = ctx->quiet && ctx->searched;
+    obj->place = ctx->place;
     obj->server.len = ctx->server.len;
     obj->server.data = ngx_pstrdup(obj->pool, &ctx->server);
 
     return obj->server.data ? NGX_OK : NGX_ERROR;
-}
-
-
-static uint32_t
-ngx_http_hls_switch_hash(ngx_str_t *server)
-{
-    uint32_t  hash;
-
-    hash = ngx_murmur_hash2(server->data, server->len);
-
-    return hash ? hash : 1;
 }
 
 
@@ -266,7 +255,7 @@ ngx_http_hls_switch_begin(ngx_http_hls_object_t *obj,
     }
 
     data = ngx_http_hls_object_data(&found->times);
-    hash = ngx_http_hls_switch_hash(&obj->server);
+    hash = obj->place;
 
     if (data->server == 0 || data->server == hash) {
         return;
@@ -295,7 +284,7 @@ ngx_http_hls_switch_check(ngx_http_hls_object_t *obj, ngx_hls_state_t *state,
         return NGX_OK;
     }
 
-    hash = ngx_http_hls_switch_hash(&obj->server);
+    hash = obj->place;
 
     if (!list->moved) {
 

@@ -61,6 +61,7 @@ typedef struct {
     ngx_str_t                        host;
     ngx_uint_t                       protocol;
     ngx_rtmp_route_ref_t             ref;      /* of the server */
+    uint32_t                         place;    /* likewise */
     ngx_http_upstream_t             *upstream; /* that asks it */
 
     ngx_str_t                        uri;      /* as the client has it */

@@ -114,6 +114,7 @@ ngx_http_rtmp_route_choose(ngx_http_request_t *r,
 {
     ctx->protocol = peer->protocol;
     ctx->ref = peer->server;
+    ctx->place = peer->place;
 
     if (!ctx->only) {
         ctx->told = (peer->source > NGX_RTMP_ROUTE_FROM_PICK);
@@ -204,6 +205,7 @@ ngx_http_rtmp_route_copy_ctx(ngx_http_rtmp_route_ctx_t *ctx,
     ctx->host = octx->host;
     ctx->protocol = octx->protocol;
     ctx->ref = octx->ref;
+    ctx->place = octx->place;
     ctx->only = octx->only;
     ctx->told = octx->told;
 }

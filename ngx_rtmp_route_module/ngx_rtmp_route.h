@@ -133,6 +133,8 @@ typedef struct {
     ngx_uint_t               proxy_protocol;
     ngx_uint_t               source;       /* NGX_RTMP_ROUTE_FROM_* */
     uint32_t                 conn;         /* record that counts it, or 0 */
+    uint32_t                 place;        /* not 0: tells it from others, */
+                                           /* whatever id its name gives it */
     unsigned                 known:1;      /* the stream is in the table */
     unsigned                 guess:1;      /* it may as well be elsewhere */
     unsigned                 single:1;     /* no other server to try */

@@ -237,11 +237,7 @@ ngx_rtmp_route_pick_known(ngx_rtmp_route_shm_t *sh,
                ? NGX_OK : NGX_BUSY;
     }
 
-    /* where a publisher is not sent, nobody is for a pin or an old pick */
-
     if (st->pin_birth
-        && !(ngx_rtmp_route_hot(sh, st->pin)->flags
-             & NGX_RTMP_ROUTE_SERVER_GONE)
         && ngx_rtmp_route_eligible(sh, query, choice, st->pin,
                                    NGX_RTMP_ROUTE_FOR_KNOWN))
     {
@@ -809,6 +805,7 @@ ngx_rtmp_route_pick_copy(ngx_rtmp_route_shm_t *sh,
     peer->proxy_protocol = info->proxy_protocol;
     peer->source = choice->source;
     peer->conn = 0;
+    peer->place = ngx_rtmp_route_server_where(info, endpoint);
     peer->known = choice->known;
     peer->guess = choice->guess;
     peer->single = choice->single;

@@ -522,6 +522,10 @@ ngx_uint_t ngx_rtmp_route_server_moved(ngx_rtmp_route_shm_t *sh,
 void ngx_rtmp_route_server_split(ngx_rtmp_route_table_t *table,
     ngx_uint_t i);
 
+/* the same as long as the address is, whatever the id is */
+uint32_t ngx_rtmp_route_server_where(ngx_rtmp_route_server_info_t *info,
+    ngx_rtmp_route_endpoint_t *endpoint);
+
 /* whether one that is gone may be taken */
 ngx_uint_t ngx_rtmp_route_server_gone_for(ngx_rtmp_route_query_t *query,
     ngx_uint_t purpose);

@@ -385,6 +385,24 @@ ngx_rtmp_route_server_addr(ngx_rtmp_route_server_info_t *info)
 }
 
 
+uint32_t
+ngx_rtmp_route_server_where(ngx_rtmp_route_server_info_t *info,
+    ngx_rtmp_route_endpoint_t *endpoint)
+{
+    uint32_t  place;
+
+    if (info->origin_len) {
+        place = ngx_murmur_hash2(info->origin, info->origin_len) * 0x9e3779b1
+                ^ ngx_murmur_hash2(endpoint->addr, sizeof(endpoint->addr));
+
+    } else {
+        place = ngx_murmur_hash2(info->id, info->id_len);
+    }
+
+    return place ? place : 1;
+}
+
+
 /*
  * Whether a server may be taken that is no address of its name any more: for
  * what is there.  A stream that is live elsewhere, by another proxy, may be

@@ -149,7 +149,9 @@ test_who(void)
     pick(&table, "live/core", NGX_RTMP_ROUTE_PUBLISH, &peer);
     is_str(&peer.id, "name#10.0.0.2", "published elsewhere");
     pick(&table, "live/pin", NGX_RTMP_ROUTE_PLAY, &peer);
-    is_str(&peer.id, "name#10.0.0.2", "a pin is for both");
+    is_str(&peer.id, "name#10.0.0.1", "or a pin");
+    pick(&table, "live/pin", NGX_RTMP_ROUTE_PUBLISH, &peer);
+    is_str(&peer.id, "name#10.0.0.2", "also published elsewhere");
     pick(&table, "live/seen", NGX_RTMP_ROUTE_PLAY, &peer);
     is_str(&peer.id, "name#10.0.0.1", "another player of the same");
 
@@ -182,6 +184,7 @@ test_who(void)
 static void
 test_moved(void)
 {
+    uint32_t                  place;
     ngx_rtmp_route_peer_t     peer;
     ngx_rtmp_route_session_t  session, other;
 
@@ -203,10 +206,13 @@ test_moved(void)
     is_uint(stream_stat(&table, "live/a")->source,
             NGX_RTMP_ROUTE_FROM_PUBLISH, "there");
 
+    place = peer.place;
     pick(&table, "live/a", NGX_RTMP_ROUTE_PLAY, &peer);
+    is_uint(peer.place, place, "the same place, by another id");
     is_uint(peer.sockaddr.sockaddr_in.sin_addr.s_addr,
             inet_addr("10.0.0.1"), "played there");
     publish(&other, "live/b", &peer);
+    ok(peer.place != place, "another place, by the same id");
     is_uint(peer.sockaddr.sockaddr_in.sin_addr.s_addr,
             inet_addr("10.0.0.2"), "new ones");
     IS_CHECKED(&table);
