@@ -26,14 +26,14 @@ use Time::HiRes qw/ sleep time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(16);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(17);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
 %%TEST_GLOBALS%%
 
 daemon off;
-worker_shutdown_timeout 6s;
+worker_shutdown_timeout 8s;
 
 events {
 }
@@ -57,7 +57,7 @@ http {
         listen 127.0.0.1:8080;
 
         location /api/ {
-            rtmp_route_api;
+            rtmp_route_api write=on;
         }
     }
 }
@@ -148,15 +148,16 @@ about(speed('play', 'out'), 100 * 1024, 'download');
 about(speed('short', 'out'), 100 * 1024, 'download after a move');
 is(scalar(grep { $_->{pid} == $pid } values %end), 4, 'in the old worker');
 
-# a publisher that has to go is gone, whatever there is to be read of it
+# whoever has to go is gone, whatever there is to be read of it
 
 $c{new} = rtmp_publish(port(8091), 'live', 'one');
 is($c{new}{code}, 'NetStream.Publish.Start', 'another publisher');
-is(wait_log($t, 'stream.log', qr/^(one\|.*)/m), 'one|200|replaced',
-    'the old one was told');
-ok(wait_until(sub {
-    return 1 == grep { $_->{stream} eq 'live/one' } sessions('live');
-}, 2), 'and has gone');
+
+for my $s (grep { $_->{stream} =~ /two|play/ } sessions('live')) {
+    ok(api('DELETE', "live/sessions/$s->{id}"), 'told by the operator');
+}
+
+ok(wait_until(sub { sessions('live') == 1 }, 2), 'all have gone');
 
 # the worker waits for nobody
 
@@ -165,7 +166,9 @@ cmp_ok(time() - $began, '>', 4, 'when its time was over');
 is(scalar(grep { $_->{stream} ne 'live/one' } sessions('live')), 0,
     'with its sessions');
 
-is(scalar(() = $t->read_file('stream.log') =~ /\|shutdown$/mg), 3, 'logged');
+is(join(' ', sort $t->read_file('stream.log') =~ /^(.*)$/mg),
+    'one|200|replaced play|200|kicked short|200|shutdown two|200|kicked',
+    'logged');
 
 kill('KILL', @pids);
 waitpid($_, 0) for @pids;
