@@ -832,14 +832,17 @@ ngx_int_t ngx_stream_osp_no_input_up(ngx_stream_osp_session_t *os,
 uint32_t ngx_stream_osp_no_input_msid(ngx_stream_osp_session_t *os);
 ngx_uint_t ngx_stream_osp_no_input_between(ngx_stream_osp_session_t *os);
 
-/* ngx_stream_osp_relay.c */
+/* ngx_stream_osp_relay_io.c */
 
+ngx_int_t ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log,
+    u_char **buf);
+void ngx_stream_osp_relay_exit(ngx_cycle_t *cycle);
+
+/* ngx_stream_osp_relay.c */
 
 /* goes on with what scan.c has held; the session may be gone then */
 void ngx_stream_osp_relay_waited(ngx_stream_osp_session_t *os);
 
-ngx_int_t ngx_stream_osp_relay_buffer(size_t size, ngx_log_t *log,
-    u_char **buf);
 void ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os);
 
 /*
@@ -855,8 +858,6 @@ void ngx_stream_osp_relay_end(ngx_stream_osp_session_t *os);
  * NGX_DECLINED: it can't be moved, nothing was done; NGX_DONE: it has ended.
  */
 ngx_int_t ngx_stream_osp_relay_lost(ngx_stream_osp_session_t *os);
-
-void ngx_stream_osp_relay_exit(ngx_cycle_t *cycle);
 
 /* ngx_stream_osp_rate.c */
 
