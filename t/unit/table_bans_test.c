@@ -34,6 +34,8 @@
 #define PLAY      NGX_RTMP_ROUTE_PLAY
 #define BOTH      (NGX_RTMP_ROUTE_BAN_PUBLISH|NGX_RTMP_ROUTE_BAN_PLAY)
 
+#define KICKED    (1 << NGX_RTMP_ROUTE_E_KICKED)
+
 #define MODEL     200
 #define NAMES     40
 
@@ -56,7 +58,14 @@ static void test_long(void);
 static void test_full(void);
 static void test_copy(void);
 static void test_rebuild(void);
+static void test_kick(void);
+static void test_kick_all(void);
+static void test_kick_race(void);
 static void test_random(void);
+static ngx_int_t kick(ngx_rtmp_route_session_t *session, ngx_msec_t time);
+static ngx_int_t open_from(ngx_rtmp_route_session_t *session,
+    const char *key, ngx_uint_t type, const char *client);
+static ngx_uint_t told(ngx_rtmp_route_session_t *session);
 static ngx_uint_t compare(model_t *model, ngx_uint_t n);
 static ngx_int_t ban(const char *key, ngx_uint_t ops, const char *addr,
     ngx_uint_t bits, ngx_msec_t time);
@@ -90,6 +99,9 @@ main(void)
     test_full();
     test_copy();
     test_rebuild();
+    test_kick();
+    test_kick_all();
+    test_kick_race();
     test_random();
 
     return done();
@@ -431,6 +443,173 @@ test_rebuild(void)
 }
 
 
+/* a session is ended, and with a ban both is done or nothing */
+
+static void
+test_kick(void)
+{
+    char                      key[32];
+    ngx_uint_t                i;
+    ngx_rtmp_route_session_t  one, two, three, local;
+
+    (void) open_from(&one, "live/k", PUBLISH, "1.2.3.4:1000");
+    (void) open_from(&two, "live/k", PLAY, "1.2.3.4:1001");
+    (void) open_from(&three, "live/k", PLAY, "[2001:db8::1]:1002");
+    (void) open_from(&local, "live/k", PLAY, "unix:");
+
+    is_uint(kick(&one, 0), NGX_OK, "without a ban");
+    is_uint(told(&one), KICKED, "told");
+    is_uint(told(&two), 0, "not another one");
+    is_uint(table->sh->bans, 0, "no ban");
+
+    is_uint(kick(&one, 5000), NGX_OK, "a publisher");
+    is_uint(told(&one), KICKED, "told again");
+    is_uint(banned("live/k", PUBLISH, "9.9.9.9"), 5000, "from anywhere");
+    is_uint(banned("live/k", PLAY, "1.2.3.4"), 0, "no player");
+
+    is_uint(kick(&two, 6000), NGX_OK, "a player");
+    is_uint(told(&two), KICKED, "told, too");
+    is_uint(banned("live/k", PLAY, "1.2.3.4"), 6000, "from there");
+    is_uint(banned("live/k", PLAY, "1.2.3.5"), 0, "not the next one");
+
+    is_uint(kick(&three, 7000), NGX_OK, "over IPv6");
+    is_uint(told(&three), KICKED, "told as well");
+    is_uint(banned("live/k", PLAY, "2001:db8::1"), 7000, "from that address");
+    is_uint(banned("live/k", PLAY, "2001:db8::2"), 0, "and no other");
+
+    is_uint(kick(&local, 8000), NGX_ABORT, "from no address");
+    is_uint(told(&local), 0, "nothing was done");
+    is_uint(kick(&local, 0), NGX_OK, "but for the end alone");
+    IS_CHECKED();
+
+    ngx_rtmp_route_table_close(table, &three);
+    is_uint(kick(&three, 5000), NGX_DECLINED, "it has gone");
+
+    /* no room for a ban */
+
+    for (i = 0; table->sh->bans < table->sh->nbans; i++) {
+        sprintf(key, "live/f%lu", (unsigned long) i);
+        (void) ban(key, BOTH, "", 0, 5000);
+    }
+
+    (void) open_from(&three, "live/k2", PUBLISH, "1.2.3.4:1000");
+
+    is_uint(kick(&three, 5000), NGX_BUSY, "no room");
+    is_uint(told(&three), 0, "so it goes on");
+    is_uint(kick(&one, 9000), NGX_OK, "the same once more");
+    is_uint(banned("live/k", PUBLISH, ""), 9000, "needs no room");
+    IS_CHECKED();
+
+    ngx_rtmp_route_bans_clear(table);
+
+    ngx_rtmp_route_table_close(table, &one);
+    ngx_rtmp_route_table_close(table, &two);
+    ngx_rtmp_route_table_close(table, &three);
+    ngx_rtmp_route_table_close(table, &local);
+    IS_CHECKED();
+}
+
+
+/* all that a ban is about */
+
+static void
+test_kick_all(void)
+{
+    uint32_t                   cursor;
+    ngx_int_t                  rc;
+    ngx_uint_t                 i, k, n, steps, wrong;
+    ngx_rtmp_route_session_t   sessions[600];
+
+    static struct {
+        const char  *key;
+        ngx_uint_t   ops;
+        const char  *addr;
+        ngx_uint_t   bits;
+    } bans[] = {
+        { "live/1", BOTH, "", 0 },
+        { "", 1 << PLAY, "10.0.2.0", 24 },
+        { "live/2", 1 << PLAY, "10.0.0.0", 8 },
+        { "live/2", 1 << PUBLISH, "10.0.1.7", 32 },
+        { "live/none", BOTH, "", 0 },
+        { "", BOTH, "0.0.0.0", 0 },
+    };
+
+    for (i = 0; i < 600; i++) {
+        char  key[32], client[32];
+
+        sprintf(key, "live/%lu", (unsigned long) (i % 3));
+        sprintf(client, "10.0.%lu.%lu:5000", (unsigned long) (i % 4),
+                (unsigned long) (i % 10));
+
+        (void) open_from(&sessions[i], key, (i % 5) ? PLAY : PUBLISH, client);
+    }
+
+    for (k = 0; k < sizeof(bans) / sizeof(bans[0]); k++) {
+        (void) ban(bans[k].key, bans[k].ops, bans[k].addr, bans[k].bits, 5000);
+
+        cursor = 0;
+        n = 0;
+        steps = 0;
+
+        do {
+            steps++;
+            rc = ngx_rtmp_route_table_kick_banned(table, &last, &cursor, &n);
+        } while (rc == NGX_AGAIN);
+
+        wrong = 0;
+
+        for (i = 0; i < 600; i++) {
+            char        key[32], addr[32];
+            ngx_uint_t  is_banned;
+
+            sprintf(key, "live/%lu", (unsigned long) (i % 3));
+            sprintf(addr, "10.0.%lu.%lu", (unsigned long) (i % 4),
+                    (unsigned long) (i % 10));
+
+            is_banned = (banned(key, (i % 5) ? PLAY : PUBLISH, addr) != 0);
+            n -= is_banned;
+
+            wrong += (told(&sessions[i]) != (is_banned ? KICKED : 0));
+        }
+
+        is_uint(rc, NGX_DONE, "all were looked at");
+        ok(steps > 1, "in %lu steps", (unsigned long) steps);
+        is_uint(wrong, 0, "those that it is about");
+        is_uint(n, 0, "their number");
+
+        ngx_rtmp_route_bans_clear(table);
+    }
+
+    IS_CHECKED();
+
+    for (i = 0; i < 600; i++) {
+        ngx_rtmp_route_table_close(table, &sessions[i]);
+    }
+}
+
+
+/* somebody has asked, then the ban came and all were ended, then it began */
+
+static void
+test_kick_race(void)
+{
+    ngx_rtmp_route_session_t  one, two;
+
+    (void) ban("live/race", 1 << PUBLISH, "1.2.3.0", 24, 5000);
+
+    (void) open_from(&one, "live/race", PUBLISH, "1.2.3.4:5000");
+    (void) open_from(&two, "live/race", PUBLISH, "1.2.4.4:5000");
+
+    is_uint(told(&one), KICKED, "is ended at once");
+    is_uint(told(&two), 0, "not another one");
+
+    ngx_rtmp_route_table_close(table, &one);
+    ngx_rtmp_route_table_close(table, &two);
+    ngx_rtmp_route_bans_clear(table);
+    IS_CHECKED();
+}
+
+
 static void
 test_random(void)
 {
@@ -517,6 +696,56 @@ test_random(void)
 
     is_uint(wrong, 0, "as the model says");
     IS_CHECKED();
+}
+
+
+/* in the slot of this process */
+
+static ngx_int_t
+kick(ngx_rtmp_route_session_t *session, ngx_msec_t time)
+{
+    uint32_t              cursor;
+    ngx_int_t             rc;
+    ngx_rtmp_route_ban_t  with;
+
+    ngx_memzero(&with, sizeof(ngx_rtmp_route_ban_t));
+    with.left = time;
+    cursor = 0;
+
+    do {
+        rc = ngx_rtmp_route_table_kick(table, ngx_rtmp_route_slot(),
+                                       session->number, &cursor,
+                                       time ? &with : NULL);
+    } while (rc == NGX_AGAIN);
+
+    return rc;
+}
+
+
+static ngx_int_t
+open_from(ngx_rtmp_route_session_t *session, const char *key, ngx_uint_t type,
+    const char *client)
+{
+    ngx_rtmp_route_peer_t          peer;
+    ngx_rtmp_route_query_t         query;
+    ngx_rtmp_route_session_info_t  info;
+
+    query_init(&query, key, type);
+
+    info.type = type;
+    info.client = unit_str(client);
+    info.agent = unit_str("FMLE/3.0 (compatible; FMSc/1.0)");
+
+    ngx_memzero(session, sizeof(ngx_rtmp_route_session_t));
+
+    return ngx_rtmp_route_table_open(table, &query, &info, session, &peer);
+}
+
+
+static ngx_uint_t
+told(ngx_rtmp_route_session_t *session)
+{
+    return ngx_rtmp_route_table_told(table, session);
 }
 
 

@@ -544,7 +544,7 @@ change_rule(ngx_rtmp_route_table_t *table)
 static void
 change_ban(ngx_rtmp_route_table_t *table)
 {
-    uint32_t               last;
+    uint32_t               last, cursor;
     ngx_str_t              key;
     ngx_uint_t             n, max;
     ngx_msec_t             left;
@@ -554,10 +554,23 @@ change_ban(ngx_rtmp_route_table_t *table)
 
     ngx_rtmp_route_bans_stat(table, &n, &max, &last);
 
-    switch (some(4)) {
+    switch (some(6)) {
 
     case 0:
         (void) ngx_rtmp_route_ban_delete(table, last - some(max));
+        break;
+
+    case 2:
+        ban.left = 10;
+        cursor = 0;
+
+        while (ngx_rtmp_route_table_kick(table, some(3), 1 + some(50),
+                                         &cursor, &ban)
+               == NGX_AGAIN)
+        {
+            /* void */
+        }
+
         break;
 
     case 1:
