@@ -53,6 +53,10 @@ static void test_room(void);
 static void test_owner(void);
 static void test_peer(void);
 static void test_mark(void);
+static void test_bans(void);
+static void add_ban(const char *key, ngx_uint_t ops, ngx_uint_t bits,
+    ngx_msec_t left);
+static ngx_uint_t nbans(void);
 static void measure(ngx_uint_t n);
 static void fill(void);
 static void make(size_t size);
@@ -148,6 +152,7 @@ main(int argc, char **argv)
         test_owner();
         test_peer();
         test_mark();
+        test_bans();
     }
 
     (void) ngx_delete_file(state.name.data);
@@ -673,6 +678,133 @@ measure(ngx_uint_t n)
 /* a table with some of everything */
 
 static void
+test_bans(void)
+{
+    ngx_str_t                     text, key;
+    ngx_msec_t                    left;
+    ngx_rtmp_route_ban_t          ban;
+    ngx_rtmp_route_endpoint_t     addr;
+    ngx_rtmp_route_saved_mark_t   before, after;
+
+#define HEAD  "{\"format\":\"nginx-osp route\",\"version\":1,"              \
+              "\"key\":\"app/stream\",\"secret\":false,\"bans\":["
+
+    make(1024 * 1024);
+    fill();
+    (void) write_all(0);
+    text = text_of(&state.name);
+
+    /* some of them are over when nginx comes back */
+
+    make(1024 * 1024);
+    tick(650000);
+
+    ok(load(&text, NGX_RTMP_ROUTE_LOAD_FRESH, 4096) == NGX_DONE, "read");
+    is_uint(nbans(), 3, "those that are not over");
+
+    ngx_memzero(&addr, sizeof(ngx_rtmp_route_endpoint_t));
+    addr.family = AF_INET;
+    addr.addr[0] = 10;
+
+    key = unit_str("live/\xff");
+    is_uint(ngx_rtmp_route_table_banned(&route.table, &key,
+                                        NGX_RTMP_ROUTE_PLAY, &addr, &left),
+            NGX_OK, "any network, for longest");
+    is_uint(left, 150000, "so much of the time is left");
+
+    is_uint(ngx_rtmp_route_ban_get(&route.table, 2, &ban), NGX_OK, "its id");
+    is_uint(ban.left, 50000, "its time");
+    is_uint(ban.age, 650000, "its age");
+    is_uint(ban.bits, 24, "its network");
+    is_str(&ban.key, "live/\xff", "its name");
+
+    add_ban("live/new", 3, 0, 1000);
+    is_uint(ngx_rtmp_route_ban_get(&route.table, 5, &ban), NGX_OK,
+            "ids go on");
+    IS_CHECKED();
+
+    /* who has the say says which ones there are, and until when */
+
+    (void) ngx_rtmp_route_ban_delete(&route.table, 2);
+    add_ban("", 3, 8, 20000);
+
+    (void) load(&text, NGX_RTMP_ROUTE_LOAD_PEER, 4096);
+    is_uint(ngx_rtmp_route_ban_get(&route.table, 2, &ban), NGX_DECLINED,
+            "nobody else brings one back");
+    is_uint(ngx_rtmp_route_ban_get(&route.table, 5, &ban), NGX_OK,
+            "or takes one away");
+
+    (void) load(&text, NGX_RTMP_ROUTE_LOAD_OWNER, 4096);
+    is_uint(nbans(), 3, "as it says");
+    is_uint(ngx_rtmp_route_ban_get(&route.table, 5, &ban), NGX_DECLINED,
+            "not the new one");
+    is_uint(ngx_rtmp_route_ban_get(&route.table, 3, &ban), NGX_OK, "another");
+    is_uint(ban.left, 150000, "has its time");
+    IS_CHECKED();
+
+    ngx_rtmp_route_saved_mark(&route.table, &before);
+    (void) load(&text, NGX_RTMP_ROUTE_LOAD_OWNER, 4096);
+    ngx_rtmp_route_saved_mark(&route.table, &after);
+    is_uint(after.changes, before.changes, "no change");
+
+    /* names are made otherwise now: they would be of other streams */
+
+    make(1024 * 1024);
+    route.secret = 1;
+    (void) load(&text, NGX_RTMP_ROUTE_LOAD_FRESH, 4096);
+    is_uint(nbans(), 1, "but for addresses");
+    route.secret = 0;
+
+    /* no bans, each for a reason of its own */
+
+    make(1024 * 1024);
+    (void) load_text(HEAD
+        "{},{\"id\":0,\"type\":\"any\",\"stream\":\"a/b\","
+        "\"until\":99999999999999},"
+        "{\"id\":1,\"type\":\"all\",\"stream\":\"a/b\","
+        "\"until\":99999999999999},"
+        "{\"id\":2,\"type\":\"any\",\"until\":99999999999999},"
+        "{\"id\":3,\"type\":\"any\",\"stream\":\"a/b\"},"
+        "{\"id\":4,\"type\":\"any\",\"stream\":\"a\\nb\","
+        "\"until\":99999999999999},"
+        "{\"id\":5,\"type\":\"any\",\"client\":\"servers\","
+        "\"until\":99999999999999},"
+        "{\"id\":6,\"type\":\"any\",\"client\":5,"
+        "\"until\":99999999999999},"
+        "7,{\"id\":8,\"type\":\"any\",\"stream\":\"a/c\","
+        "\"until\":99999999999999}]}", NGX_RTMP_ROUTE_LOAD_FRESH);
+
+    is_uint(last.invalid, 9, "those are none");
+    is_uint(nbans(), 1, "and one is");
+    IS_CHECKED();
+
+    /* more than there is room for */
+
+    make(1024 * 1024);
+    fill();
+
+    {
+        char        name[32];
+        ngx_uint_t  i;
+
+        for (i = 0; i < 60; i++) {
+            sprintf(name, "live/%lu", (unsigned long) i);
+            add_ban(name, 3, 0, 900000);
+        }
+    }
+
+    (void) write_all(0);
+    text = text_of(&state.name);
+
+    make(64 * 1024);
+    (void) load(&text, NGX_RTMP_ROUTE_LOAD_FRESH, 4096);
+    ok(last.full > 0, "no room for %lu", (unsigned long) last.full);
+    is_uint(nbans(), route.table.sh->nbans, "as many as fit");
+    IS_CHECKED();
+}
+
+
+static void
 fill(void)
 {
     ngx_str_t                        key, id;
@@ -731,6 +863,44 @@ fill(void)
     rule.action = NGX_RTMP_ROUTE_DENY;
     rule.kind = NGX_RTMP_ROUTE_RULE_ALL;
     (void) ngx_rtmp_route_rule_add(&route.table, &rule, 0);
+
+    add_ban("live/cam1", 1, 0, 600000);
+    add_ban("live/\xff", 2, 24, 700000);
+    add_ban("", 3, 8, 800000);
+    add_ban("live/\xe2\x82\xac\\\"", 3, 0, 900000);
+}
+
+
+static void
+add_ban(const char *key, ngx_uint_t ops, ngx_uint_t bits, ngx_msec_t left)
+{
+    ngx_rtmp_route_ban_t  ban;
+
+    ngx_memzero(&ban, sizeof(ngx_rtmp_route_ban_t));
+
+    ban.key = unit_str(key);
+    ban.ops = ops;
+    ban.left = left;
+
+    if (bits) {
+        ban.bits = bits;
+        ban.addr.family = AF_INET;
+        ban.addr.addr[0] = 10;
+    }
+
+    (void) ngx_rtmp_route_ban_add(&route.table, &ban);
+}
+
+
+static ngx_uint_t
+nbans(void)
+{
+    uint32_t    last;
+    ngx_uint_t  n, max;
+
+    ngx_rtmp_route_bans_stat(&route.table, &n, &max, &last);
+
+    return n;
 }
 
 
