@@ -80,6 +80,13 @@ ngx_rtmp_route_need_control(ngx_rtmp_route_t *route, ngx_str_t *what)
 }
 
 
+ngx_uint_t
+ngx_rtmp_route_asks_nobody(ngx_rtmp_route_t *route)
+{
+    return route->control == NULL;
+}
+
+
 ngx_int_t
 ngx_rtmp_route_refresh(ngx_rtmp_route_t *route)
 {

@@ -289,6 +289,9 @@ ngx_int_t ngx_rtmp_route_authorize(ngx_rtmp_route_t *route,
  */
 void ngx_rtmp_route_need_control(ngx_rtmp_route_t *route, ngx_str_t *what);
 
+/* whether there is no control plane, so that the table knows all there is */
+ngx_uint_t ngx_rtmp_route_asks_nobody(ngx_rtmp_route_t *route);
+
 /* lets the control plane read all anew; NGX_DECLINED: there is none */
 ngx_int_t ngx_rtmp_route_refresh(ngx_rtmp_route_t *route);
 

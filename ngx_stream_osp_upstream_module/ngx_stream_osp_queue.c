@@ -17,10 +17,8 @@
 #include "ngx_stream_osp_session.h"
 
 
-static ngx_int_t ngx_stream_osp_queue_enter(ngx_stream_osp_session_t *os,
-    ngx_int_t rc);
-static ngx_uint_t ngx_stream_osp_queue_any(ngx_rtmp_route_t *route,
-    ngx_rtmp_route_query_t *query);
+static ngx_uint_t ngx_stream_osp_queue_place(ngx_stream_osp_session_t *os);
+static ngx_uint_t ngx_stream_osp_queue_any(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_queue_handler(ngx_rtmp_route_wait_t *wait);
 
 
@@ -28,35 +26,43 @@ ngx_int_t
 ngx_stream_osp_queue(ngx_stream_osp_session_t *os, ngx_int_t rc)
 {
     ngx_msec_t               left;
-    ngx_uint_t               any;
     ngx_connection_t        *c;
     ngx_stream_osp_setup_t  *setup;
 
     c = os->session->connection;
     setup = os->setup;
 
+    if (rc != NGX_AGAIN && os->conf->queue == 0) {
+        return NGX_DECLINED;
+    }
+
     if (setup->wait_start == 0) {
         setup->wait_start = ngx_current_msec;
+        setup->alone = os->conf->queue && !ngx_stream_osp_queue_any(os);
+
         ngx_stream_osp_keepalive(c, 1);
     }
 
-    if (rc == NGX_AGAIN && os->conf->queue) {
-        any = ngx_stream_osp_queue_any(setup->route, &setup->query);
+    if ((setup->alone || rc == NGX_BUSY)
+        && !ngx_stream_osp_queue_place(os))
+    {
+        setup->alone = 0;
 
-        /* its publisher, who may have waited, too, has as long as ever */
-
-        if (any && setup->alone) {
-            setup->wait_start = ngx_current_msec;
+        if (rc == NGX_BUSY) {
+            return NGX_DECLINED;
         }
-
-        setup->alone = !any;
     }
 
-    left = ngx_stream_osp_queue_left(os, setup->route, &setup->query, rc,
+    left = ngx_stream_osp_queue_left(os, setup->route, rc, setup->alone,
                                      ngx_current_msec - setup->wait_start);
 
-    if (left == 0 || ngx_stream_osp_queue_enter(os, rc) != NGX_OK) {
+    if (left == 0) {
         return NGX_DECLINED;
+    }
+
+    if (!setup->queued) {
+        setup->queued = 1;
+        ngx_rtmp_route_queued(setup->route, 1);
     }
 
     if (ngx_stream_osp_watch(os) != NGX_OK) {
@@ -76,10 +82,10 @@ ngx_stream_osp_queue(ngx_stream_osp_session_t *os, ngx_int_t rc)
 }
 
 
-/* who waits only to be known has no limit, as it has always been */
+/* who waits to be known, as "unknown" says, needs none */
 
-static ngx_int_t
-ngx_stream_osp_queue_enter(ngx_stream_osp_session_t *os, ngx_int_t rc)
+static ngx_uint_t
+ngx_stream_osp_queue_place(ngx_stream_osp_session_t *os)
 {
     ngx_connection_t           *c;
     ngx_stream_osp_setup_t     *setup;
@@ -89,20 +95,19 @@ ngx_stream_osp_queue_enter(ngx_stream_osp_session_t *os, ngx_int_t rc)
     setup = os->setup;
     conf = os->conf;
 
-    if (!setup->queued) {
-        setup->queued = 1;
-        ngx_rtmp_route_queued(setup->route, 1);
+    if (setup->placed) {
+        return 1;
     }
 
-    if (rc == NGX_AGAIN || setup->placed) {
-        return NGX_OK;
+    if (conf->queue == 0) {
+        return 0;
     }
 
     if (conf->queued == conf->queue_max) {
         ngx_log_error(NGX_LOG_ERR, c->log, 0,
                       "%ui clients wait for an upstream server, no more may",
                       conf->queued);
-        return NGX_DECLINED;
+        return 0;
     }
 
     setup->placed = 1;
@@ -113,7 +118,7 @@ ngx_stream_osp_queue_enter(ngx_stream_osp_session_t *os, ngx_int_t rc)
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "%s, client waits",
                   setup->query.full ? "no upstream server has room"
                                     : "no live upstreams");
-    return NGX_OK;
+    return 1;
 }
 
 
@@ -136,50 +141,51 @@ ngx_stream_osp_queue_leave(ngx_stream_osp_session_t *os)
 }
 
 
+/*
+ * For a player that has found no server it is as long until its stream is
+ * known, as the publisher may be one of those who wait
+ */
+
 ngx_msec_t
 ngx_stream_osp_queue_left(ngx_stream_osp_session_t *os,
-    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query, ngx_int_t rc,
+    ngx_rtmp_route_t *route, ngx_int_t rc, ngx_uint_t alone,
     ngx_msec_t passed)
 {
     ngx_msec_t  time;
 
+    time = 0;
+
     if (rc == NGX_AGAIN) {
         time = ngx_rtmp_route_wait_time(route);
-
-        if (passed < time) {
-            return time - passed;
-        }
     }
 
-    if (passed >= os->conf->queue) {
-        return 0;
+    if (rc == NGX_BUSY || alone) {
+        time = ngx_max(time, os->conf->queue);
     }
 
-    if (rc == NGX_AGAIN && ngx_stream_osp_queue_any(route, query)) {
-        return 0;
-    }
-
-    return os->conf->queue - passed;
+    return (passed < time) ? time - passed : 0;
 }
 
 
-/* whether there is a server for those who are not known yet */
+/* whether a server could be picked for a name that is not known yet */
 
 static ngx_uint_t
-ngx_stream_osp_queue_any(ngx_rtmp_route_t *route,
-    ngx_rtmp_route_query_t *query)
+ngx_stream_osp_queue_any(ngx_stream_osp_session_t *os)
 {
-    ngx_rtmp_route_peer_t   peer;
-    ngx_rtmp_route_query_t  any;
+    ngx_rtmp_route_peer_t    peer;
+    ngx_rtmp_route_query_t   query;
+    ngx_stream_osp_setup_t  *setup;
 
-    ngx_memzero(&any, sizeof(ngx_rtmp_route_query_t));
+    setup = os->setup;
 
-    any.op = NGX_RTMP_ROUTE_PUBLISH;
-    any.protocol = query->protocol;
-    any.alternative = query->alternative;
-    any.peek = 1;
+    ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
 
-    return ngx_rtmp_route_pick(route, &any, &peer) == NGX_OK;
+    query.op = NGX_RTMP_ROUTE_PUBLISH;
+    query.protocol = setup->query.protocol;
+    query.alternative = setup->query.alternative;
+    query.peek = 1;
+
+    return ngx_rtmp_route_pick(setup->route, &query, &peer) == NGX_OK;
 }
 
 

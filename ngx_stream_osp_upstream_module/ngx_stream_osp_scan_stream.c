@@ -206,7 +206,7 @@ ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
 
     passed = w ? ngx_current_msec - w->start : 0;
 
-    *left = ngx_stream_osp_queue_left(os, route, query, NGX_AGAIN, passed);
+    *left = ngx_stream_osp_queue_left(os, route, NGX_AGAIN, 0, passed);
 
     query->late = (*left == 0);
 
@@ -225,7 +225,7 @@ ngx_stream_osp_scan_open(ngx_stream_osp_session_t *os,
     }
 
     if (rc == NGX_BUSY && !query->unsure && !query->full) {
-        *left = ngx_stream_osp_queue_left(os, route, query, rc, passed);
+        *left = ngx_stream_osp_queue_left(os, route, rc, 0, passed);
 
         if (*left) {
             return NGX_AGAIN;

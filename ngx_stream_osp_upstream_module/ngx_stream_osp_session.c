@@ -149,6 +149,13 @@ ngx_stream_osp_open(ngx_stream_osp_session_t *os)
         return;
 
     case NGX_DECLINED:
+
+        if (ngx_rtmp_route_asks_nobody(setup->route)
+            && ngx_stream_osp_queue(os, NGX_DECLINED) == NGX_OK)
+        {
+            return;
+        }
+
         ngx_stream_osp_not_found(os);
         return;
 

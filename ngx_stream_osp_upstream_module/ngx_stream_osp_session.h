@@ -634,18 +634,22 @@ ngx_uint_t ngx_stream_osp_barred(ngx_stream_osp_session_t *os,
 /* ngx_stream_osp_queue.c */
 
 /*
- * The table has answered NGX_AGAIN, or NGX_BUSY for want of servers or room.
- * NGX_OK: the client waits, and ngx_stream_osp_open() is called again, or it
- * is gone; NGX_DECLINED: it has to hear of it.
+ * The table has answered NGX_AGAIN, NGX_BUSY for want of servers or room, or
+ * NGX_DECLINED though nobody was asked about the name.  NGX_OK: the client
+ * waits, and ngx_stream_osp_open() is called again, or it is gone;
+ * NGX_DECLINED: it has to hear of it.
  */
 ngx_int_t ngx_stream_osp_queue(ngx_stream_osp_session_t *os, ngx_int_t rc);
 
 /* it has got a place, or has ended */
 void ngx_stream_osp_queue_leave(ngx_stream_osp_session_t *os);
 
-/* for how many ms more one may wait who has for passed; 0: no longer */
+/*
+ * For how many ms more one may wait who has for passed, with that answer, and
+ * who was alone if there was no server at first; 0: no longer
+ */
 ngx_msec_t ngx_stream_osp_queue_left(ngx_stream_osp_session_t *os,
-    ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query, ngx_int_t rc,
+    ngx_rtmp_route_t *route, ngx_int_t rc, ngx_uint_t alone,
     ngx_msec_t passed);
 
 /* ngx_stream_osp_origin.c */

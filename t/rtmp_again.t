@@ -414,6 +414,7 @@ sub closed {
 sub again {
     my ($c, $name, $wait) = @_;
     my $n = $o->connections();
+    my $seen = published($n, $name);
 
     $c->write_raw($c->command('FCUnpublish', 6, undef, 'x', \{ csid => 3 })
         . $c->command('deleteStream', 7, undef, 1, \{ csid => 3, fmt => 1 })
@@ -424,11 +425,16 @@ sub again {
 
     return '' if defined $wait;
 
-    wait_until(sub {
-        grep { $_->{args}[1] eq $name } $o->events(name => 'publish', c => $n)
-    });
+    wait_until(sub { published($n, $name) > $seen });
 
     return ($o->events(event => 'command', c => $n))[-1]{name};
+}
+
+sub published {
+    my ($n, $name) = @_;
+
+    return scalar(grep { $_->{args}[1] eq $name }
+        $o->events(name => 'publish', c => $n));
 }
 
 # with publishers and players, of those that have any
