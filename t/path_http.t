@@ -23,7 +23,7 @@ use Time::HiRes qw/ time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(82);
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(83);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -122,6 +122,18 @@ http {
             proxy_pass  http://live;
         }
 
+        location /bare/tea {
+            rtmp_route  live;
+            error_page  418 = @again;
+            proxy_intercept_errors  on;
+            proxy_pass  http://live;
+        }
+
+        location @again {
+            rtmp_route  live;
+            proxy_pass  http://live;
+        }
+
         location /api/ {
             rtmp_route_api  write=on;
         }
@@ -150,6 +162,10 @@ http {
 
         location / {
             return  200  "two $request_uri\n";
+        }
+
+        location /bare/tea {
+            return  418;
         }
     }
 
@@ -216,6 +232,10 @@ like(http_get('/b/x.m3u8'), qr!^\w+ /a/x\.m3u8$!m, 'and the other way');
 like(http_get('/a/first/x.m3u8'), qr!^\w+ /b/first/x\.m3u8$!m, 'once');
 pin('live', "a/first/$_", $one) for qw/ tea cup /;
 like(http_get('/a/first/tea?q'), qr!^one /b/first/cup!m, 'a redirect');
+
+pin('live', 'bare/tea', $one);
+like(http_get('/bare/tea?app=live&stream=cam2'), qr!X-Server: \Q$two\E\x0d!,
+    'a redirect has the arguments again');
 
 # what is passed is escaped as it was
 
