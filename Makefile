@@ -16,6 +16,7 @@
 #   make bench-hls          ... and beside other caches
 #   make bench-osp          ... and beside OSP's own proxy, OSP_SRC=/path
 #   make bench-failover     how long it takes when an origin dies
+#   make bench-api          long lists of the API, and what they hold up
 #   make lint               style, warnings of two compilers, static analysis
 #   make matrix             every way to build it, a few tests with each
 #   make sanitize           t/*.t with AddressSanitizer; or TESTS="..."
@@ -62,6 +63,9 @@ bench-osp:	setup-bench-osp build
 bench-failover:	setup-bench-failover build
 	@bench/failover $(BENCH)
 
+bench-api:	setup-bench-api build
+	@bench/api $(BENCH)
+
 lint:		setup-lint
 	@tools/lint
 
@@ -95,6 +99,6 @@ clean:
 .DEFAULT_GOAL =	build
 
 .PHONY:		build test soak unit fuzz bench bench-hls bench-osp \
-		bench-failover lint run docker-test install setup clean
+		bench-failover bench-api lint run docker-test install setup clean
 
 .NOTPARALLEL:
