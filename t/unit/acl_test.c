@@ -13,6 +13,7 @@
 /* sources: ngx_rtmp_route_table_rights.c ngx_rtmp_route_table_server.c */
 /* sources: ngx_rtmp_route_table_name.c */
 /* sources: ngx_rtmp_route_table_session.c ngx_rtmp_route_table_stream.c */
+/* sources: ngx_rtmp_route_table_event.c */
 /* sources: ngx_rtmp_route_table_stray.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
