@@ -507,6 +507,11 @@ ngx_stream_osp_limit_take(ngx_stream_osp_session_t *os,
     ngx_stream_osp_limit_key_t    stream;
     ngx_stream_osp_limit_zone_t  *zone;
 
+    if (limit->n == 0) {
+        limit->settled = 1;
+        return NGX_OK;
+    }
+
     zone = ngx_stream_osp_limit_zone(os);
 
     publish = (os->name.op == NGX_RTMP_ROUTE_PUBLISH);
