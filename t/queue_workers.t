@@ -24,7 +24,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(38);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(45);
 
 $t->{_ignore_alerts} = qr/exited on signal 9/;
 
@@ -159,6 +159,21 @@ ok(wait_until(sub { proxy()->{drained} }), 'drained without it');
 
 drain('false');
 
+# a ban of what waits, in whatever worker
+
+@c = map { publish(8092, 'cam1') } 1 .. 3;
+push @c, publish(8092, 'cam2');
+ok(wait_until(sub { queued('none') == 4 }), 'four wait');
+
+ok(api('POST', 'none/bans/', { stream => 'live/cam1', time => '1h' }),
+    'one name is banned');
+
+like(said($c[$_]), qr/^NetStream\.Publish\.Denied banned for \d+ s$/,
+    'it is told') for 0 .. 2;
+ok(wait_until(sub { queued('none') == 1 }), 'the other one waits on');
+$c[3]->close();
+ok(wait_until(sub { queued('none') == 0 }), 'nobody waits for now');
+
 # a reload: who waits is served by a worker of the old configuration
 
 $c[0] = publish(8091, 'cam2');
@@ -190,7 +205,7 @@ ok(wait_until(sub { queued('none') == 0 }), 'it waits no more');
 
 # workers that are killed
 
-@c = map { publish(8092, "cam$_") } 1 .. 3;
+@c = map { publish(8092, "cam$_") } 5 .. 7;
 ok(wait_until(sub { queued('none') == 3 }), 'three wait');
 
 kill('KILL', map { $_->{pid} } @{proxy()->{workers}});

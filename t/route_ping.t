@@ -16,13 +16,14 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::Nginx::Route;
+use Test::Nginx::RTMP qw/ wait_until /;
 
 ###############################################################################
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http/)->plan(25);
+my $t = Test::Nginx->new()->has(qw/http/)->plan(36);
 
 my $conf = <<'EOF_CONF';
 
@@ -44,6 +45,17 @@ rtmp_route live {
 rtmp_route none {
     zone    none 64k;
     server  10.0.0.14 down;
+}
+
+rtmp_route reg {
+    zone      reg 64k;
+    register  open timeout=2s allow=10.0.0.0/8;
+}
+
+rtmp_route strict {
+    zone          strict 64k;
+    health_check  interval=1s type=tcp mandatory;
+    server        127.0.0.1:8081;
 }
 
 http {
@@ -68,6 +80,18 @@ http {
             rtmp_route_ping route=none;
         }
 
+        location = /reg {
+            rtmp_route_ping route=reg;
+        }
+
+        location /ping/ {
+            rtmp_route_ping route=strict;
+        }
+
+        location ~ ^/any/(.*) {
+            rtmp_route_ping;
+        }
+
         location /api/ {
             rtmp_route_api write=on;
         }
@@ -82,6 +106,11 @@ refused($t, 'foo', qr/invalid parameter "foo"/);
 refused($t, 'route=', qr/invalid parameter "route="/);
 refused($t, 'route=live route=live', qr/invalid parameter "route=live"/);
 refused($t, 'route=nobody', qr/nobody/);
+refused($t, 'min_up=1 route=', qr/invalid parameter "route="/);
+refused($t, 'route=live min_up=-1', qr/invalid parameter "min_up=-1"/);
+refused($t, 'route=live min_up=', qr/invalid parameter "min_up="/);
+refused($t, 'route=live min_up=99999999999999999999',
+    qr/invalid parameter "min_up=9+"/);
 refused($t, 'min_up=1', qr/"min_up" needs "route"/);
 refused($t, 'route=live min_up=0', qr/invalid parameter "min_up=0"/);
 refused($t, 'route=live min_up=x', qr/invalid parameter "min_up=x"/);
@@ -135,6 +164,23 @@ like(http_get('/ping'), qr/ 200 /, 'no route, no matter');
 patch('live', $first, drain => JSON::PP::false());
 
 like(http_get('/route'), qr/ 200 /, 'up again');
+
+# a registration, and its end
+
+like(http_get('/reg'), qr/ 503 .*"too few servers"/s, 'nobody has registered');
+
+request('POST', '/api/v1/srs/register?route=reg', '{"ip":"10.0.0.1",'
+    . '"server":"a","service":"a","pid":"1","rtmp":["1935"]}');
+
+like(http_get('/reg'), qr/ 200 .*"pong"/s, 'one has');
+ok(wait_until(sub { http_get('/reg') =~ / 503 / }, 10), 'its time is up');
+
+# a server that does not pass its health check
+
+like(http_get('/ping/'), qr/ 503 /, 'not healthy');
+like(http_get('/ping/at/1/all'), qr/ 503 /, 'the rest of the path');
+like(http_get('/any/thing?a=b'), qr/ 200 .*"pong"/s, 'another location');
+unlike(http_head('/reg'), qr/too few/, 'HEAD, no message');
 
 ###############################################################################
 
