@@ -24,7 +24,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(69);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(75);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -39,6 +39,11 @@ events {
 rtmp_route live {
     zone    live 1m;
     server  127.0.0.1:8081;
+}
+
+rtmp_route lost {
+    zone    lost 1m;
+    server  127.0.0.1:8082;
 }
 
 rtmp_route silent {
@@ -90,11 +95,19 @@ stream {
         osp_upstream  live;
         osp_upstream_resume on;
     }
+
+    server {
+        listen        127.0.0.1:8090;
+        osp_upstream  lost;
+        osp_upstream_resume on;
+        osp_upstream_resume_timeout 30s;
+    }
 }
 
 EOF_CONF
 
 rtmp_origin($t, port(8081));
+my $lost = rtmp_origin($t, port(8082));
 rtmp_origin($t, port(8083), handshake => 'silent');
 
 $t->run();
@@ -220,11 +233,26 @@ is(told($c), 'NetStream.Publish.Denied closed by the operator',
     'told with resume');
 ended($c, 'cam6', '200 kicked');
 
+# while it is moved, as its server is gone
+
+$c = publish('cam7', 8090);
+is($c->{code}, 'NetStream.Publish.Start', 'with a server that goes');
+($id) = map { $_->{id} } sessions('lost');
+$lost->stop();
+ok(wait_until(sub { grep { $_->{state} ne 'relay' } sessions('lost') }),
+    'moved');
+like(request('DELETE', "/api/1/routes/lost/sessions/$id?ban=1m"),
+    qr!^HTTP/1.1 204 !, 'ended while it is moved');
+is(told($c), 'NetStream.Publish.Denied closed by the operator',
+    'told while it is moved');
+ended($c, 'cam7', '200 kicked');
+$c = publish('cam7', 8090);
+like(answer($c), qr/^NetStream.Publish.Denied banned/, 'and banned');
+
 # all workers, one that leaves included; each within a second
 
 @many = map { publish("many$_") } 1 .. 12;
 $pids{$_->{pid}}++ for sessions('live');
-diag('one worker only') if keys %pids < 2;
 
 $t->reload();
 ok(wait_until(sub {

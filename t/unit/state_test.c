@@ -54,11 +54,11 @@ static void test_owner(void);
 static void test_peer(void);
 static void test_mark(void);
 static void test_bans(void);
+static void measure(ngx_uint_t n);
+static void fill(void);
 static void add_ban(const char *key, ngx_uint_t ops, ngx_uint_t bits,
     ngx_msec_t left);
 static ngx_uint_t nbans(void);
-static void measure(ngx_uint_t n);
-static void fill(void);
 static void make(size_t size);
 static ngx_int_t write_all(ngx_uint_t old);
 static ngx_str_t text_of(ngx_str_t *name);
@@ -630,54 +630,6 @@ test_mark(void)
 
 
 static void
-measure(ngx_uint_t n)
-{
-    u_char                         buf[64];
-    double                         start;
-    ngx_str_t                      key, id, text;
-    ngx_uint_t                     i;
-    ngx_rtmp_route_server_info_t   info;
-
-    make((size_t) n * 192 + 8 * 1024 * 1024);
-
-    for (i = 0; i < 100; i++) {
-        (void) ngx_sprintf(buf, "server%ui%Z", i);
-        server_info(&info, (char *) buf, i, NGX_RTMP_ROUTE_SRC_API);
-        (void) ngx_rtmp_route_server_set(&route.table, &info, NULL, NULL);
-    }
-
-    for (i = 0; i < n; i++) {
-        key.data = buf;
-        key.len = ngx_sprintf(buf, "live/some-channel-%ui", i) - buf;
-        id.data = key.data + 40;
-        id.len = ngx_sprintf(id.data, "server%ui", i % 100) - id.data;
-
-        (void) ngx_rtmp_route_stream_set(&route.table, &key, &id,
-                                         NGX_RTMP_ROUTE_FROM_FOUND);
-    }
-
-    for (i = 0; i < 3; i++) {
-        start = seconds();
-        (void) write_all(0);
-        diag("write: %.3f s in %lu steps, the longest %.2f ms; fsync %.2f ms, "
-             "rename %.2f ms", seconds() - start, (unsigned long) steps,
-             longest * 1000, ends[0] * 1000, ends[1] * 1000);
-    }
-
-    text = text_of(&state.name);
-    make((size_t) n * 192 + 8 * 1024 * 1024);
-
-    start = seconds();
-    (void) load(&text, NGX_RTMP_ROUTE_LOAD_FRESH, 65536);
-
-    diag("read: %.3f s, %lu streams, %lu bytes", seconds() - start,
-         (unsigned long) last.streams, (unsigned long) text.len);
-}
-
-
-/* a table with some of everything */
-
-static void
 test_bans(void)
 {
     ngx_str_t                     text, key;
@@ -803,6 +755,54 @@ test_bans(void)
     IS_CHECKED();
 }
 
+
+static void
+measure(ngx_uint_t n)
+{
+    u_char                         buf[64];
+    double                         start;
+    ngx_str_t                      key, id, text;
+    ngx_uint_t                     i;
+    ngx_rtmp_route_server_info_t   info;
+
+    make((size_t) n * 192 + 8 * 1024 * 1024);
+
+    for (i = 0; i < 100; i++) {
+        (void) ngx_sprintf(buf, "server%ui%Z", i);
+        server_info(&info, (char *) buf, i, NGX_RTMP_ROUTE_SRC_API);
+        (void) ngx_rtmp_route_server_set(&route.table, &info, NULL, NULL);
+    }
+
+    for (i = 0; i < n; i++) {
+        key.data = buf;
+        key.len = ngx_sprintf(buf, "live/some-channel-%ui", i) - buf;
+        id.data = key.data + 40;
+        id.len = ngx_sprintf(id.data, "server%ui", i % 100) - id.data;
+
+        (void) ngx_rtmp_route_stream_set(&route.table, &key, &id,
+                                         NGX_RTMP_ROUTE_FROM_FOUND);
+    }
+
+    for (i = 0; i < 3; i++) {
+        start = seconds();
+        (void) write_all(0);
+        diag("write: %.3f s in %lu steps, the longest %.2f ms; fsync %.2f ms, "
+             "rename %.2f ms", seconds() - start, (unsigned long) steps,
+             longest * 1000, ends[0] * 1000, ends[1] * 1000);
+    }
+
+    text = text_of(&state.name);
+    make((size_t) n * 192 + 8 * 1024 * 1024);
+
+    start = seconds();
+    (void) load(&text, NGX_RTMP_ROUTE_LOAD_FRESH, 65536);
+
+    diag("read: %.3f s, %lu streams, %lu bytes", seconds() - start,
+         (unsigned long) last.streams, (unsigned long) text.len);
+}
+
+
+/* a table with some of everything */
 
 static void
 fill(void)
