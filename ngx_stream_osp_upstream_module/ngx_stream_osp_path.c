@@ -135,12 +135,11 @@ ngx_stream_osp_path_map(ngx_rtmp_route_t *route, ngx_pool_t *pool,
         name->bare = 0;
     }
 
-    ngx_str_null(&to);
+    if (rule.to.len == 0) {
+        return ngx_stream_osp_path_divide(pool, text, NULL, mapped);
+    }
 
-    if (rule.to.len
-        && ngx_stream_osp_path_canonical(route, pool, &rule.to, &to)
-           != NGX_OK)
-    {
+    if (ngx_stream_osp_path_canonical(route, pool, &rule.to, &to) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -187,7 +186,7 @@ ngx_stream_osp_path_canonical(ngx_rtmp_route_t *route, ngx_pool_t *pool,
 }
 
 
-/* NGX_DECLINED: there is no app, or no stream */
+/* to may be NULL: the same; NGX_DECLINED: there is no app, or no stream */
 
 static ngx_int_t
 ngx_stream_osp_path_divide(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *to,
@@ -199,14 +198,14 @@ ngx_stream_osp_path_divide(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *to,
 
     path = NULL;
 
-    if (to->len) {
+    if (to) {
         parts = ngx_osp_rtmp_rename_parts(&mapped->path)
                 - ngx_osp_rtmp_rename_parts(&mapped->client);
 
         if (ngx_osp_rtmp_rename_split(to, parts, &mapped->app, &stream)
             != NGX_OK)
         {
-            ngx_log_error(NGX_LOG_WARN, pool->log, 0,
+            ngx_log_error(NGX_LOG_INFO, pool->log, 0,
                           "a path for servers has no app or no stream");
             return NGX_DECLINED;
         }

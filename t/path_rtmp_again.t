@@ -111,7 +111,7 @@ is(names($o), 'connect:1 releaseStream:another-name-of-one '
     . 'releaseStream:another-name-of-two FCPublish:another-name-of-two '
     . 'createStream publish:another-name-of-two',
     'a stream behind another one');
-is(streams('live'), 'x/two 1 0', 'the next one in the table');
+live('x/two 1 0', 'the next one in the table');
 
 @media = media_messages(50);
 $c->send_media(@media);
@@ -164,7 +164,7 @@ for my $case (['away', 'x', 'another app'], ['there', 'x', 'another server'],
 
     $o->wait(event => 'close', c => $n);
     is(scalar(() = names($o) =~ / publish:/g), 1, "$name: not passed");
-    is(streams('live'), '', "$name: not in the table");
+    live('', "$name: not in the table");
     $c->close();
 }
 
@@ -334,15 +334,25 @@ sub last_c {
     return ($o->events(event => 'accept'))[-1]{c};
 }
 
-sub streams {
-    my ($route) = @_;
-    my $streams = api('GET', "$route/streams/") || {};
+# what is live, once that is as it should be
 
-    return join(' ', map {
-        "$_ $streams->{$_}{publishers} $streams->{$_}{players}"
-    } grep {
-        $streams->{$_}{publishers} || $streams->{$_}{players}
-    } sort keys %$streams);
+sub live {
+    my ($want, $name) = @_;
+    my ($streams, $live);
+
+    wait_until(sub {
+        $streams = api('GET', 'live/streams/') || {};
+
+        $live = join(' ', map {
+            "$_ $streams->{$_}{publishers} $streams->{$_}{players}"
+        } grep {
+            $streams->{$_}{publishers} || $streams->{$_}{players}
+        } sort keys %$streams);
+
+        return $live eq $want;
+    });
+
+    is($live, $want, $name);
 }
 
 # what is written of a session, once it is

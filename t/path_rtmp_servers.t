@@ -293,6 +293,10 @@ $o->wait_media(media_digest(@media[0 .. 16]));
 
 my $player = rtmp_play(port(8083), 'x', 'cam1');
 
+# only who has got media is moved
+
+$player->read_media(5);
+
 $o->signal('KILL');
 $o->stop();
 
@@ -329,6 +333,7 @@ $c->answer('onStatus', undef, 'no status');
 is($c->{code}, 'NetStream.Publish.BadName', 'the first one is replaced');
 $c->close();
 
+wait_sessions('keys', 1);
 is((sessions('keys'))[0]{stream}, 'table/cam1', 'session');
 ok(api('DELETE', 'keys/sessions/' . (sessions('keys'))[0]{id} . '?ban=5m'),
     'kicked');
