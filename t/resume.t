@@ -219,8 +219,8 @@ cmp_ok($n, '<=', 3073 + $c->{out_bytes},
 
 # the number of the stream in a command
 
-$c->send_command('deleteStream', 7, undef, amf_num(1), \{ csid => 3 });
-$m = $two->wait(event => 'command', name => 'deleteStream');
+$c->send_command('deleteStream', 8, undef, amf_num(1), \{ csid => 3 });
+$m = $two->wait(event => 'command', name => 'deleteStream', tid => 8);
 is($m && $m->{args}[1], 7, 'number of the stream in a command');
 
 # a half message to the client is not seen
