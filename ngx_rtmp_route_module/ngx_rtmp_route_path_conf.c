@@ -313,19 +313,56 @@ ngx_rtmp_route_path_others(ngx_conf_t *cf, ngx_rtmp_route_t *route,
 void
 ngx_rtmp_route_paths_check(ngx_rtmp_route_t *route)
 {
-    uint32_t                      cursor;
-    ngx_str_t                    *id;
-    ngx_uint_t                    i, n;
-    ngx_rtmp_route_path_t        *rule;
-    ngx_rtmp_route_server_stat_t  stat;
+    u_char                        *there;
+    uint32_t                       cursor;
+    ngx_str_t                     *id;
+    ngx_uint_t                     i, n, k, total;
+    ngx_rtmp_route_path_t         *rule;
+    ngx_rtmp_route_server_stat_t   stat;
 
-    if (route->paths == NULL) {
+    total = 0;
+    rule = route->paths ? route->paths->elts : NULL;
+
+    for (i = 0; rule && i < route->paths->nelts; i++) {
+        total += rule[i].servers ? rule[i].servers->nelts : 0;
+    }
+
+    if (total == 0) {
         return;
     }
 
-    rule = route->paths->elts;
+    there = ngx_calloc(total, route->cycle->log);
+    if (there == NULL) {
+        return;
+    }
 
-    for (i = 0; i < route->paths->nelts; i++) {
+    cursor = 0;
+
+    while (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
+           == NGX_OK)
+    {
+        for (i = 0, k = 0; i < route->paths->nelts; i++) {
+
+            if (rule[i].servers == NULL) {
+                continue;
+            }
+
+            id = rule[i].servers->elts;
+
+            for (n = 0; n < rule[i].servers->nelts; n++, k++) {
+
+                if (stat.info.id_len >= id[n].len
+                    && ngx_strncmp(stat.info.id, id[n].data, id[n].len) == 0
+                    && (stat.info.id_len == id[n].len
+                        || stat.info.id[id[n].len] == '#'))
+                {
+                    there[k] = 1;
+                }
+            }
+        }
+    }
+
+    for (i = 0, k = 0; i < route->paths->nelts; i++) {
 
         if (rule[i].servers == NULL) {
             continue;
@@ -333,32 +370,18 @@ ngx_rtmp_route_paths_check(ngx_rtmp_route_t *route)
 
         id = rule[i].servers->elts;
 
-        for (n = 0; n < rule[i].servers->nelts; n++) {
+        for (n = 0; n < rule[i].servers->nelts; n++, k++) {
 
-            cursor = 0;
-
-            for ( ;; ) {
-
-                if (ngx_rtmp_route_server_walk(&route->table, &cursor, &stat)
-                    != NGX_OK)
-                {
-                    ngx_log_error(NGX_LOG_WARN, route->cycle->log, 0,
-                                  "server \"%V\" of path \"%V\" is not known "
-                                  "yet in rtmp_route \"%V\"", &id[n],
-                                  &rule[i].pattern, &route->name);
-                    break;
-                }
-
-                if (stat.info.id_len >= id[n].len
-                    && ngx_strncmp(stat.info.id, id[n].data, id[n].len) == 0
-                    && (stat.info.id_len == id[n].len
-                        || stat.info.id[id[n].len] == '#'))
-                {
-                    break;
-                }
+            if (!there[k]) {
+                ngx_log_error(NGX_LOG_WARN, route->cycle->log, 0,
+                              "server \"%V\" of path \"%V\" is not known "
+                              "yet in rtmp_route \"%V\"", &id[n],
+                              &rule[i].pattern, &route->name);
             }
         }
     }
+
+    ngx_free(there);
 }
 
 
