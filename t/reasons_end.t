@@ -24,7 +24,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(10 + 11 * ENDED);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(15 + 15 * ENDED);
 
 my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8101', 'live'],
@@ -37,6 +37,10 @@ my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8108', 'live'],
     ['127.0.0.1:8109', 'live'],
     ['127.0.0.1:8110', 'live'],
+    ['127.0.0.1:8111', 'down', 'osp_upstream_queue 1s;'],
+    ['127.0.0.1:8112', 'down', 'osp_upstream_queue 1m;'],
+    ['127.0.0.1:8113', 'down', 'osp_upstream_queue 1m;'],
+    ['127.0.0.1:8114', 'live'],
 );
 
 $t->write_file_expand('nginx.conf', <<"EOC");
@@ -53,6 +57,11 @@ events {
 rtmp_route live {
     zone    live 1m;
     server  127.0.0.1:8081;
+}
+
+rtmp_route down {
+    zone    down 256k;
+    server  127.0.0.1:8081 down;
 }
 
 http {
@@ -129,11 +138,37 @@ $c = rtmp_publish(port(8108), 'live', 'cam8');
 ended($t, 8108, 'draining', client => $c);
 is(drain('false'), 200, 'no drain');
 
+# while it waits
+
+$c = rtmp_publish(port(8111), 'live', 'cam11');
+ended($t, 8111, 'no_server', client => $c, name => 'in time');
+
+$c = waits(8112, 'cam12');
+is(code(request('POST', '/api/1/routes/down/bans/', '{"stream":"live/cam12",'
+    . '"time":"1m"}', 'Content-Type: application/json')), 201, 'banned');
+ended($t, 8112, 'banned', client => told($c), name => 'who waits');
+
+# another stream
+
+$c = publish(8114, 'cam14');
+is(code(request('POST', '/api/1/routes/live/bans/', '{"stream":"live/cam15",'
+    . '"time":"1m"}', 'Content-Type: application/json')), 201, 'another one');
+$c->send_command('deleteStream', 6, undef, 1, \{ csid => 3 });
+$c->publish('cam15', no_wait => 1);
+ended($t, 8114, 'banned', client => told($c), upstream => 8081,
+    name => 'another stream');
+
+# by a reload
+
 $c = publish(8109, 'cam9');
 $d = rtmp_publish(port(8110), 'live', 'cam10', connect => [capsEx => 1]);
 is($d->{code}, 'NetStream.Publish.Start', 'cam10');
 
+my $e = waits(8113, 'cam13');
+
 $t->reload();
+
+ended($t, 8113, 'shutdown', client => told($e), name => 'who waits');
 
 ended($t, 8109, 'shutdown', client => told($c), upstream => 8081);
 ended($t, 8110, 'shutdown', client => told($d), upstream => 8081,
@@ -146,6 +181,19 @@ sub publish {
     my $c = rtmp_publish(port($n), 'live', $name);
 
     is($c->{code}, 'NetStream.Publish.Start', "$name on " . port($n));
+
+    return $c;
+}
+
+sub waits {
+    my ($n, $name) = @_;
+    my $port = port($n);
+    my $c = rtmp_publish($port, 'live', $name, no_wait => 1);
+
+    $c->{code} = '';
+
+    is(wait_log($t, 'error.log', qr/(client waits) .*server: \S+:$port/),
+        'client waits', "$name waits");
 
     return $c;
 }
