@@ -53,6 +53,9 @@ static void test_drain(void);
 static void drain(void);
 static void test_count(void);
 static void count(void);
+static void test_queued(void);
+static void queue(void);
+static uint32_t queued(void);
 static child_t child(void (*work)(void));
 static void child_kill(child_t *c);
 static void open_many(void);
@@ -89,6 +92,7 @@ main(void)
     test_wake();
     test_drain();
     test_count();
+    test_queued();
 
     return done();
 }
@@ -540,6 +544,69 @@ static void
 count(void)
 {
     ngx_rtmp_route_slot_count(NGX_RTMP_ROUTE_N_PLAYERS, 3);
+}
+
+
+static void
+test_queued(void)
+{
+    child_t  c;
+
+    table_make(&table, 1024 * 1024);
+
+    /* without a slot */
+
+    ngx_rtmp_route_table_queued(&table, 1);
+    is_uint(queued(), 0, "nobody waits");
+
+    c = child(queue);
+    is_uint(queued(), 2, "two of another process");
+
+    table_slot();
+    ngx_rtmp_route_table_queued(&table, 1);
+    is_uint(queued(), 3, "and one of this");
+
+    child_kill(&c);
+    is_uint(queued(), 1, "those who are gone do not");
+
+    ngx_rtmp_route_table_waiters(&table, 1);
+    ngx_rtmp_route_table_waiters(&table, -1);
+    is_uint(queued(), 1, "waiters are another matter");
+
+    ngx_rtmp_route_table_queued(&table, -1);
+    is_uint(queued(), 0, "nobody does");
+
+    ngx_rtmp_route_table_queued(&table, 1);
+    ngx_rtmp_route_slot_release();
+    is_uint(queued(), 0, "nor when this process leaves");
+
+    table_slot();
+    ngx_rtmp_route_table_waiters(&table, 1);
+    is_uint(queued(), 0, "what a predecessor has left");
+    ngx_rtmp_route_table_queued(&table, 1);
+    is_uint(queued(), 1, "begins anew");
+
+    IS_CHECKED(&table);
+    ngx_rtmp_route_slot_release();
+}
+
+
+static void
+queue(void)
+{
+    ngx_rtmp_route_table_queued(&table, 1);
+    ngx_rtmp_route_table_queued(&table, 1);
+}
+
+
+static uint32_t
+queued(void)
+{
+    ngx_rtmp_route_table_stat_t  stat;
+
+    ngx_rtmp_route_table_stat(&table, &stat);
+
+    return stat.queued;
 }
 
 
