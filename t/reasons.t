@@ -26,7 +26,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(6 + 21 * ENDED);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(7 + 21 * ENDED);
 
 my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8100', 'live', 'osp_upstream_handshake_timeout 1s;'],
@@ -232,6 +232,8 @@ ended($t, 8109, 'no_answer', client => $c);
 $c = publish(8110);
 is($c->{code}, 'NetStream.Publish.Start', 'a route');
 $c->close();
+isnt(wait_log($t, 'reasons.log', qr/^@{[ port(8110) ]}\|(.*)/m), 'none',
+    'its end');
 $c = rtmp_publish(port(8110), 'nowhere', 'cam1');
 ended($t, 8110, 'no_route', client => $c, count => 2);
 

@@ -41,6 +41,7 @@ my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8112', 'down', 'osp_upstream_queue 1m;'],
     ['127.0.0.1:8113', 'down', 'osp_upstream_queue 1m;'],
     ['127.0.0.1:8114', 'live'],
+    ['127.0.0.1:8115', 'live'],
 );
 
 $t->write_file_expand('nginx.conf', <<"EOC");
@@ -116,8 +117,8 @@ ended($t, 8104, 'banned', client => $c);
 $c = play(8107, 'cam4');
 is(kick('cam4', '?ban=1m'), 204, 'player with a ban');
 $c->close();
-$c = rtmp_play(port(8107), 'live', 'cam4');
-ended($t, 8107, 'banned', client => $c, count => 2, name => 'player');
+$c = rtmp_play(port(8115), 'live', 'cam4');
+ended($t, 8115, 'banned', client => $c, name => 'player');
 
 # by others
 
