@@ -491,9 +491,7 @@ ngx_rtmp_route_pick_done(ngx_rtmp_route_shm_t *sh,
 
     hot = ngx_rtmp_route_hot(sh, choice->index);
 
-    if (hot->flags & NGX_RTMP_ROUTE_SERVER_GONE) {
-        hot->idle = ngx_current_msec;
-    }
+    hot->idle = ngx_current_msec;
 
     /* one try at a time of a server that has failed */
 

@@ -148,7 +148,7 @@ typedef struct {
     ngx_msec_t                       check;       /* when it is due */
     ngx_msec_t                       staled;      /* when it was needed */
     ngx_msec_t                       started;     /* its weight to grow */
-    ngx_msec_t                       idle;        /* since then, if gone */
+    ngx_msec_t                       idle;        /* chosen or in use last */
     int64_t                          current_weight;
 
     uint32_t                         conns;       /* derived */

@@ -313,10 +313,25 @@ ngx_rtmp_route_server_split(ngx_rtmp_route_table_t *table, ngx_uint_t i)
     params = cold->params[hot->active];
     given = cold->given[hot->active];
 
-    if (hot->conns == 0
-        || !ngx_rtmp_route_server_full_name(&info)
-        || ngx_rtmp_route_server_find(sh, info.id, info.id_len) != NGX_ERROR)
+    if ((hot->conns == 0
+         && ngx_rtmp_route_passed(hot->idle) >= NGX_RTMP_ROUTE_GONE_IDLE)
+        || !ngx_rtmp_route_server_full_name(&info))
     {
+        return;
+    }
+
+    n = ngx_rtmp_route_server_find(sh, info.id, info.id_len);
+
+    if (n != NGX_ERROR) {
+        hot = ngx_rtmp_route_hot(sh, n);
+
+        /* by a process that was killed before it changed the address */
+
+        if (hot->flags & NGX_RTMP_ROUTE_SERVER_GONE) {
+            hot->adopt = 1;
+            table->adopt = 1;
+        }
+
         return;
     }
 
@@ -331,6 +346,7 @@ ngx_rtmp_route_server_split(ngx_rtmp_route_table_t *table, ngx_uint_t i)
     hot = ngx_rtmp_route_hot(sh, n);
 
     cold->given[hot->active] = given;
+    hot->idle = ngx_current_msec;
 
     table->adopt = 1;
 }

@@ -31,6 +31,7 @@
 static void test_gone(void);
 static void test_who(void);
 static void test_moved(void);
+static void test_half(void);
 static void test_again(void);
 static void test_room(void);
 static void test_old(void);
@@ -52,6 +53,7 @@ main(void)
     test_gone();
     test_who();
     test_moved();
+    test_half();
     test_again();
     test_room();
     test_old();
@@ -228,8 +230,48 @@ test_moved(void)
 
     ngx_rtmp_route_table_close(&table, &other);
     set("name", 3);
+    unit_tick(6000);
     set("name", 4);
     ok(server_stat(&table, "name#10.0.0.3") == NULL, "nothing was there");
+
+    /* a viewer, who comes again */
+
+    pick(&table, "live/c", NGX_RTMP_ROUTE_FETCH, &peer);
+    set("name", 5);
+    is_uint(state("name#10.0.0.4"), NGX_RTMP_ROUTE_GONE, "in use a moment ago");
+
+    ngx_rtmp_route_table_close(&table, &session);
+    IS_CHECKED(&table);
+}
+
+
+/* a process is killed before it has changed the address */
+
+static void
+test_half(void)
+{
+    ngx_rtmp_route_peer_t         peer;
+    ngx_rtmp_route_session_t      session;
+    ngx_rtmp_route_server_info_t  info;
+
+    table_make(&table, 1024 * 1024);
+    table_slot();
+
+    set("name", 1);
+    publish(&session, "live/a", &peer);
+
+    server_info(&info, "name#10.0.0.1", 1, NGX_RTMP_ROUTE_SRC_CONFIG);
+    info.origin_len = 4;
+    ngx_memcpy(info.origin, "name", 4);
+    info.gone = 1;
+
+    ngx_rtmp_route_server_set(&table, &info, NULL, NULL);
+    is_uint(server_stat(&table, "name")->conns, 1, "not yet");
+
+    set("name", 2);
+    is_uint(server_stat(&table, "name")->conns, 0, "changed then");
+    is_uint(server_stat(&table, "name#10.0.0.1")->conns, 1, "left there");
+    is_str(&stream_stat(&table, "live/a")->server, "name#10.0.0.1", "live");
 
     ngx_rtmp_route_table_close(&table, &session);
     IS_CHECKED(&table);
