@@ -112,6 +112,11 @@ test_order(void)
     server_flags(&table, "s2", 0, 0, 0);
     IS_PICKED("live/a", FETCH, "s2", "and the first");
 
+    ngx_rtmp_route_hot(table.sh, 2)->health = NGX_RTMP_ROUTE_HEALTH_DOWN;
+    IS_PICKED("live/a", FETCH, "s0", "not while its health check fails");
+    ngx_rtmp_route_hot(table.sh, 2)->health = NGX_RTMP_ROUTE_HEALTH_NONE;
+    IS_PICKED("live/a", FETCH, "s2", "it passes");
+
     /* the order is that of the list, whatever a server is otherwise */
 
     server_flags(&table, "s2", 0, 0, 1);
