@@ -6,8 +6,8 @@
 
 /*
  * Lists of servers, streams, sessions and bans.  They may be long, so they are
- * made in steps.  A page (?limit=) is sent when it is complete, so that its header
- * can name the next one.
+ * made in steps.  A page (?limit=) is sent when it is complete, so that its
+ * header can name the next one.
  */
 
 

@@ -25,7 +25,7 @@ use Test::Nginx::State;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(87);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(88);
 
 my $conf = <<'EOF_CONF';
 
@@ -58,6 +58,11 @@ rtmp_route waits {
     zone     waits 1m;
     unknown  wait=20s;
     server   127.0.0.1:8081;
+}
+
+rtmp_route cold {
+    zone    cold 1m;
+    server  127.0.0.1:8081 down;
 }
 
 http {
@@ -101,6 +106,12 @@ stream {
     server {
         listen        127.0.0.1:8087;
         osp_upstream  waits;
+    }
+
+    server {
+        listen        127.0.0.1:8088;
+        osp_upstream  cold;
+        osp_upstream_queue 20s;
     }
 }
 
@@ -280,6 +291,14 @@ sleep(0.3);
 post('waits', { stream => 'live/later', time => '5m' });
 $c->read_command('onStatus');
 like(told($c), qr/^NetStream.Play.Failed banned/, 'while it waits');
+
+# and in the queue
+
+$c = rtmp_publish('127.0.0.1:' . port(8088), 'live', 'early', no_wait => 1);
+sleep(0.3);
+post('cold', { stream => 'live/early', time => '5m' });
+$c->read_command('onStatus');
+like(told($c), qr/^NetStream.Publish.Denied banned/, 'in the queue');
 
 # too many
 

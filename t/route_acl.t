@@ -368,7 +368,8 @@ add('allow', "10.6.$_.0/24") for 1 .. 20;
 write_conf($t, '64k');
 ok(!reload($t), 'a list that does not fit');
 like($t->read_file('error.log'),
-    qr/\[emerg\].*"live" is too small for the access list or the bans/, 'is refused');
+    qr/\[emerg\].*"live" is too small for the access list or the bans/,
+    'is refused');
 is(seen(10, '/list', '10.5.0.1'), '403', 'and stays');
 
 like($t->read_file('info.log'),
