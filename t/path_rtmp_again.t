@@ -24,7 +24,7 @@ use Test::Nginx::RTMP::Origin;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(39);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(42);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -40,7 +40,7 @@ rtmp_route live {
     server  127.0.0.1 rtmp=%%PORT_8091%%;
     server  127.0.0.2 rtmp=%%PORT_8092%% backup;
 
-    path    ~ ^/x/away       to=/z/away;
+    path    ~ ^/x/away       to=/z/far-away;
     path    ~ ^/x/there      to=/y/there servers=127.0.0.2;
     path    ~ ^/x/bare       to=/y/bare args=off;
     path    ~ ^/x/(.+)$      to=/y/another-name-of-$1;
@@ -164,6 +164,8 @@ for my $case (['away', 'x', 'another app'], ['there', 'x', 'another server'],
 
     $o->wait(event => 'close', c => $n);
     is(scalar(() = names($o) =~ / publish:/g), 1, "$name: not passed");
+    like(names($o), qr/ releaseStream:$stream FCPublish:$stream /,
+        "$name: as it is");
     live('', "$name: not in the table");
     $c->close();
 }

@@ -39,7 +39,7 @@ events {
 rtmp_route strict {
     zone    strict 1m;
     server  127.0.0.1:8091;
-    path    ~ ^/x/(.+)$  to=/y/name-of-$1;
+    path    ~ ^/x/(.+)$  to=/another-app/name-of-$1;
 }
 
 rtmp_route many {
@@ -201,7 +201,7 @@ for my $n (1, 2) {
     $c->unpublish('cam1');
     $o->wait(event => 'close', c => last_c($o));
 
-    is(names($o), "y $names FCUnpublish:name-of-cam1 deleteStream:7",
+    is(names($o), "another-app $names FCUnpublish:name-of-cam1 deleteStream:7",
         "step by step, $n: names");
     is(join(' ', map { $_->{msid} } grep { $_->{type} == 20 }
         $o->events(event => 'message', c => last_c($o))), '0 0 0 0 7 0 0',
