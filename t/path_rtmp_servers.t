@@ -25,7 +25,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http stream stream_ssl/)
-    ->has_daemon('openssl')->plan(53);
+    ->has_daemon('openssl')->plan(55);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -94,6 +94,14 @@ rtmp_route keys {
     path    /b  stream=table to=/y;
 }
 
+rtmp_route search {
+    zone    search 1m;
+    server  127.0.0.1:8092 max_fails=0;
+    server  127.0.0.2 rtmp=%%PORT_8093%% max_fails=0;
+    path    /a  stream=table to=/gone servers=127.0.0.1,127.0.0.2;
+    path    /b  stream=table to=/here servers=127.0.0.1,127.0.0.2;
+}
+
 stream {
     %%TEST_GLOBALS_STREAM%%
 
@@ -145,6 +153,11 @@ stream {
     server {
         listen       127.0.0.1:8088;
         osp_upstream keys;
+    }
+
+    server {
+        listen       127.0.0.1:8089;
+        osp_upstream search;
     }
 
     # in front of an origin
@@ -277,6 +290,27 @@ $c = rtmp_play(port(8082), 'two', 'cam1');
 is($c->{code}, 'NetStream.Play.Start', 'search');
 is(names($o), names($p), 'search: names');
 like(names($p), qr/ play:name-of-cam1$/, 'search: play');
+$c->close();
+
+# that one name was not found does not tell of another one for the same key
+
+$p->stop();
+$p = rtmp_origin($t, port(8093), host => '127.0.0.2', before => sub {
+    my ($c, $m, $o) = @_;
+
+    $o->{app} = $m->{args}[0]{app} if $m->{name} eq 'connect';
+
+    return 0 if $m->{name} ne 'play' || $o->{app} ne 'gone';
+
+    return $o->status('Play.StreamNotFound', 'No such stream');
+});
+
+$c = rtmp_play(port(8089), 'a', 'cam1');
+is($c->{code}, 'NetStream.Play.StreamNotFound', 'search: not there');
+$c->close();
+
+$c = rtmp_play(port(8089), 'b', 'cam1');
+is($c->{code}, 'NetStream.Play.Start', 'search: the same key is');
 $c->close();
 
 # moves
