@@ -92,7 +92,8 @@ EOF_TYPES
     $text = tree_file('custom/osp-proxy-custom-rtmp.conf');
 
     if ($opt{rtmp}) {
-        $text =~ s/^# (.*[;{}])$/$1/mg;
+        $text =~ s/^# (stream \{\n(?:#.*\n)*)/uncomment($1)/me;
+        $text =~ s!/var/log/nginx/!$dir/!;
         $text =~ s/listen +1935/listen 127.0.0.1:$opt{rtmp}/;
     }
 
@@ -109,6 +110,14 @@ EOF_TYPES
     $t->write_file_expand("${base}custom/osp-proxy-custom-tier.conf", $text);
 
     return $t;
+}
+
+sub uncomment {
+    my ($text) = @_;
+
+    $text =~ s/^# ?//mg;
+
+    return $text;
 }
 
 sub tree_file {
