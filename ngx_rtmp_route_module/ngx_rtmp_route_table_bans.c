@@ -180,8 +180,13 @@ ngx_rtmp_route_ban_set(ngx_rtmp_route_table_t *table,
         ngx_rtmp_route_point();
     }
 
-    b->text = ngx_rtmp_route_text_put(sh, b->key, sizeof(b->key),
-                                      ban->key.data, ban->key.len);
+    b->text = 0;
+
+    if (ban->key.len) {
+        b->text = ngx_rtmp_route_text_put(sh, b->key, sizeof(b->key),
+                                          ban->key.data, ban->key.len);
+    }
+
     b->id = id;
     b->hash = hash;
     b->key_len = (uint16_t) ban->key.len;
