@@ -240,8 +240,8 @@ ngx_http_route_crowd_init_process(ngx_cycle_t *cycle)
     nsessions = crowd->sessions / workers;
     nkept = nsessions / 10 * 9;
 
-    sessions = ngx_calloc(nsessions * sizeof(ngx_rtmp_route_session_t),
-                          cycle->log);
+    sessions = ngx_pcalloc(cycle->pool,
+                           nsessions * sizeof(ngx_rtmp_route_session_t));
     if (sessions == NULL) {
         return NGX_ERROR;
     }
