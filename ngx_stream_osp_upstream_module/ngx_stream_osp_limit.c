@@ -553,7 +553,7 @@ ngx_stream_osp_limit_take(ngx_stream_osp_session_t *os,
     }
 
     bar->status = NGX_STREAM_SERVICE_UNAVAILABLE;
-    bar->reason = NGX_STREAM_OSP_LIMIT_CONN;
+    bar->reason = NGX_STREAM_OSP_LIMIT;
     bar->code = "NetConnection.Connect.Rejected";
     bar->text = limit->rules[which]->description;
 

@@ -62,7 +62,7 @@ static ngx_stream_osp_reason_t  ngx_stream_osp_reasons[] = {
       "the client has sent invalid rtmp" },
 
     { ngx_string("limit"),
-      "no upstream server has room" },
+      "too many connections" },
 
     { ngx_string("kicked"),
       "the operator has ended it" },
@@ -109,8 +109,8 @@ static ngx_stream_osp_reason_t  ngx_stream_osp_reasons[] = {
     { ngx_string("limit_setup"),
       "the client has sent too much before publish or play" },
 
-    { ngx_string("limit_conn"),
-      "too many connections" },
+    { ngx_string("limit_server"),
+      "no upstream server has room" },
 
     { ngx_string("banned"),
       "the operator has banned it" },

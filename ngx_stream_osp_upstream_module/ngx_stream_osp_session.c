@@ -200,7 +200,7 @@ ngx_stream_osp_refuse_full(ngx_stream_osp_session_t *os)
                   "no upstream server has room");
 
     ngx_stream_osp_refuse_text(os, NGX_STREAM_SERVICE_UNAVAILABLE,
-                               NGX_STREAM_OSP_LIMIT,
+                               NGX_STREAM_OSP_LIMIT_SERVER,
                                "NetConnection.Connect.Rejected",
                                "no server has room");
 }

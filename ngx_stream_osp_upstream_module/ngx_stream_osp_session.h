@@ -54,7 +54,7 @@
 #define NGX_STREAM_OSP_NO_ROUTE               22
 #define NGX_STREAM_OSP_MOVE_FAILED            23
 #define NGX_STREAM_OSP_LIMIT_SETUP            24
-#define NGX_STREAM_OSP_LIMIT_CONN             25
+#define NGX_STREAM_OSP_LIMIT_SERVER           25
 #define NGX_STREAM_OSP_BANNED                 26
 #define NGX_STREAM_OSP_DRAINING               27
 

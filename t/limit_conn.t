@@ -157,7 +157,7 @@ is($c->{description}, 'too many connections, the limit is 2 publishers',
     'is told which limit it is');
 ok($c->is_closed(2), 'closed');
 is(wait_log($t, 'stream.log', qr/^(@{[port(8091)]}\|503.*)/m),
-    port(8091) . '|503|limit_conn', 'logged');
+    port(8091) . '|503|limit', 'logged');
 like(wait_log($t, 'error.log', qr/(.*limiting connections.*)/),
     qr/\[notice\] .*limiting connections by "\$remote_addr 2 publish" while/,
     'in the error log');

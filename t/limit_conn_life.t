@@ -119,7 +119,7 @@ is($c->{description}, $busy, 'which counts');
 push @c, play(8091, 'one');
 $c[1]->publish('four');
 isnt($c[1]{code}, $start, 'in both ways');
-like(wait_log($t, 'stream.log', qr/^(four\|.*)/m), qr/\|503\|limit_conn$/,
+like(wait_log($t, 'stream.log', qr/^(four\|.*)/m), qr/\|503\|limit$/,
     'for that reason');
 
 $c[0]->publish('five');

@@ -226,8 +226,8 @@ for (split(/^/, $t->read_file('stream.log'))) {
     $log{$port}{$end}++;
 }
 
-is($log{port(8091)}{'503|limit'}, 4, 'logged');
-is($log{port(8093)}{'503|limit'}, 9, 'each');
+is($log{port(8091)}{'503|limit_server'}, 4, 'logged');
+is($log{port(8093)}{'503|limit_server'}, 9, 'each');
 
 ###############################################################################
 

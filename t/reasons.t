@@ -243,7 +243,7 @@ ended($t, 8111, 'connect_failed', client => $c, upstream => 8083);
 $c = publish(8112);
 is($c->{code}, 'NetStream.Publish.Start', 'room for one');
 $d = publish(8112, 'cam2');
-ended($t, 8112, 'limit', client => $d);
+ended($t, 8112, 'limit_server', client => $d);
 $c->close();
 
 # what can't be

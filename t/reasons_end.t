@@ -129,7 +129,7 @@ $d->close();
 
 $c = publish(8106, 'cam6');
 $d = rtmp_play(port(8106), 'live', 'cam7');
-ended($t, 8106, 'limit_conn', client => $d);
+ended($t, 8106, 'limit', client => $d);
 $c->close();
 
 # by all that goes
