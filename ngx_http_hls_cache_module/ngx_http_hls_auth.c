@@ -34,8 +34,14 @@ typedef struct {
 } ngx_http_hls_auth_t;
 
 
-static ngx_int_t ngx_http_hls_auth_is_key(ngx_http_request_t *r);
+static ngx_int_t ngx_http_hls_auth_is_key(ngx_http_request_t *r,
+    ngx_str_t *path);
 static ngx_uint_t ngx_http_hls_auth_has_key(u_char *p, u_char *last);
+static ngx_int_t ngx_http_hls_auth_renamed(ngx_http_request_t *r,
+    ngx_http_hls_loc_conf_t *hlcf, ngx_str_t *path);
+static ngx_int_t ngx_http_hls_auth_known(ngx_http_request_t *r,
+    ngx_http_hls_loc_conf_t *hlcf, ngx_http_hls_target_t *target,
+    ngx_str_t *path);
 static ngx_http_hls_auth_t *ngx_http_hls_auth_get(ngx_http_request_t *r);
 static ngx_http_hls_auth_t *ngx_http_hls_auth_create(ngx_http_request_t *r,
     ngx_http_hls_loc_conf_t *hlcf);
@@ -63,6 +69,7 @@ ngx_int_t
 ngx_http_hls_auth_handler(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
+    ngx_str_t                 path;
     ngx_http_hls_loc_conf_t  *hlcf;
 
     hlcf = ngx_http_get_module_loc_conf(r, ngx_http_hls_cache_module);
@@ -73,7 +80,15 @@ ngx_http_hls_auth_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_hls_auth_is_key(r);
+    rc = ngx_http_hls_auth_is_key(r, &r->uri);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_hls_auth_renamed(r, hlcf, &path);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_hls_auth_is_key(r, &path);
+        }
+    }
 
     if (rc != NGX_OK) {
         return (rc == NGX_DECLINED) ? NGX_DECLINED
@@ -89,13 +104,13 @@ ngx_http_hls_auth_handler(ngx_http_request_t *r)
 /* "%" that is left may be decoded by a server that is given it as it is */
 
 static ngx_int_t
-ngx_http_hls_auth_is_key(ngx_http_request_t *r)
+ngx_http_hls_auth_is_key(ngx_http_request_t *r, ngx_str_t *path)
 {
     u_char      *p, *last, *src, *dst;
     ngx_uint_t   n;
 
-    p = r->uri.data;
-    last = p + r->uri.len;
+    p = path->data;
+    last = p + path->len;
 
     for (n = 0; /* void */ ; n++) {
 
@@ -147,6 +162,35 @@ ngx_http_hls_auth_has_key(u_char *p, u_char *last)
     }
 
     return 0;
+}
+
+
+/* what a rule has the server asked for; NGX_DECLINED: the path as it is */
+
+static ngx_int_t
+ngx_http_hls_auth_renamed(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *hlcf,
+    ngx_str_t *path)
+{
+    ngx_int_t                rc;
+    ngx_rtmp_route_mapped_t  mapped;
+
+    if (hlcf->route == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_rtmp_route_map(hlcf->route, r->pool, &r->uri, &mapped);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc != NGX_OK || mapped.to.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    *path = mapped.to;
+
+    return NGX_OK;
 }
 
 
@@ -233,11 +277,7 @@ ngx_int_t
 ngx_http_hls_auth_pass(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *hlcf)
 {
     ngx_int_t               rc;
-    ngx_str_t               args;
-    ngx_uint_t              kind;
-    ngx_http_hls_key_t      key;
-    ngx_http_hls_found_t    found;
-    ngx_http_hls_store_t   *store;
+    ngx_str_t               path;
     ngx_http_hls_target_t   target;
 
     if (hlcf->auth == NGX_HTTP_HLS_AUTH_OFF) {
@@ -252,17 +292,51 @@ ngx_http_hls_auth_pass(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *hlcf)
         return (rc == NGX_DECLINED) ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_str_null(&args);
+    rc = ngx_http_hls_auth_known(r, hlcf, &target, &target.path);
 
-    rc = ngx_http_hls_target_key(r->pool, hlcf, &target, &target.path, &args,
-                                 &key, &kind);
+    if (rc == NGX_DECLINED) {
+
+        /* or by the name that the server has for it */
+
+        rc = ngx_http_hls_auth_renamed(r, hlcf, &path);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_hls_auth_known(r, hlcf, &target, &path);
+        }
+    }
+
     if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    return (rc == NGX_OK) ? ngx_http_hls_auth(r, hlcf) : NGX_OK;
+}
+
+
+/* NGX_DECLINED: no playlist in the cache says that it is a key */
+
+static ngx_int_t
+ngx_http_hls_auth_known(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *hlcf,
+    ngx_http_hls_target_t *target, ngx_str_t *path)
+{
+    ngx_int_t              rc;
+    ngx_str_t              args;
+    ngx_uint_t             kind;
+    ngx_http_hls_key_t     key;
+    ngx_http_hls_found_t   found;
+    ngx_http_hls_store_t  *store;
+
+    ngx_str_null(&args);
+
+    rc = ngx_http_hls_target_key(r->pool, hlcf, target, path, &args, &key,
+                                 &kind);
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
     if (rc != NGX_OK) {
-        key = target.key;
-        kind = target.kind;
+        key = target->key;
+        kind = target->kind;
     }
 
     store = &hlcf->zone->store;
@@ -272,16 +346,13 @@ ngx_http_hls_auth_pass(ngx_http_request_t *r, ngx_http_hls_loc_conf_t *hlcf)
     if (ngx_http_hls_store_lookup(store, &key, kind, 0, 0, 0, &found)
         != NGX_OK)
     {
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     ngx_http_hls_store_release(store, &found.body);
 
-    if (found.entry == 0 || found.kind != NGX_HTTP_HLS_KEY) {
-        return NGX_OK;
-    }
-
-    return ngx_http_hls_auth(r, hlcf);
+    return (found.entry && found.kind == NGX_HTTP_HLS_KEY) ? NGX_OK
+                                                           : NGX_DECLINED;
 }
 
 
