@@ -254,6 +254,12 @@ ngx_rtmp_route_resolved_handler(ngx_resolver_ctx_t *ctx)
         if (!ngx_exiting) {
             ngx_rtmp_route_resolve_done(server, ctx);
         }
+
+        /* however long the answer is good, there may be room soon */
+
+        if (server->refused) {
+            timer = ngx_min(timer, NGX_RTMP_ROUTE_RETRY);
+        }
     }
 
     server->resolving = NULL;
