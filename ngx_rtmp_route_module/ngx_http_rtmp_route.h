@@ -142,7 +142,10 @@ ngx_int_t ngx_http_rtmp_route_ask(ngx_http_request_t *r,
 
 /* ngx_http_rtmp_route_name.c */
 
-/* NGX_OK, NGX_DECLINED: the request names no stream, or NGX_ERROR */
+/*
+ * NGX_OK, NGX_DECLINED: the request names no stream, or NGX_ERROR.  What a rule
+ * says of it is set with NGX_DECLINED, too.
+ */
 ngx_int_t ngx_http_rtmp_route_keys(ngx_http_request_t *r,
     ngx_rtmp_route_t *route, ngx_http_rtmp_route_keys_t *keys);
 
@@ -156,7 +159,7 @@ ngx_int_t ngx_http_rtmp_route_known(ngx_rtmp_route_t *route,
 
 /*
  * The only servers, in their order, for a path that is as clients have it;
- * NULL: any
+ * NULL: any; none of those there are, if a rule refuses it
  */
 ngx_array_t *ngx_http_rtmp_route_servers(ngx_rtmp_route_t *route,
     ngx_pool_t *pool, ngx_str_t *path);

@@ -157,6 +157,7 @@ ngx_http_rtmp_route_lookup_keys(ngx_http_request_t *r, ngx_rtmp_route_t *route,
     r->args = args;
 
     if (rc != NGX_OK) {
+        lookup->keys.mapped.servers = NULL;
         return rc;
     }
 

@@ -17,6 +17,15 @@ static ngx_int_t ngx_http_rtmp_route_rule(ngx_http_request_t *r,
     ngx_rtmp_route_t *route, ngx_rtmp_route_mapped_t *mapped);
 
 
+/* no server has this id: nobody is asked for what a rule refuses */
+
+static ngx_str_t  ngx_http_rtmp_route_nobody_id = ngx_string("");
+
+static ngx_array_t  ngx_http_rtmp_route_nobody = {
+    &ngx_http_rtmp_route_nobody_id, 1, sizeof(ngx_str_t), 1, NULL
+};
+
+
 ngx_int_t
 ngx_http_rtmp_route_keys(ngx_http_request_t *r, ngx_rtmp_route_t *route,
     ngx_http_rtmp_route_keys_t *keys)
@@ -110,6 +119,7 @@ ngx_http_rtmp_route_rule(ngx_http_request_t *r, ngx_rtmp_route_t *route,
     rc = ngx_rtmp_route_map(route, r->pool, &r->uri, mapped);
 
     if (rc == NGX_ABORT) {
+        mapped->servers = &ngx_http_rtmp_route_nobody;
         return NGX_DECLINED;
     }
 
@@ -155,10 +165,16 @@ ngx_array_t *
 ngx_http_rtmp_route_servers(ngx_rtmp_route_t *route, ngx_pool_t *pool,
     ngx_str_t *path)
 {
+    ngx_int_t                rc;
     ngx_rtmp_route_mapped_t  mapped;
 
-    return (ngx_rtmp_route_map(route, pool, path, &mapped) == NGX_OK)
-           ? mapped.servers : NULL;
+    rc = ngx_rtmp_route_map(route, pool, path, &mapped);
+
+    if (rc == NGX_ABORT) {
+        return &ngx_http_rtmp_route_nobody;
+    }
+
+    return (rc == NGX_OK) ? mapped.servers : NULL;
 }
 
 

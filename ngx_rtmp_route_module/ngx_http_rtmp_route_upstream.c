@@ -200,6 +200,10 @@ ngx_http_rtmp_route_peer_key(ngx_http_rtmp_route_peer_data_t *rp,
         return NGX_ERROR;
     }
 
+    /* a rule says which servers there are, for what names no stream, too */
+
+    rp->query.servers = keys.mapped.servers;
+
     if (rc == NGX_OK) {
         (void) ngx_http_rtmp_route_known(rp->route, &keys, &rp->query,
                                          &rp->peer);

@@ -23,7 +23,7 @@ use Time::HiRes qw/ time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(83);
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(87);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -50,6 +50,7 @@ rtmp_route live {
     path  /both/    stream=live/           to=/edge/;
     path  /two/     servers=127.0.0.1:2,127.0.0.1:3;
     path  /keyed/   servers=127.0.0.1:3;
+    path  ~ ^/keyed-slow/(a+)+$            servers=127.0.0.1:3;
     path  ~ ^/esc/(.+)$                    to=/out/$1;
     path  ~ ^/name/(?<app>[^/]+)/(?<n>.+)  to=/$n/$app;
     path  ~ ^/slow/(a+)+$                  to=/x/$1;
@@ -96,7 +97,7 @@ http {
             proxy_pass  http://live;
         }
 
-        location /keyed/ {
+        location /keyed {
             proxy_pass  http://keyed;
         }
 
@@ -291,6 +292,7 @@ like(http_get('/two/x.m3u8'), qr!^three !m, 'it takes new ones again');
 patch('live', $two, down => JSON::PP::false);
 like(http_get('/two/x.m3u8'), qr!^two !m, 'the first has come back');
 like(http_get('/balancer/two/x.m3u8'), qr!^two !m, 'balancer');
+like(http_get('/balancer/two/' . 'x' x 1100), qr!^two !m, 'that has no name');
 
 pin('live', 'two/pin', $three);
 like(http_get('/two/pin.m3u8'), qr!^three !m, 'a pin within the list');
@@ -299,6 +301,14 @@ like(http_get('/two/pin.m3u8'), qr!^two !m, 'not one elsewhere');
 
 pin('live', 'live/k', $one);
 like(http_get('/keyed/x.m3u8?name=k'), qr!^three !m, 'key of the balancer');
+
+# what a rule refuses has no server, whoever asks
+
+my $slow = 'a' x 900 . '!';
+
+like(http_get("/balancer/slow/$slow"), qr! 502 !, 'refused by the balancer');
+like(http_get('/balancer/esc/a%01b'), qr! 502 !, 'no name, refused');
+like(http_get("/keyed-slow/$slow?name=k"), qr! 502 !, 'refused with a key');
 like(http_get('/keyed/looked/x.m3u8?name=k'), qr!^three !m, 'after a look-up');
 
 like(http_get('/vod/x.m3u8'), qr!^two !m, 'unknown and not refused');
@@ -342,7 +352,7 @@ is(lookup('refuse', '/hard/x'), '/hard/ | hard/x | /hard/x | 1 | '
     . '127.0.0.1:3 |  |  | 503', 'lookup, none is up');
 is(join(' ', map { $_->{selected} } servers('live')), $before,
     'nothing has changed');
-is(api('GET', 'live')->{paths}, 14, 'number of rules');
+is(api('GET', 'live')->{paths}, 15, 'number of rules');
 like(request('GET', "/api/1/routes/live/lookup$_"), qr! 400 .*ArgumentInv!s,
     "wrong arguments $_")
     for '', '?path=', '?path=x', '?path=/x&type=y', '?path=/x&y=z';
