@@ -132,8 +132,10 @@ for my $uri (sort keys %lists) {
     $all{$uri} = [names(get($uri))];
 
     is(scalar @{$all{$uri}}, $lists{$uri}, "$uri, all of it");
-    is_deeply([sort { $a cmp $b } pages("$uri?limit=1")], $all{$uri}, "$uri, by one");
-    is_deeply([sort { $a cmp $b } pages("$uri?limit=2")], $all{$uri}, "$uri, by two");
+    is_deeply([sort { $a cmp $b } pages("$uri?limit=1")], $all{$uri},
+        "$uri, by one");
+    is_deeply([sort { $a cmp $b } pages("$uri?limit=2")], $all{$uri},
+        "$uri, by two");
     is_deeply([names(get("$uri?limit=999999999"))], $all{$uri},
         "$uri, as many as there are");
     is_deeply([names(get("$uri?after=0"))], $all{$uri}, "$uri, from the start");
@@ -185,14 +187,15 @@ for my $uri (sort keys %lists) {
     is($s, scalar keys(%lists) - 1, "$uri, next page of another list");
 }
 
-like(request('GET', "/api/1/routes/again/servers/?after=$next{\"$live/servers/\"}"),
+$s = $next{"$live/servers/"};
+
+like(request('GET', "/api/1/routes/again/servers/?after=$s"),
     qr/ 400 .*"ArgumentInvalid"/s, 'next page of another route');
-like(request('GET', "/ro/1/routes/live/servers/?after=$next{\"$live/servers/\"}"),
+like(request('GET', "/ro/1/routes/live/servers/?after=$s"),
     qr/ 200 /, 'next page in another location');
 
 # what a page ended with may have gone
 
-$s = $next{"$live/servers/"};
 request('DELETE', "$live/servers/$first{\"$live/servers/\"}");
 is_deeply([names(get("$live/servers/?after=$s"))],
     [qw/ 10.0.0.12 10.0.0.13 /], 'behind a server that is gone');
@@ -269,12 +272,14 @@ for ("GET /api/", "GET /api/1/", "GET $live/servers/", "GET $live/none",
     "DELETE $live/streams/live/cam2", "GET /api/1/caches/one/streams/",
     "POST $live", "GET $live/access/1")
 {
-    like(request(split / /), qr/^Cache-Control: no-store\x0d$/m, "$_, no-store");
+    like(request(split / /), qr/^Cache-Control: no-store\x0d$/m,
+        "$_, no-store");
 }
 
 # nothing in an answer without a body speaks of one
 
-unlike(request('DELETE', "$live/streams/live/cam3"), qr/^Content-/m, 'no content');
+unlike(request('DELETE', "$live/streams/live/cam3"), qr/^Content-/m,
+    'no content');
 
 $_->close() for @clients;
 
