@@ -100,7 +100,9 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 
     /* it takes the place of the one before, or it is beside it */
 
-    replace = (os->ended || msid == scan->msid);
+    replace = (os->ended
+               || os->reason == NGX_STREAM_OSP_REFUSED
+               || msid == scan->msid);
 
     ngx_memzero(&query, sizeof(ngx_rtmp_route_query_t));
     left = 0;
@@ -182,6 +184,12 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     }
 
     os->ended = 0;
+
+    /* that was the one before */
+
+    if (os->reason == NGX_STREAM_OSP_REFUSED) {
+        os->reason = NGX_STREAM_OSP_NONE;
+    }
 
     return NGX_OK;
 }

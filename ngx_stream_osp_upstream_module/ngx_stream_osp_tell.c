@@ -34,16 +34,19 @@
 struct ngx_stream_osp_quiet_s {
     ngx_event_t  event;
     ngx_msec_t   start;
+    ngx_uint_t   reason;
 };
 
 
 static ngx_uint_t ngx_stream_osp_silent(ngx_stream_osp_session_t *os);
 static void ngx_stream_osp_end(ngx_stream_osp_session_t *os,
     ngx_uint_t reason);
-static ngx_int_t ngx_stream_osp_quiet(ngx_stream_osp_session_t *os);
+static ngx_int_t ngx_stream_osp_quiet(ngx_stream_osp_session_t *os,
+    ngx_uint_t reason);
 static void ngx_stream_osp_quiet_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_stream_osp_between(ngx_stream_osp_session_t *os);
-static void ngx_stream_osp_end_now(ngx_stream_osp_session_t *os);
+static void ngx_stream_osp_end_now(ngx_stream_osp_session_t *os,
+    ngx_uint_t reason);
 
 
 /* what the table has to say to an open session */
@@ -156,16 +159,16 @@ ngx_stream_osp_end(ngx_stream_osp_session_t *os, ngx_uint_t reason)
         return;
     }
 
-    if (!moving && ngx_stream_osp_quiet(os) == NGX_AGAIN) {
+    if (!moving && ngx_stream_osp_quiet(os, reason) == NGX_AGAIN) {
         return;
     }
 
-    ngx_stream_osp_end_now(os);
+    ngx_stream_osp_end_now(os, reason);
 }
 
 
 static ngx_int_t
-ngx_stream_osp_quiet(ngx_stream_osp_session_t *os)
+ngx_stream_osp_quiet(ngx_stream_osp_session_t *os, ngx_uint_t reason)
 {
     ngx_connection_t        *c;
     ngx_stream_osp_quiet_t  *quiet;
@@ -184,6 +187,7 @@ ngx_stream_osp_quiet(ngx_stream_osp_session_t *os)
     }
 
     quiet->start = ngx_current_msec;
+    quiet->reason = reason;
 
     quiet->event.handler = ngx_stream_osp_quiet_handler;
     quiet->event.data = c;
@@ -226,7 +230,7 @@ ngx_stream_osp_quiet_handler(ngx_event_t *ev)
         return;
     }
 
-    ngx_stream_osp_end_now(os);
+    ngx_stream_osp_end_now(os, quiet->reason);
 }
 
 
@@ -310,8 +314,10 @@ ngx_stream_osp_quiet_free(ngx_stream_osp_session_t *os)
 }
 
 
+/* os->reason may be an earlier one: the server has refused the client */
+
 static void
-ngx_stream_osp_end_now(ngx_stream_osp_session_t *os)
+ngx_stream_osp_end_now(ngx_stream_osp_session_t *os, ngx_uint_t reason)
 {
     uint32_t     msid;
     ngx_uint_t   play;
@@ -323,7 +329,7 @@ ngx_stream_osp_end_now(ngx_stream_osp_session_t *os)
     level = "error";
     msid = os->scan ? os->scan->msid : 1;
 
-    switch (os->reason) {
+    switch (reason) {
 
     case NGX_STREAM_OSP_REPLACED:
         code = "NetStream.Publish.BadName";

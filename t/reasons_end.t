@@ -24,7 +24,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(15 + 15 * ENDED);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(19 + 17 * ENDED);
 
 my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8101', 'live'],
@@ -42,6 +42,8 @@ my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8113', 'down', 'osp_upstream_queue 1m;'],
     ['127.0.0.1:8114', 'live'],
     ['127.0.0.1:8115', 'live'],
+    ['127.0.0.1:8116', 'live'],
+    ['127.0.0.1:8117', 'live'],
 );
 
 $t->write_file_expand('nginx.conf', <<"EOC");
@@ -87,7 +89,12 @@ $servers
 
 EOC
 
-rtmp_origin($t, port(8081));
+rtmp_origin($t, port(8081), before => sub {
+    my ($c, $m, $o) = @_;
+
+    return $m->{name} eq 'publish' && $m->{args}[1] eq 'busy'
+        && $o->status('Publish.BadName', 'Already publishing');
+});
 
 $t->run();
 
@@ -158,6 +165,24 @@ $c->send_command('deleteStream', 6, undef, 1, \{ csid => 3 });
 $c->publish('cam15', no_wait => 1);
 ended($t, 8114, 'banned', client => told($c), upstream => 8081,
     name => 'another stream');
+
+# who is refused by a server that does not close the connection: it is the
+# operator who ends that, and what comes next on it has an end of its own
+
+$c = rtmp_publish(port(8116), 'live', 'busy');
+is(kick('busy'), 204, 'refused');
+ended($t, 8116, 'refused', client => told($c), upstream => 8081,
+    told => 'NetStream.Publish.Denied', name => 'the operator');
+is($c->{description}, 'closed by the operator', 'told why');
+
+$c = rtmp_publish(port(8117), 'live', 'busy');
+$c->send_command('createStream', 6, undef, \{ csid => 3 });
+$c->send_command('publish', 7, undef, 'cam17', 'live',
+    \{ csid => 8, msid => 2 });
+is($c->status()->{code}, 'NetStream.Publish.Start', 'the next name');
+is(kick('cam17'), 204, 'kicked');
+ended($t, 8117, 'kicked', client => told($c), upstream => 8081,
+    name => 'the next name');
 
 # by a reload
 
