@@ -284,12 +284,16 @@ static void
 ngx_http_rtmp_route_lookup_show(ngx_rtmp_route_json_t *json,
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_http_rtmp_route_lookup_t *lookup)
 {
-    ngx_str_t               *id;
-    ngx_uint_t               i, status;
-    ngx_rtmp_route_path_t   *rule;
-    ngx_rtmp_route_mapped_t *mapped;
+    ngx_str_t                           *id;
+    ngx_uint_t                           i, status;
+    ngx_rtmp_route_path_t               *rule;
+    ngx_rtmp_route_mapped_t             *mapped;
+    ngx_http_rtmp_route_api_loc_conf_t  *alcf;
 
     mapped = &lookup->keys.mapped;
+
+    alcf = ngx_http_get_module_loc_conf(ctx->request,
+                                        ngx_http_rtmp_route_api_module);
 
     status = (lookup->rc == NGX_OK) ? NGX_HTTP_OK
              : (lookup->rc == NGX_BUSY) ? NGX_HTTP_SERVICE_UNAVAILABLE
@@ -314,7 +318,9 @@ ngx_http_rtmp_route_lookup_show(ngx_rtmp_route_json_t *json,
         ngx_rtmp_route_json_string(json, &lookup->query.key);
     }
 
-    if (lookup->to.len) {
+    /* a name that a rule gives is one that who asks need not know */
+
+    if (lookup->to.len && (alcf->names || mapped->to.len == 0)) {
         ngx_rtmp_route_json_name(json, "to");
         ngx_rtmp_route_json_string(json, &lookup->to);
     }

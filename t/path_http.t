@@ -23,7 +23,7 @@ use Time::HiRes qw/ time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(87);
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(89);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -358,6 +358,9 @@ like(request('GET', "/api/1/routes/live/lookup$_"), qr! 400 .*ArgumentInv!s,
     for '', '?path=', '?path=x', '?path=/x&type=y', '?path=/x&y=z';
 unlike(request('GET', '/quiet/1/routes/live/lookup?path=/hls/cam2'),
     qr!"stream"!, 'names are hidden');
+unlike(request('GET', "/quiet/1/routes/live/lookup?path=/both/cam2$_"),
+    qr!"to"|/edge/!, 'so are those of the server')
+    for '', '&type=publish';
 
 like($t->read_file('error.log'),
     qr!\[warn\].*server "127.0.0.1:9" of path "/gone/" is not known yet!,
