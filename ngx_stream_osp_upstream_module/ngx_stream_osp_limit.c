@@ -29,6 +29,10 @@
 
 #define NGX_STREAM_OSP_LIMIT_MAX        1000000000
 
+/* places that a connection may have for streams beside its first one */
+
+#define NGX_STREAM_OSP_LIMIT_MORE       64
+
 
 /* a directive */
 
@@ -370,6 +374,15 @@ ngx_stream_osp_limit_stream(ngx_stream_osp_session_t *os,
 
     if (os->conf->limits == NULL) {
         return NGX_OK;
+    }
+
+    /* one client is not to fill the zone, which ends all limits */
+
+    if (os->limit
+        && !replace
+        && os->limit->n >= os->conf->limits->nelts + NGX_STREAM_OSP_LIMIT_MORE)
+    {
+        return os->conf->limit_dry_run ? NGX_OK : NGX_ABORT;
     }
 
     limit = ngx_stream_osp_limit_create(os, route,

@@ -727,8 +727,8 @@ ngx_int_t ngx_stream_osp_limit_settle(ngx_stream_osp_session_t *os);
 
 /*
  * The client has named another stream, os->name, beside what it has or instead
- * of it.  NGX_OK; NGX_DONE: bar says how it is to be refused; NGX_ERROR: no
- * memory.
+ * of it.  NGX_OK; NGX_DONE: bar says how it is to be refused; NGX_ABORT: the
+ * connection has too many; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_stream_osp_limit_stream(ngx_stream_osp_session_t *os,
     ngx_rtmp_route_t *route, ngx_rtmp_route_query_t *query,

@@ -26,7 +26,7 @@ use Time::HiRes qw/ sleep /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(41);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(45);
 
 $t->{_ignore_alerts} = qr/worker process \d+ exited on signal 9/;
 
@@ -137,6 +137,23 @@ $_->close() for @c;
 
 is(again(8091, 'nine')->{code}, $start, 'all were given back');
 
+# of how many it is that counts is limited, too
+
+@c = play(8096, 'one');
+is($c[0]{code}, $playing, 'played');
+
+$c[0]->send_command('play', 4, undef, "one$_", -2000, \{ csid => 8,
+    msid => 1 + $_ }) for 1 .. 400;
+
+ok($c[0]->is_closed(5), 'very many streams');
+
+@c = publish(8091, 'cam');
+is($c[0]{code}, $start, 'there is room for others');
+$c = publish(8091, 'other');
+is($c->{description}, $busy, 'which are counted');
+$_->close() for @c;
+wait_sessions('live', 0);
+
 # reloads
 
 @old = map { publish(8095, "cam$_") } 1 .. 2;
@@ -237,6 +254,8 @@ stream {
     osp_upstream_takeover   idle=2s;
     osp_upstream_limit_conn $server_port 1 publish;
 
+    osp_upstream_limit_conn_zone_size 32k;
+
     server {
         listen       127.0.0.1:8091;
         osp_upstream live;
@@ -258,6 +277,12 @@ stream {
         listen                  127.0.0.1:8094;
         osp_upstream            live;
         osp_upstream_limit_conn $server_port 4 publish;
+    }
+
+    server {
+        listen                  127.0.0.1:8096;
+        osp_upstream            live;
+        osp_upstream_limit_conn $rtmp_stream 9 play;
     }
 EOF_CONF
 
