@@ -33,7 +33,8 @@ static ngx_int_t ngx_http_rtmp_route_api_turn_header(
     ngx_http_rtmp_route_api_ctx_t *ctx, ngx_uint_t done);
 static ngx_int_t ngx_http_rtmp_route_api_turn_wait(
     ngx_http_rtmp_route_api_ctx_t *ctx);
-static ngx_uint_t ngx_http_rtmp_route_api_turn_pending(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_rtmp_route_api_turn_pending(
+    ngx_http_rtmp_route_api_ctx_t *ctx);
 static void ngx_http_rtmp_route_api_turn_handler(ngx_http_request_t *r);
 static void ngx_http_rtmp_route_api_turn_event(ngx_event_t *ev);
 static void ngx_http_rtmp_route_api_turn_post(void);
@@ -205,7 +206,7 @@ ngx_http_rtmp_route_api_turn_wait(ngx_http_rtmp_route_api_ctx_t *ctx)
         ngx_add_timer(wev, clcf->send_timeout);
     }
 
-    if (wev->delayed || ngx_http_rtmp_route_api_turn_pending(r)) {
+    if (wev->delayed || ngx_http_rtmp_route_api_turn_pending(ctx)) {
         return ngx_handle_write_event(wev, clcf->send_lowat);
     }
 
@@ -226,14 +227,21 @@ ngx_http_rtmp_route_api_turn_wait(ngx_http_rtmp_route_api_ctx_t *ctx)
 }
 
 
-/* buffers that were sent are still in use */
+/*
+ * Buffers that were sent are still in use: by those of the connection, too,
+ * where what a subrequest has sent is among the data of the main one
+ */
 
 static ngx_uint_t
-ngx_http_rtmp_route_api_turn_pending(ngx_http_request_t *r)
+ngx_http_rtmp_route_api_turn_pending(ngx_http_rtmp_route_api_ctx_t *ctx)
 {
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
     return r->buffered
            || r->postponed
-           || (r == r->main && r->connection->buffered);
+           || (ctx->started && r->connection->buffered);
 }
 
 
@@ -265,7 +273,7 @@ ngx_http_rtmp_route_api_turn_handler(ngx_http_request_t *r)
     }
 
     if (!wev->delayed
-        && ngx_http_rtmp_route_api_turn_pending(r)
+        && ngx_http_rtmp_route_api_turn_pending(ctx)
         && ngx_http_output_filter(r, NULL) == NGX_ERROR)
     {
         ngx_http_finalize_request(r, NGX_ERROR);

@@ -24,7 +24,7 @@ use Test::Nginx qw/ :DEFAULT http_content /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http ssi/)->plan(13);
+my $t = Test::Nginx->new()->has(qw/http ssi/)->plan(16);
 
 my $few = join("\n    ", map { "server 10.0.0.$_;" } 1 .. 60);
 my $many = join("\n    ", map { "server 10.1.0.$_;" } 1 .. 240);
@@ -73,6 +73,12 @@ http {
             limit_rate  80k;
             rtmp_route_api;
         }
+
+        location = /slow.html {
+            root        %%TESTDIR%%;
+            ssi         on;
+            limit_rate  30k;
+        }
     }
 }
 
@@ -83,6 +89,11 @@ $t->write_file('all.html', <<'EOF_HTML');
 "two": <!--#include virtual="/api/1/routes/many/servers/" -->,
 "three": <!--#include virtual="/api/1/routes/few/servers/10.0.0.7" -->,
 "four": <!--#include virtual="/api/1/routes/few/servers/?limit=2" -->}
+EOF_HTML
+
+$t->write_file('slow.html', <<'EOF_HTML');
+{"one": <!--#include virtual="/api/1/routes/many/servers/" -->,
+"two": <!--#include virtual="/api/1/routes/many/servers/?fields=id" -->}
 EOF_HTML
 
 $t->run();
@@ -124,6 +135,15 @@ is(size($r->{two}), 240, 'second list');
 is(eval { $r->{two}[239]{id} }, '10.1.0.240', 'end of second list');
 is(eval { $r->{three}{id} }, '10.0.0.7', 'server');
 is(size($r->{four}), 2, 'page');
+
+# and for a client that is slow, who has not taken the one before yet
+
+$r = eval { decode_json(http_content(get('/slow.html'))) };
+
+is(size($r->{one}), 240, 'slow list in a subrequest');
+is(join(' ', map { $_->{id} } @{$r->{one} || []}),
+    join(' ', map { "10.1.0.$_" } 1 .. 240), 'each is there once');
+is(size($r->{two}), 240, 'the next one');
 
 is(count(http_content(get('/api/1/routes/many/servers/'))), 240, 'list');
 
