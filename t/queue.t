@@ -253,7 +253,8 @@ is($c->{code}, 'NetStream.Publish.Start', 'one has the place');
 
 is(said(publish(8095, 'cam0')), 'NetConnection.Connect.Rejected '
     . 'no server has room', 'refused for lack of room in the end');
-is(logged(8095), 'publish cam0 503 limit_server', 'refused for lack of room, log');
+is(logged(8095), 'publish cam0 503 limit_server',
+    'refused for lack of room, log');
 
 @c = ();
 
