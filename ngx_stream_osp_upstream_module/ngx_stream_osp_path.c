@@ -30,6 +30,10 @@
 
 #define NGX_STREAM_OSP_PATH_ROOM   (4 * NGX_OSP_RTMP_RENAME_LEN)
 
+/* of a client in the relay, then others have their turn */
+
+#define NGX_STREAM_OSP_PATH_TURN   16
+
 
 struct ngx_stream_osp_path_s {
     ngx_rtmp_route_t                *route;
@@ -39,6 +43,9 @@ struct ngx_stream_osp_path_s {
 
     u_char                          *instead;    /* of what was looked at */
     u_char                          *last;
+
+    ngx_event_t                      event;      /* of the next turn */
+    ngx_uint_t                       commands;   /* in this one */
 };
 
 
@@ -70,6 +77,7 @@ static ngx_int_t ngx_stream_osp_path_commands(ngx_stream_osp_session_t *os,
 static ngx_int_t ngx_stream_osp_path_name(void *data, ngx_str_t *text,
     ngx_str_t *to);
 static ngx_uint_t ngx_stream_osp_path_same(ngx_str_t *a, ngx_str_t *b);
+static void ngx_stream_osp_path_handler(ngx_event_t *ev);
 
 
 ngx_int_t
@@ -318,6 +326,10 @@ ngx_stream_osp_path_create(ngx_stream_osp_session_t *os, ngx_str_t *app)
     if (ngx_stream_osp_name_copy(pool, &path->app, app, app->len) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    path->event.handler = ngx_stream_osp_path_handler;
+    path->event.data = os;
+    path->event.log = os->session->connection->log;
 
     os->path = path;
 
@@ -596,6 +608,39 @@ ngx_stream_osp_path_stream(ngx_stream_osp_session_t *os,
 }
 
 
+ngx_uint_t
+ngx_stream_osp_path_rest(ngx_stream_osp_session_t *os)
+{
+    ngx_stream_osp_path_t  *path;
+
+    path = os->path;
+
+    if (path == NULL || path->commands++ < NGX_STREAM_OSP_PATH_TURN) {
+        return 0;
+    }
+
+    path->commands = 0;
+
+    ngx_post_event(&path->event, &ngx_posted_next_events);
+
+    return 1;
+}
+
+
+static void
+ngx_stream_osp_path_handler(ngx_event_t *ev)
+{
+    ngx_stream_osp_relay_waited(ev->data);
+}
+
+
+ngx_uint_t
+ngx_stream_osp_path_rests(ngx_stream_osp_session_t *os)
+{
+    return os->path && os->path->event.posted;
+}
+
+
 ngx_int_t
 ngx_stream_osp_path_command(ngx_stream_osp_session_t *os,
     ngx_osp_rtmp_command_t *cmd, ngx_osp_rtmp_reader_t *reader, u_char *pos,
@@ -717,4 +762,13 @@ uint32_t
 ngx_stream_osp_path_hash(ngx_stream_osp_session_t *os)
 {
     return os->path ? os->path->hash : 0;
+}
+
+
+void
+ngx_stream_osp_path_free(ngx_stream_osp_session_t *os)
+{
+    if (ngx_stream_osp_path_rests(os)) {
+        ngx_delete_posted_event(&os->path->event);
+    }
 }

@@ -399,7 +399,7 @@ ngx_stream_osp_relay_pass(ngx_stream_osp_session_t *os, ngx_uint_t dir)
 
         if (dir == NGX_STREAM_OSP_UP && ngx_stream_osp_scan_waits(os)) {
 
-            if (!src->read->pending_eof) {
+            if (!src->read->pending_eof || ngx_stream_osp_path_rests(os)) {
                 break;
             }
 

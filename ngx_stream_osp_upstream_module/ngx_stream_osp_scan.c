@@ -356,6 +356,10 @@ ngx_stream_osp_scan_command(ngx_stream_osp_session_t *os, u_char **pos,
 
     scan = os->scan;
 
+    if (ngx_stream_osp_path_rest(os)) {
+        return NGX_AGAIN;
+    }
+
     /* by a copy: the command is read from its start until it is whole */
 
     reader = NULL;

@@ -414,8 +414,8 @@ ngx_uint_t
 ngx_stream_osp_scan_waits(ngx_stream_osp_session_t *os)
 {
     return os->scan
-           && os->scan->wait
-           && os->scan->wait->set
+           && ((os->scan->wait && os->scan->wait->set)
+               || ngx_stream_osp_path_rests(os))
            && !os->flow[NGX_STREAM_OSP_UP].dead;
 }
 

@@ -565,6 +565,7 @@ ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
     ngx_stream_osp_move_free(os);
     ngx_stream_osp_resume_free(os);
     ngx_stream_osp_no_input_free(os);
+    ngx_stream_osp_path_free(os);
     ngx_stream_osp_scan_free(os);
     ngx_stream_osp_setup_done(os);
 

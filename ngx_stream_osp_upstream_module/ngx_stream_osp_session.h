@@ -599,6 +599,14 @@ ngx_int_t ngx_stream_osp_path_stream(ngx_stream_osp_session_t *os,
     ngx_stream_osp_mapped_t *mapped);
 
 /*
+ * To be called in front of each command of the relay, as these cost more than
+ * a client has to do for them.  1: it is to be looked at in the next turn,
+ * with what is behind it; _rests(): that has not come yet.
+ */
+ngx_uint_t ngx_stream_osp_path_rest(ngx_stream_osp_session_t *os);
+ngx_uint_t ngx_stream_osp_path_rests(ngx_stream_osp_session_t *os);
+
+/*
  * A command of the relay, whose chunks are in [pos, last), behind what the
  * reader has read.  NGX_OK: it goes to the server as told by
  * ngx_stream_osp_path_instead(); NGX_DECLINED: as it is; NGX_ABORT: it would
@@ -614,6 +622,8 @@ u_char *ngx_stream_osp_path_instead(ngx_stream_osp_session_t *os,
 
 /* of what servers are asked for: others may ask for the same key otherwise */
 uint32_t ngx_stream_osp_path_hash(ngx_stream_osp_session_t *os);
+
+void ngx_stream_osp_path_free(ngx_stream_osp_session_t *os);
 
 /* ngx_stream_osp_admit.c */
 
