@@ -95,6 +95,27 @@ ngx_rtmp_route_acl_check(ngx_rtmp_route_acl_t *acl, struct sockaddr *sockaddr,
 }
 
 
+void
+ngx_rtmp_route_acl_free(ngx_rtmp_route_acl_t *acl)
+{
+    ngx_rtmp_route_table_t  *table;
+
+    table = acl->table;
+
+    if (acl->rules) {
+        ngx_free(acl->rules);
+    }
+
+    if (acl->hosts) {
+        ngx_free(acl->hosts);
+    }
+
+    ngx_memzero(acl, sizeof(ngx_rtmp_route_acl_t));
+
+    acl->table = table;
+}
+
+
 static ngx_uint_t
 ngx_rtmp_route_acl_match(ngx_rtmp_route_acl_t *acl,
     ngx_rtmp_route_acl_rule_t *rule, ngx_uint_t family,

@@ -59,6 +59,9 @@ typedef struct {
 ngx_int_t ngx_rtmp_route_acl_check(ngx_rtmp_route_acl_t *acl,
     struct sockaddr *sockaddr, ngx_uint_t words, uint32_t *id);
 
+/* gives back the copy, at the end of the process */
+void ngx_rtmp_route_acl_free(ngx_rtmp_route_acl_t *acl);
+
 /*
  * "10.0.0.0/8", "2001:db8::/32", an address, "all", "unix:", "servers" or
  * "proxies"; bits of the address that do not count are cleared.  NGX_OK or

@@ -720,6 +720,7 @@ ngx_rtmp_route_exit_process(ngx_cycle_t *cycle)
 
     for (i = 0; i < rmcf->routes.nelts; i++) {
         ngx_rtmp_route_control_exit(routes[i]);
+        ngx_rtmp_route_acl_free(&routes[i]->acl);
     }
 
     ngx_rtmp_route_health_exit();

@@ -76,8 +76,7 @@ main(void)
     test_rebuild();
     test_cost();
 
-    ngx_free(acl.rules);
-    ngx_free(acl.hosts);
+    ngx_rtmp_route_acl_free(&acl);
 
     return done();
 }
@@ -336,8 +335,7 @@ test_many_servers(void)
     is_uint(right, 3000, "many servers");
     is_uint(acl.nhosts, 1500, "each is there once");
 
-    ngx_free(acl.rules);
-    ngx_free(acl.hosts);
+    ngx_rtmp_route_acl_free(&acl);
 
     acl = small;
     unit_zone_free(big.shpool);
