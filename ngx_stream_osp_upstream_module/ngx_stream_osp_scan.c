@@ -548,7 +548,13 @@ ngx_stream_osp_scan_handle(ngx_stream_osp_session_t *os,
 
     case NGX_OSP_RTMP_FC_UNPUBLISH:
     case NGX_OSP_RTMP_FC_UNSUBSCRIBE:
-        os->ended = 1;
+
+        /* these have no id */
+
+        if (!os->scan->beside) {
+            os->ended = 1;
+        }
+
         return NGX_OK;
 
     case NGX_OSP_RTMP_PAUSE:

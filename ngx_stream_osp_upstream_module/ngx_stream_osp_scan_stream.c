@@ -152,6 +152,7 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 
     if (rc == NGX_AGAIN || (rc == NGX_OK && !replace)) {
         scan->nstreams -= (rc == NGX_AGAIN);
+        scan->beside |= (rc == NGX_OK);
 
         os->name = name;
         scan->names->data = old;

@@ -298,8 +298,9 @@ struct ngx_stream_osp_scan_s {
     uint32_t                         held;
     uint32_t                         msid;       /* of the stream */
     uint32_t                         chunk_size; /* the client expects */
-    unsigned                         nstreams:31;
+    unsigned                         nstreams:30;
     unsigned                         played:1;   /* something was */
+    unsigned                         beside:1;   /* there may be others */
     u_short                          app_len;
     u_short                          tc_url_len;
 };

@@ -24,7 +24,7 @@ use Time::HiRes qw/ sleep /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(64);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(66);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -188,6 +188,17 @@ $c->send_command('play', 0, undef, 'screen', \{ csid => 8, msid => 2 });
 ok($o->wait(event => 'command', name => 'play', c => $n + 1), 'played beside');
 
 is(streams('one'), 'live/camera 1 0', 'played beside: published');
+
+# its end is not that of the other
+
+$c->send_command('FCUnsubscribe', 0, undef, 'screen', \{ csid => 3 });
+$c->send_command('deleteStream', 0, undef, 2, \{ csid => 3 });
+$c->send_command('createStream', 7, undef, \{ csid => 3 });
+$c->send_command('play', 0, undef, 'other', \{ csid => 8, msid => 3 });
+ok($o->wait(event => 'command', name => 'play', c => $n + 1, count => 2),
+    'another one beside');
+
+is(streams('one'), 'live/camera 1 0', 'another one beside: published');
 
 finish($c);
 is(last_line($t, 8081), '200 ok publish camera', 'played beside: log');
