@@ -108,7 +108,8 @@ static test_map_t  maps[] = {
     { "Ant Media",
       { { "~ ^/([^/]+)/streams/"
           "(.+?)(?:_adaptive|_[0-9]+p[0-9]*(?:kbps)?)?"
-          "(?:-?[0-9]{4,})?[.](?:m3u8|ts|mpd)$", "$1/$2", NULL, "ant", 0 },
+          "(?:[.](?:m3u8|mpd)|(?:-?(?:[0-9]{9}|[0-9]{4}))?[.]ts)$",
+          "$1/$2", NULL, "ant", 0 },
         { "~ ^/WebRTCAppEE/([^/]+)$", NULL, "/LiveApp/$1", "rtmp", 0 } },
       { { "/LiveApp/streams/cam1.m3u8", "LiveApp/cam1", "", "ant" },
         { "/LiveApp/streams/cam1_adaptive.m3u8", "LiveApp/cam1", "", "ant" },
@@ -117,6 +118,9 @@ static test_map_t  maps[] = {
           "ant" },
         { "/LiveApp/streams/cam1_480p0012.ts", "LiveApp/cam1", "", "ant" },
         { "/LiveApp/streams/cam1-000000012.ts", "LiveApp/cam1", "", "ant" },
+        { "/LiveApp/streams/cam10001.ts", "LiveApp/cam1", "", "ant" },
+        { "/LiveApp/streams/cam1000000012.ts", "LiveApp/cam1", "", "ant" },
+        { "/LiveApp/streams/cam2024.m3u8", "LiveApp/cam2024", "", "ant" },
         { "/WebRTCAppEE/streams/room/cam1_adaptive.m3u8",
           "WebRTCAppEE/room/cam1", "", "ant" },
         { "/WebRTCAppEE/cam1", "", "/LiveApp/cam1", "rtmp" },
