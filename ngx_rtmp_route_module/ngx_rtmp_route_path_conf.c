@@ -25,6 +25,8 @@ static char *ngx_rtmp_route_path_servers(ngx_conf_t *cf, ngx_str_t *list,
     ngx_rtmp_route_path_t *rule);
 static char *ngx_rtmp_route_path_others(ngx_conf_t *cf,
     ngx_rtmp_route_t *route, ngx_rtmp_route_path_t *rule);
+static ngx_int_t ngx_rtmp_route_path_slashes(ngx_pool_t *pool,
+    ngx_str_t *path, ngx_str_t *single);
 static void ngx_rtmp_route_path_log(ngx_rtmp_route_t *route, ngx_log_t *log,
     ngx_uint_t index, ngx_int_t tries);
 
@@ -390,9 +392,18 @@ ngx_rtmp_route_map(ngx_rtmp_route_t *route, ngx_pool_t *pool,
     ngx_str_t *path, ngx_rtmp_route_mapped_t *mapped)
 {
     ngx_int_t   rc, tries;
+    ngx_str_t   single;
     ngx_uint_t  index;
 
-    rc = ngx_rtmp_route_path_map(route->paths, pool, path, mapped, &index,
+    single = *path;
+
+    if (route->paths
+        && ngx_rtmp_route_path_slashes(pool, path, &single) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_rtmp_route_path_map(route->paths, pool, &single, mapped, &index,
                                  &tries);
 
     if (rc == NGX_ABORT && tries) {
@@ -400,6 +411,44 @@ ngx_rtmp_route_map(ngx_rtmp_route_t *route, ngx_pool_t *pool,
     }
 
     return rc;
+}
+
+
+/* keys have them so, and nginx, too, unless "merge_slashes" is off */
+
+static ngx_int_t
+ngx_rtmp_route_path_slashes(ngx_pool_t *pool, ngx_str_t *path,
+    ngx_str_t *single)
+{
+    u_char  *p, *dst, *last;
+
+    p = path->data;
+    last = path->data + path->len;
+
+    while (p < last && (p[0] != '/' || p + 1 == last || p[1] != '/')) {
+        p++;
+    }
+
+    if (p == last) {
+        return NGX_OK;
+    }
+
+    single->data = ngx_pnalloc(pool, path->len);
+    if (single->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    dst = single->data;
+
+    for (p = path->data; p < last; p++) {
+        if (*p != '/' || p == path->data || p[-1] != '/') {
+            *dst++ = *p;
+        }
+    }
+
+    single->len = dst - single->data;
+
+    return NGX_OK;
 }
 
 

@@ -23,7 +23,7 @@ use Time::HiRes qw/ time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(89);
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite/)->plan(92);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
@@ -141,6 +141,18 @@ http {
 
         location /quiet/ {
             rtmp_route_api  names=off;
+        }
+    }
+
+    server {
+        listen       127.0.0.1:8084;
+        server_name  localhost;
+
+        merge_slashes  off;
+
+        location / {
+            rtmp_route  live;
+            proxy_pass  http://live;
         }
     }
 
@@ -301,6 +313,17 @@ like(http_get('/two/pin.m3u8'), qr!^two !m, 'not one elsewhere');
 
 pin('live', 'live/k', $one);
 like(http_get('/keyed/x.m3u8?name=k'), qr!^three !m, 'key of the balancer');
+
+# slashes are single for rules as they are for keys
+
+my %slashes = (PeerAddr => '127.0.0.1:' . port(8084));
+
+like(http_get('//two///x.m3u8', %slashes), qr!^two //two///x\.m3u8$!m,
+    'servers, slashes');
+like(http_get('//hls//cam3.m3u8', %slashes), qr!^three //hls//!m,
+    'stream, slashes');
+like(http_get('//both//cam3.m3u8', %slashes), qr!^three /edge/cam3\.m3u8$!m,
+    'to, slashes');
 
 # what a rule refuses has no server, whoever asks
 
