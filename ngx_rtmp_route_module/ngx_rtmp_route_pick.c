@@ -437,7 +437,10 @@ ngx_rtmp_route_pick_list(ngx_rtmp_route_query_t *query,
 }
 
 
-/* a name stands for all of its addresses; it is not trusted to a hash */
+/*
+ * A name stands for all of its addresses; it is not trusted to a hash.  Who
+ * registers may have any id, which makes it no address of a name.
+ */
 
 static ngx_uint_t
 ngx_rtmp_route_pick_is_listed(ngx_rtmp_route_shm_t *sh,
@@ -465,7 +468,8 @@ ngx_rtmp_route_pick_is_listed(ngx_rtmp_route_shm_t *sh,
 
         if (info->id_len >= id->len
             && ngx_memcmp(info->id, id->data, id->len) == 0
-            && (info->id_len == id->len || info->id[id->len] == '#'))
+            && (info->id_len == id->len
+                || (info->id[id->len] == '#' && info->origin_len == id->len)))
         {
             return 1;
         }
