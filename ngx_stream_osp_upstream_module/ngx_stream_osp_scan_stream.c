@@ -166,6 +166,12 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
 
     scan->msid = msid;
 
+    /* that was the one before */
+
+    if (os->reason == NGX_STREAM_OSP_REFUSED) {
+        os->reason = NGX_STREAM_OSP_NONE;
+    }
+
     if (rc == NGX_DONE) {
         ngx_stream_osp_refuse(os, bar.status, bar.reason, bar.code, &bar.text);
         return NGX_DONE;
@@ -185,12 +191,6 @@ ngx_stream_osp_scan_stream(ngx_stream_osp_session_t *os,
     }
 
     os->ended = 0;
-
-    /* that was the one before */
-
-    if (os->reason == NGX_STREAM_OSP_REFUSED) {
-        os->reason = NGX_STREAM_OSP_NONE;
-    }
 
     return NGX_OK;
 }

@@ -24,7 +24,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(19 + 17 * ENDED);
+my $t = Test::Nginx->new()->has(qw/http stream/)->plan(19 + 18 * ENDED);
 
 my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8101', 'live'],
@@ -44,6 +44,7 @@ my $servers = join("\n", map { reasons_conf(@$_) }
     ['127.0.0.1:8115', 'live'],
     ['127.0.0.1:8116', 'live'],
     ['127.0.0.1:8117', 'live'],
+    ['127.0.0.1:8118', 'live'],
 );
 
 $t->write_file_expand('nginx.conf', <<"EOC");
@@ -182,6 +183,12 @@ $c->send_command('publish', 7, undef, 'cam17', 'live',
 is($c->status()->{code}, 'NetStream.Publish.Start', 'the next name');
 is(kick('cam17'), 204, 'kicked');
 ended($t, 8117, 'kicked', client => told($c), upstream => 8081,
+    name => 'the next name');
+
+$c = rtmp_publish(port(8118), 'live', 'busy');
+$c->send_command('publish', 6, undef, 'cam15', 'live',
+    \{ csid => 8, msid => 1 });
+ended($t, 8118, 'banned', client => told($c), upstream => 8081,
     name => 'the next name');
 
 # by a reload
