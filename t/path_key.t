@@ -24,7 +24,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_realip proxy rewrite/)->plan(27);
+my $t = Test::Nginx->new()->has(qw/http http_realip proxy rewrite/)->plan(34);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -43,6 +43,9 @@ rtmp_route live {
     path  ~ ^/K/([^/]+)/(\d+)$       stream=live/$1  to=/keys/$1/$2.KEY;
     path  ~ ^/twice/([^/]+)/(\d+)$   stream=live/$1  to=/keys/$1/$2%2ekey;
     path  ~ ^/listed/([^/]+)/(\w+)$  stream=live/$1  to=/live/$1/$2;
+    path  /pub/                      stream=live/    to=/edge/;
+    path  /third/                    stream=live/    to=/edge/;
+    path  /edge/                     stream=live/;
 }
 
 http {
@@ -139,6 +142,18 @@ is(get('/k/open/1')->{status}, 200, 'open to all');
 
 is(get('/live/prot/index.m3u8')->{status}, 200, 'playlist');
 is(get('/listed/prot/enc')->{status}, 403, 'by another name');
+
+# one that is known by another name than the server's
+
+is(get('/pub/prot/index.m3u8')->{status}, 200, 'playlist of a rule');
+is(get('/pub/prot/enc')->{status}, 403, 'as it is listed');
+is(get('/edge/prot/enc')->{status}, 403, "by the server's name");
+is(get('/third/prot/enc')->{status}, 403, 'by a third one');
+is(get('/edge/prot/enc', $token)->{body}, 'this is /edge/prot/enc',
+    "by the server's name, who may have it");
+is(get('/pub/prot/enc', $token)->{body}, 'this is /edge/prot/enc',
+    'as it is listed, who may have it');
+is(get('/edge/prot/enc')->{status}, 403, 'and for no other');
 
 ###############################################################################
 
