@@ -43,6 +43,7 @@ static void test_unknown(void);
 static void test_known(void);
 static void test_live(void);
 static void test_on_its_way(void);
+static void address(const char *id, ngx_uint_t n);
 static void test_addresses(void);
 static void test_room(void);
 static void test_tried(void);
@@ -322,19 +323,42 @@ test_on_its_way(void)
 }
 
 
+/* "name#address" */
+
+static void
+address(const char *id, ngx_uint_t n)
+{
+    ngx_rtmp_route_server_info_t  info;
+
+    server_info(&info, id, n, NGX_RTMP_ROUTE_SRC_CONFIG);
+
+    info.origin_len = (u_char) (strchr(id, '#') - id);
+    ngx_memcpy(info.origin, id, info.origin_len);
+
+    ngx_rtmp_route_server_set(&table, &info, NULL, NULL);
+}
+
+
 /* a name that stands for several servers, and one address of it */
 
 static void
 test_addresses(void)
 {
-    char        key[32];
-    ngx_uint_t  i, a, b, other;
+    char                          key[32];
+    ngx_uint_t                    i, a, b, other;
+    ngx_rtmp_route_server_info_t  info;
 
     fresh(2);
-    server_add(&table, "pods#10.0.0.21", 21, NULL);
-    server_add(&table, "pods#10.0.0.22", 22, NULL);
+    address("pods#10.0.0.21", 21);
+    address("pods#10.0.0.22", 22);
     server_add(&table, "podsx", 23, NULL);
     server_add(&table, "pod", 24, NULL);
+
+    /* its id is its own choice */
+
+    server_info(&info, "pods#10.0.0.25", 25, NGX_RTMP_ROUTE_SRC_REGISTER);
+    ok(ngx_rtmp_route_server_set(&table, &info, NULL, NULL) == NGX_OK,
+       "registered");
 
     list("pods,s1");
     a = 0;
