@@ -26,8 +26,10 @@ static ngx_int_t ngx_http_hls_notes_key(ngx_pool_t *pool,
 static void ngx_http_hls_notes_up(ngx_str_t *dir);
 static void ngx_http_hls_note(ngx_http_hls_object_t *obj, ngx_hls_uri_t *uri,
     ngx_http_hls_times_t *times);
-static void ngx_http_hls_note_renamed(ngx_http_hls_object_t *obj,
+static void ngx_http_hls_note_names(ngx_http_hls_object_t *obj,
     ngx_hls_ref_t *ref, ngx_http_hls_times_t *times);
+static void ngx_http_hls_note_name(ngx_http_hls_object_t *obj,
+    ngx_str_t *path, ngx_http_hls_times_t *times);
 static ngx_uint_t ngx_http_hls_note_claimed(ngx_http_hls_object_t *obj,
     ngx_http_hls_key_t *key, ngx_http_hls_found_t *found);
 
@@ -483,7 +485,7 @@ ngx_http_hls_note(ngx_http_hls_object_t *obj, ngx_hls_uri_t *uri,
 
     if (uri->type == NGX_HLS_URI_KEY) {
         kind = NGX_HTTP_HLS_KEY;
-        ngx_http_hls_note_renamed(obj, &ref, times);
+        ngx_http_hls_note_names(obj, &ref, times);
 
     } else if (kind == NGX_HTTP_HLS_OTHER) {
         kind = NGX_HTTP_HLS_SEGMENT;
@@ -529,27 +531,46 @@ ngx_http_hls_note(ngx_http_hls_object_t *obj, ngx_hls_uri_t *uri,
 
 
 /*
- * A key that a rule of the route has another name for is one by that name, too:
- * by it, and through it by all others, nobody gets the key without being asked
+ * A key is one with other arguments, too, and by the name that a rule of the
+ * route has for it, and through that by all others: nobody gets it without
+ * being asked
  */
 
 static void
-ngx_http_hls_note_renamed(ngx_http_hls_object_t *obj, ngx_hls_ref_t *ref,
+ngx_http_hls_note_names(ngx_http_hls_object_t *obj, ngx_hls_ref_t *ref,
     ngx_http_hls_times_t *times)
 {
-    ngx_uint_t                kind;
-    ngx_http_hls_key_t        key;
-    ngx_http_hls_data_t      *data;
-    ngx_http_hls_found_t      found;
-    ngx_rtmp_route_mapped_t   mapped;
+    ngx_rtmp_route_mapped_t  mapped;
 
-    if (obj->conf->route == NULL
-        || ngx_rtmp_route_map(obj->conf->route, obj->pool, &ref->path, &mapped)
-           != NGX_OK
-        || mapped.to.len == 0
-        || ngx_http_hls_target_key(obj->pool, obj->conf, &obj->target,
-                                   &mapped.to, &ref->args, &key, &kind)
-           != NGX_OK
+    if (ref->args.len) {
+        ngx_http_hls_note_name(obj, &ref->path, times);
+    }
+
+    if (obj->conf->route
+        && ngx_rtmp_route_map(obj->conf->route, obj->pool, &ref->path, &mapped)
+           == NGX_OK
+        && mapped.to.len)
+    {
+        ngx_http_hls_note_name(obj, &mapped.to, times);
+    }
+}
+
+
+static void
+ngx_http_hls_note_name(ngx_http_hls_object_t *obj, ngx_str_t *path,
+    ngx_http_hls_times_t *times)
+{
+    ngx_str_t              args;
+    ngx_uint_t             kind;
+    ngx_http_hls_key_t     key;
+    ngx_http_hls_data_t   *data;
+    ngx_http_hls_found_t   found;
+
+    ngx_str_null(&args);
+
+    if (ngx_http_hls_target_key(obj->pool, obj->conf, &obj->target, path,
+                                &args, &key, &kind)
+        != NGX_OK
         || kind == NGX_HTTP_HLS_PLAYLIST || kind == NGX_HTTP_HLS_MANIFEST
         || ngx_http_hls_note_claimed(obj, &key, &found)
         || (found.entry && found.kind != NGX_HTTP_HLS_KEY))

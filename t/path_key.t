@@ -24,7 +24,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_realip proxy rewrite/)->plan(34);
+my $t = Test::Nginx->new()->has(qw/http http_realip proxy rewrite/)->plan(42);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -56,6 +56,7 @@ http {
 
     hls_cache_zone    hls 8m;
     hls_cache_auth    osp;
+    hls_cache_args    sig;
 
     upstream live { rtmp_route live http; }
 
@@ -100,9 +101,10 @@ $core->channel('prot', protected => 1, owner => 'owner');
 my $o = hls_origin($t, port(8081), code => sub {
     my ($r) = @_;
     my $path = $r->{path};
+    my $key = $path =~ /signed/ ? 'sig?sig=1' : 'enc';
 
     return { body => "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n"
-        . "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-KEY:METHOD=AES-128,URI=\"enc\"\n"
+        . "#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-KEY:METHOD=AES-128,URI=\"$key\"\n"
         . "#EXTINF:2,\n1.ts\n", type => 'application/vnd.apple.mpegurl' }
         if $path =~ /\.m3u8$/;
 
@@ -154,6 +156,15 @@ is(get('/edge/prot/enc', $token)->{body}, 'this is /edge/prot/enc',
 is(get('/pub/prot/enc', $token)->{body}, 'this is /edge/prot/enc',
     'as it is listed, who may have it');
 is(get('/edge/prot/enc')->{status}, 403, 'and for no other');
+
+# arguments are no other name
+
+is(get('/pub/prot/signed.m3u8')->{status}, 200, 'playlist with arguments');
+is(get("/pub/prot/sig$_")->{status}, 403, "as it is listed, \"$_\"")
+    for '?sig=1', '?sig=2', '';
+is(get("/edge/prot/sig$_")->{status}, 403, "by the server's name, \"$_\"")
+    for '?sig=1', '?sig=2', '';
+is(get('/pub/prot/sig?sig=1', $token)->{status}, 200, 'who may have it');
 
 ###############################################################################
 
