@@ -495,7 +495,7 @@ ngx_rtmp_route_pick_done(ngx_rtmp_route_shm_t *sh,
 
     hot = ngx_rtmp_route_hot(sh, choice->index);
 
-    hot->idle = ngx_current_msec;
+    ngx_rtmp_route_server_in_use(hot, query->op);
 
     /* one try at a time of a server that has failed */
 

@@ -148,7 +148,7 @@ typedef struct {
     ngx_msec_t                       check;       /* when it is due */
     ngx_msec_t                       staled;      /* when it was needed */
     ngx_msec_t                       started;     /* its weight to grow */
-    ngx_msec_t                       idle;        /* chosen or in use last */
+    ngx_msec_t                       idle;        /* in use last, or until */
     int64_t                          current_weight;
 
     uint32_t                         conns;       /* derived */
@@ -529,6 +529,9 @@ uint32_t ngx_rtmp_route_server_where(ngx_rtmp_route_server_info_t *info,
 /* whether one that is gone may be taken */
 ngx_uint_t ngx_rtmp_route_server_gone_for(ngx_rtmp_route_query_t *query,
     ngx_uint_t purpose);
+
+/* with the lock: somebody is there, or was sent there */
+void ngx_rtmp_route_server_in_use(ngx_rtmp_route_hot_t *hot, ngx_uint_t op);
 
 /* without the lock: removes those that are gone and not in use any more */
 void ngx_rtmp_route_server_reap(ngx_rtmp_route_table_t *table);

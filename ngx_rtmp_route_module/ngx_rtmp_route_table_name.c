@@ -18,11 +18,14 @@
 #include "ngx_rtmp_route_table_int.h"
 
 
-/*
- * Viewers of HTTP come again and again, and in between there is no connection
- * (ms)
- */
+/* ms after a session or connection */
 #define NGX_RTMP_ROUTE_GONE_IDLE  6000
+
+/*
+ * Viewers of HTTP come again and again, and in between there is no connection:
+ * ms after a request, which is more than a segment of most servers
+ */
+#define NGX_RTMP_ROUTE_GONE_FETCH 15000
 
 
 static ngx_int_t ngx_rtmp_route_server_own(ngx_rtmp_route_table_t *table,
@@ -148,7 +151,7 @@ ngx_rtmp_route_server_leave(ngx_rtmp_route_table_t *table, ngx_str_t *id)
 
     ngx_rtmp_route_table_touch(sh);
 
-    hot->idle = ngx_current_msec;
+    ngx_rtmp_route_server_in_use(hot, NGX_RTMP_ROUTE_PLAY);
 
     ngx_rtmp_route_server_unlink(sh, i);
     ngx_rtmp_route_server_write(sh, i, &info, &params, &given);
@@ -298,6 +301,7 @@ void
 ngx_rtmp_route_server_split(ngx_rtmp_route_table_t *table, ngx_uint_t i)
 {
     ngx_int_t                        n;
+    ngx_msec_t                       idle;
     ngx_rtmp_route_hot_t            *hot;
     ngx_rtmp_route_shm_t            *sh;
     ngx_rtmp_route_cold_t           *cold;
@@ -309,6 +313,7 @@ ngx_rtmp_route_server_split(ngx_rtmp_route_table_t *table, ngx_uint_t i)
     hot = ngx_rtmp_route_hot(sh, i);
     cold = ngx_rtmp_route_cold(sh, i);
 
+    idle = hot->idle;
     info = cold->info[hot->active];
     params = cold->params[hot->active];
     given = cold->given[hot->active];
@@ -346,7 +351,9 @@ ngx_rtmp_route_server_split(ngx_rtmp_route_table_t *table, ngx_uint_t i)
     hot = ngx_rtmp_route_hot(sh, n);
 
     cold->given[hot->active] = given;
-    hot->idle = ngx_current_msec;
+
+    hot->idle = idle;
+    ngx_rtmp_route_server_in_use(hot, NGX_RTMP_ROUTE_PLAY);
 
     table->adopt = 1;
 }
@@ -443,6 +450,23 @@ ngx_rtmp_route_server_gone_for(ngx_rtmp_route_query_t *query,
 
 
 void
+ngx_rtmp_route_server_in_use(ngx_rtmp_route_hot_t *hot, ngx_uint_t op)
+{
+    ngx_msec_t  idle;
+
+    idle = ngx_current_msec;
+
+    if (op == NGX_RTMP_ROUTE_FETCH) {
+        idle += NGX_RTMP_ROUTE_GONE_FETCH - NGX_RTMP_ROUTE_GONE_IDLE;
+    }
+
+    if ((ngx_msec_int_t) (idle - hot->idle) > 0) {
+        hot->idle = idle;
+    }
+}
+
+
+void
 ngx_rtmp_route_server_reap(ngx_rtmp_route_table_t *table)
 {
     u_char                         buf[NGX_RTMP_ROUTE_ID_LEN];
@@ -469,7 +493,7 @@ ngx_rtmp_route_server_reap(ngx_rtmp_route_table_t *table)
             }
 
             if (hot->conns || hot->adopt) {
-                hot->idle = ngx_current_msec;
+                ngx_rtmp_route_server_in_use(hot, NGX_RTMP_ROUTE_PLAY);
                 continue;
             }
 

@@ -138,7 +138,7 @@ wait_until(sub { !grep { $_->{type} eq 'publish' } session('cam') });
 is(server(id(12))->{conns}, 1, 'the request goes on');
 like(http_end($http), qr/x{16000}$/, 'to its end');
 is(state(12), 'draining', 'its server is there for a while');
-ok(wait_until(sub { !server(id(12)) }, 12), 'removed then');
+ok(wait_until(sub { !server(id(12)) }, 25), 'removed then');
 is(state(11), 'draining', 'a player is there yet');
 
 $_->close() for @{$player{cam}};

@@ -67,6 +67,7 @@ main(void)
 static void
 test_gone(void)
 {
+    ngx_uint_t                i;
     ngx_rtmp_route_peer_t     peer;
     ngx_rtmp_route_session_t  session;
 
@@ -107,6 +108,26 @@ test_gone(void)
     unit_tick(4000);
     ngx_rtmp_route_table_sweep(&table);
     ok(server_stat(&table, "name#10.0.0.1") == NULL, "removed");
+
+    /* viewers come again when a segment is over, which may be of ten seconds */
+
+    set("name#10.0.0.1", 1);
+    set("name#10.0.0.2", 2);
+    stream_set(&table, "live/pin", "name#10.0.0.1", NGX_RTMP_ROUTE_FROM_PIN);
+    leave("name#10.0.0.1");
+
+    for (i = 0; i < 3; i++) {
+        pick(&table, "live/pin", NGX_RTMP_ROUTE_FETCH, &peer);
+        is_uint(peer.sockaddr.sockaddr_in.sin_addr.s_addr,
+                inet_addr("10.0.0.1"), "a viewer, %lu", (unsigned long) i);
+
+        unit_tick(11000);
+        ngx_rtmp_route_table_sweep(&table);
+    }
+
+    unit_tick(5000);
+    ngx_rtmp_route_table_sweep(&table);
+    ok(server_stat(&table, "name#10.0.0.1") == NULL, "who has gone");
 
     IS_CHECKED(&table);
 }
