@@ -116,7 +116,13 @@ cmp_ok($pod{11}->count('/live/cam/index.m3u8'), '>', $count + 3, 'served');
 is($pod{12}->count('/live/cam/index.m3u8'), 0, 'from there alone');
 unlike(body(), qr/DISCONTINUITY$|g=1/m, 'and goes on');
 
-# its process ends
+# its process ends, just when all that it has listed has been fetched: what has
+# not would be nowhere
+
+my $last = newest();
+
+hls_wait(sub { newest() ne $last }, 5);
+http_get('/live/cam/' . newest());
 
 $pod{11}->stop();
 ok(hls_wait(sub { body() =~ /DISCONTINUITY$/m }, 12), 'goes on elsewhere');
@@ -132,6 +138,12 @@ sub state {
     my ($s) = grep { $_->{id} eq $id } servers('live');
 
     return $s ? $s->{state} : '';
+}
+
+sub newest {
+    my @segments = body() =~ /^(1\d\d\.ts)/mg;
+
+    return $segments[-1] // '';
 }
 
 sub body {
