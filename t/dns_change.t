@@ -16,7 +16,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
 use Test::Nginx::DNS;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT server state /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -87,7 +87,8 @@ my (%publisher, %player, $c);
 
 sub id { return "pods.example.com#127.0.0.$_[0]"; }
 
-ok(wait_until(sub { state(11) eq 'up' && state(13) eq 'up' }, 15), 'three');
+ok(wait_until(sub { state(id(11)) eq 'up' && state(id(13)) eq 'up' }, 15),
+    'three');
 
 $publisher{"cam$_"} = rtmp_publish($proxy, 'live', "cam$_") for 1 .. 16;
 is(codes(values %publisher), $start, 'published');
@@ -106,8 +107,8 @@ my $selected = server(id(11))->{selected};
 
 write_names($t, 'pods.example.com' => [@addrs[1 .. 3]]);
 
-ok(wait_until(sub { state(14) eq 'up' }, 6), 'an address has come');
-ok(wait_until(sub { state(11) eq 'draining' }, 6), 'one has gone');
+ok(wait_until(sub { state(id(14)) eq 'up' }, 6), 'an address has come');
+ok(wait_until(sub { state(id(11)) eq 'draining' }, 6), 'one has gone');
 
 my $s = server(id(11));
 is($s->{reason}, 'dns', 'that is said');
@@ -150,7 +151,7 @@ ok(patch('live', 'pods.example.com%23127.0.0.12', max_conns => 7), 'another');
 
 write_names($t, 'pods.example.com' => [@addrs]);
 
-ok(wait_until(sub { state(11) eq 'up' }, 6), 'back');
+ok(wait_until(sub { state(id(11)) eq 'up' }, 6), 'back');
 $s = server(id(11));
 is($s->{weight}, 9, 'what was set meanwhile');
 cmp_ok($s->{selected}, '>=', $selected, 'counters');
@@ -174,22 +175,10 @@ patch('live', 'pods.example.com%23127.0.0.11', drain => JSON::PP::false());
 # what is deleted is there again, as DNS says so
 
 ok(api('DELETE', 'live/servers/pods.example.com%23127.0.0.13'), 'deleted');
-ok(wait_until(sub { state(13) eq 'up' }, 6), 'there again');
+ok(wait_until(sub { state(id(13)) eq 'up' }, 6), 'there again');
 
 
 ###############################################################################
-
-sub server {
-    my ($id, $route) = @_;
-
-    return (grep { $_->{id} eq $id } servers($route || 'live'))[0];
-}
-
-sub state {
-    my $s = server(id($_[0]));
-
-    return $s ? $s->{state} : '';
-}
 
 sub session {
     return grep { $_->{stream} eq "live/$_[0]" } sessions('live');
@@ -211,12 +200,6 @@ sub codes {
     my %codes = map { $_->{code} => 1 } @_;
 
     return join(' ', sort keys %codes);
-}
-
-sub lines {
-    my ($re) = @_;
-
-    return scalar(() = $t->read_file('error.log') =~ /$re/g);
 }
 
 ###############################################################################

@@ -17,7 +17,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 use Test::Nginx;
 use Test::Nginx::DNS;
 use Test::Nginx::OSPCore;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT server state /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -83,7 +83,8 @@ $t->run();
 
 ###############################################################################
 
-ok(wait_until(sub { state(11) eq 'up' && state(12) eq 'up' }, 15), 'two');
+ok(wait_until(sub { state(id(11)) eq 'up' && state(id(12)) eq 'up' }, 15),
+    'two');
 
 $core->channel('one', live => 1, server => $name);
 ok(wait_until(sub { place('one') }), 'a channel');
@@ -98,11 +99,11 @@ is((sessions('live'))[0]{server}, id($old), 'there');
 # its address goes, polls go on
 
 names($other, 13);
-ok(wait_until(sub { state(13) eq 'up' && state($old) eq 'draining' }, 6),
-    'another address');
+ok(wait_until(sub { state(id(13)) eq 'up'
+    && state(id($old)) eq 'draining' }, 6), 'another address');
 is(server(id($old))->{reason}, 'dns', 'one has gone');
 polls(5);
-is(state($old), 'draining', 'whatever the core lists');
+is(state(id($old)), 'draining', 'whatever the core lists');
 is(place('one'), id($old), 'where the channel is');
 
 $core->channel('two', live => 1, server => $name);
@@ -158,18 +159,6 @@ sub names {
 
 sub id {
     return "$name#127.0.0.$_[0]";
-}
-
-sub server {
-    my ($id) = @_;
-
-    return (grep { $_->{id} eq $id } servers('live'))[0];
-}
-
-sub state {
-    my $s = server(id($_[0]));
-
-    return $s ? $s->{state} : '';
 }
 
 sub place {

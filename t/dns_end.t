@@ -16,7 +16,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx qw/ :DEFAULT http_start http_end /;
 use Test::Nginx::DNS;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT server state /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -109,7 +109,8 @@ my (%publisher, %player, $c);
 
 sub id { return "pods.example.com#127.0.0.$_[0]"; }
 
-ok(wait_until(sub { state(11) eq 'up' && state(13) eq 'up' }, 15), 'three');
+ok(wait_until(sub { state(id(11)) eq 'up' && state(id(13)) eq 'up' }, 15),
+    'three');
 
 pin('live', 'live/cam', id(11));
 pin('live', 'live/slow', id(12));
@@ -129,7 +130,7 @@ EOF_HTTP
 ok(wait_until(sub { server(id(12))->{conns} >= 1 }), 'a request');
 
 write_names($t, 'pods.example.com' => [@addrs[2 .. 3]]);
-ok(wait_until(sub { state(11) eq 'draining' && state(12) eq 'draining' }, 6),
+ok(wait_until(sub { 2 == grep { state(id($_)) eq 'draining' } 11, 12 }, 6),
     'two have gone');
 
 $publisher{cam}->close();
@@ -137,9 +138,9 @@ wait_until(sub { !grep { $_->{type} eq 'publish' } session('cam') });
 
 is(server(id(12))->{conns}, 1, 'the request goes on');
 like(http_end($http), qr/x{16000}$/, 'to its end');
-is(state(12), 'draining', 'its server is there for a while');
+is(state(id(12)), 'draining', 'its server is there for a while');
 ok(wait_until(sub { !server(id(12)) }, 25), 'removed then');
-is(state(11), 'draining', 'a player is there yet');
+is(state(id(11)), 'draining', 'a player is there yet');
 
 $_->close() for @{$player{cam}};
 ok(wait_until(sub { !server(id(11)) }, 12), 'removed, too');
@@ -151,18 +152,6 @@ is(lines('"pods.example.com#127.0.0.1[12]" is removed'), 2, 'and for the end');
 
 ###############################################################################
 
-sub server {
-    my ($id, $route) = @_;
-
-    return (grep { $_->{id} eq $id } servers($route || 'live'))[0];
-}
-
-sub state {
-    my $s = server(id($_[0]));
-
-    return $s ? $s->{state} : '';
-}
-
 sub session {
     return grep { $_->{stream} eq "live/$_[0]" } sessions('live');
 }
@@ -172,17 +161,6 @@ sub place {
 
     return (map { $_->{server} } grep { $_->{type} eq $type }
         session($name))[0];
-}
-
-sub where {
-    return map { $_->{stream} =~ m!^live/(.*)! => $_->{server} }
-        grep { $_->{type} eq 'publish' } sessions('live');
-}
-
-sub codes {
-    my %codes = map { $_->{code} => 1 } @_;
-
-    return join(' ', sort keys %codes);
 }
 
 sub lines {

@@ -18,7 +18,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 use Test::Nginx;
 use Test::Nginx::DNS;
 use Test::Nginx::HLS;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT state /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -132,13 +132,6 @@ is($v->faults(), '', 'nothing is wrong for the viewer');
 is(api('GET', 'live/check')->{consistent}, JSON::PP::true(), 'consistent');
 
 ###############################################################################
-
-sub state {
-    my ($id) = @_;
-    my ($s) = grep { $_->{id} eq $id } servers('live');
-
-    return $s ? $s->{state} : '';
-}
 
 sub newest {
     my @segments = body() =~ /^(1\d\d\.ts)/mg;

@@ -16,7 +16,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
 use Test::Nginx::DNS;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT server state /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -61,7 +61,8 @@ is($first->{code}, $start, 'published');
 # with its address gone, over a reload with other parameters
 
 names(@addrs[1 .. 2]);
-ok(wait_until(sub { server(id(13)) && state(11) eq 'draining' }, 6), 'changed');
+ok(wait_until(sub { server(id(13)) && state(id(11)) eq 'draining' }, 6),
+    'changed');
 
 conf('weight=3 max_conns=5 backup');
 $t->reload();
@@ -70,7 +71,7 @@ ok(wait_until(sub { (server(id(13)) || {})->{max_conns} == 5 }, 8),
 
 is(server(id(12))->{weight}, 3, 'the configuration says something else now');
 ok(server(id(13))->{backup}, 'all of them');
-is(state(11), 'draining', 'the one that has gone is still there');
+is(state(id(11)), 'draining', 'the one that has gone is still there');
 is(server(id(11))->{conns}, 1, 'with its session');
 is(pinned('pin12'), id(12), 'pins stay');
 
@@ -125,7 +126,7 @@ $t->run();
 
 ok(server(id(12)) && server(id(13)), 'there without a name server');
 is(server(id(12))->{weight}, 8, 'with what was set');
-is(state(12), 'draining', 'drained still');
+is(state(id(12)), 'draining', 'drained still');
 is(pinned('pin12'), id(12), 'and pinned');
 
 $t->run_daemon(\&dns_daemon, $dns, $t->testdir() . '/names');
@@ -182,18 +183,6 @@ EOF_CONF
 
 sub names {
     write_names($t, 'pods.example.com' => [@_]);
-}
-
-sub server {
-    my ($id) = @_;
-
-    return (grep { $_->{id} eq $id } servers('live'))[0];
-}
-
-sub state {
-    my $s = server(id($_[0]));
-
-    return $s ? $s->{state} : '';
 }
 
 sub pinned {

@@ -17,7 +17,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 use Test::Nginx;
 use Test::Nginx::DNS;
 use Test::Nginx::Media;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT server /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -116,7 +116,7 @@ for my $step (0 .. 2) {
 
     ok(wait_until(sub { up() eq ids(@pods) }, 8), "pod $old is replaced");
     is(played(), 20, 'nobody is dropped');
-    is((server($old) || { state => '' })->{state}, 'draining', 'it drains');
+    is((server(id($old)) || { state => '' })->{state}, 'draining', 'it drains');
 
     my @there = grep { $where{$_} eq id($old) } keys %where;
 
@@ -236,12 +236,6 @@ sub ids {
 sub up {
     return join(' ', sort map { $_->{id} } grep { $_->{state} eq 'up' }
         servers('live'));
-}
-
-sub server {
-    my ($n) = @_;
-
-    return (grep { $_->{id} eq id($n) } servers('live'))[0];
 }
 
 sub where {

@@ -15,7 +15,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
 use Test::Nginx::DNS;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT server state /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -81,33 +81,28 @@ $t->run();
 
 my $start = 'NetStream.Publish.Start';
 my $proxy = port(8087);
-my (%publisher, %player, $c);
-
-sub id { return "pods.example.com#127.0.0.$_[0]"; }
+my $name = 'solo.example.com';
 
 # the only address of a name is replaced by another one
 
-my $name = 'solo.example.com';
-
-ok(wait_until(sub { my $s = server($name); return $s && $s->{state} eq 'up' },
-    15), 'one address');
+ok(wait_until(sub { state($name) eq 'up' }, 15), 'one address');
 
 pin('live', "live/pin", $name);
 patch('live', $name, weight => 7);
 
-$c = rtmp_publish($proxy, 'live', 'cam');
+my $c = rtmp_publish($proxy, 'live', 'cam');
 is($c->{code}, $start, 'published');
 
 write_names($t, $name => ['127.0.0.22']);
-ok(wait_until(sub { my $s = server("$name#127.0.0.21", 'live');
+ok(wait_until(sub { my $s = server("$name#127.0.0.21");
     return $s && $s->{conns} == 1; }, 6), 'its session is with the old one');
 
-my $s = server($name, 'live');
+my $s = server($name);
 is("$s->{state} $s->{conns} $s->{weight}", 'up 0 7', 'the name is another');
 is_deeply($s->{rtmp}, ['127.0.0.22:' . port(8081)], 'with its address');
 is(api('GET', 'live/streams/live/pin')->{server}, $name, 'pinned still');
 
-push @{$player{cam}}, rtmp_play($proxy, 'live', 'cam');
+my $player = rtmp_play($proxy, 'live', 'cam');
 is((grep { $_->{type} eq 'play' } sessions('live'))[0]{server},
     "$name#127.0.0.21", 'players find what is live');
 
@@ -116,56 +111,14 @@ is((grep { $_->{type} eq 'play' } sessions('live'))[0]{server},
 patch('live', "$name%23127.0.0.21", max_conns => 5);
 write_names($t, $name => ['127.0.0.21']);
 
-ok(wait_until(sub { my $s = server($name, 'live');
-    return $s && $s->{conns} == 2 && !server("$name#127.0.0.21", 'live') }, 6),
+ok(wait_until(sub { my $s = server($name);
+    return $s && $s->{conns} == 2 && !server("$name#127.0.0.21") }, 6),
     'sessions are where they were');
 
-$s = server($name, 'live');
+$s = server($name);
 is("$s->{state} $s->{weight} $s->{max_conns}", 'up 7 5', 'with all settings');
 is((grep { $_->{type} eq 'publish' } sessions('live'))[0]{server}, $name,
     'of the name');
 is(api('GET', 'live/check')->{consistent}, JSON::PP::true(), 'consistent');
-
-###############################################################################
-
-sub server {
-    my ($id, $route) = @_;
-
-    return (grep { $_->{id} eq $id } servers($route || 'live'))[0];
-}
-
-sub state {
-    my $s = server(id($_[0]));
-
-    return $s ? $s->{state} : '';
-}
-
-sub session {
-    return grep { $_->{stream} eq "live/$_[0]" } sessions('live');
-}
-
-sub place {
-    my ($name, $type) = @_;
-
-    return (map { $_->{server} } grep { $_->{type} eq $type }
-        session($name))[0];
-}
-
-sub where {
-    return map { $_->{stream} =~ m!^live/(.*)! => $_->{server} }
-        grep { $_->{type} eq 'publish' } sessions('live');
-}
-
-sub codes {
-    my %codes = map { $_->{code} => 1 } @_;
-
-    return join(' ', sort keys %codes);
-}
-
-sub lines {
-    my ($re) = @_;
-
-    return scalar(() = $t->read_file('error.log') =~ /$re/g);
-}
 
 ###############################################################################

@@ -19,6 +19,7 @@ use Time::HiRes qw/ sleep /;
 our @EXPORT = qw/
     request api pin unpin patch servers conns wait_conns sessions wait_sessions
 /;
+our @EXPORT_OK = qw/ server state /;
 
 
 sub request {
@@ -75,6 +76,20 @@ sub servers {
     my $list = api('GET', "$route/servers/");
 
     return ref($list) eq 'ARRAY' ? @$list : ();
+}
+
+# one of them, and in what state it is
+
+sub server {
+    my ($id, $route) = @_;
+
+    return (grep { $_->{id} eq $id } servers($route || 'live'))[0];
+}
+
+sub state {
+    my $s = server(@_);
+
+    return $s ? $s->{state} : '';
 }
 
 sub conns {
