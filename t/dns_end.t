@@ -91,7 +91,7 @@ EOF_CONF
 mkdir($t->testdir() . '/live');
 $t->write_file('live/slow.bin', 'x' x 16000);
 
-my @addrs = map { "127.0.0.$_" } 11 .. 14;
+my @addrs = map { "127.0.0.$_" } 11 .. 15;
 
 rtmp_origin($t, port(8081), host => $_, file => $t->testdir() . "/$_.log")
     for @addrs;
@@ -105,7 +105,6 @@ $t->run();
 
 my $start = 'NetStream.Publish.Start';
 my $proxy = port(8087);
-my (%publisher, %player, $c);
 
 sub id { return "pods.example.com#127.0.0.$_[0]"; }
 
@@ -114,11 +113,13 @@ ok(wait_until(sub { state(id(11)) eq 'up' && state(id(13)) eq 'up' }, 15),
 
 pin('live', 'live/cam', id(11));
 pin('live', 'live/slow', id(12));
+pin('live', 'live/other', id(13));
 
-$publisher{cam} = rtmp_publish($proxy, 'live', 'cam');
-is($publisher{cam}{code}, $start, 'published');
-push @{$player{cam}}, rtmp_play($proxy, 'live', 'cam');
-is(place('cam', 'play'), id(11), 'played');
+my @publishers = map { rtmp_publish($proxy, 'live', $_) } qw/ cam other /;
+is("$publishers[0]{code} $publishers[1]{code}", "$start $start", 'published');
+my $player = rtmp_play($proxy, 'live', 'cam');
+is((grep { $_->{type} eq 'play' } sessions('live'))[0]{server}, id(11),
+    'played');
 
 # it is there until the last one has left it, which is a request, or a player
 
@@ -129,39 +130,29 @@ Host: localhost
 EOF_HTTP
 ok(wait_until(sub { server(id(12))->{conns} >= 1 }), 'a request');
 
-write_names($t, 'pods.example.com' => [@addrs[2 .. 3]]);
-ok(wait_until(sub { 2 == grep { state(id($_)) eq 'draining' } 11, 12 }, 6),
-    'two have gone');
+write_names($t, 'pods.example.com' => [@addrs[3 .. 4]]);
+ok(wait_until(sub { 3 == grep { state(id($_)) eq 'draining' } 11 .. 13 }, 6),
+    'three have gone');
 
-$publisher{cam}->close();
-wait_until(sub { !grep { $_->{type} eq 'publish' } session('cam') });
+$_->close() for @publishers;
+wait_until(sub { !grep { $_->{type} eq 'publish' } sessions('live') });
 
 is(server(id(12))->{conns}, 1, 'the request goes on');
 like(http_end($http), qr/x{16000}$/, 'to its end');
 is(state(id(12)), 'draining', 'its server is there for a while');
-ok(wait_until(sub { !server(id(12)) }, 25), 'removed then');
+ok(wait_until(sub { !server(id(13)) }, 15), 'one that nobody needs is removed');
 is(state(id(11)), 'draining', 'a player is there yet');
 
-$_->close() for @{$player{cam}};
-ok(wait_until(sub { !server(id(11)) }, 12), 'removed, too');
+$player->close();
+ok(wait_until(sub { !server(id(11)) && !server(id(12)) }, 25),
+    'removed, too');
 
 is(lines('"pods.example.com" of route "live" has 2 addresses, '
-    . 'new: 127.0.0.14, gone: 127.0.0.11 127.0.0.12\n'), 1,
-    'a line for a change');
-is(lines('"pods.example.com#127.0.0.1[12]" is removed'), 2, 'and for the end');
+    . 'new: 127.0.0.14 127.0.0.15, gone: 127.0.0.11 127.0.0.12 127.0.0.13\n'),
+    1, 'a line for a change');
+is(lines('"pods.example.com#127.0.0.1[123]" is removed'), 3, 'and for the end');
 
 ###############################################################################
-
-sub session {
-    return grep { $_->{stream} eq "live/$_[0]" } sessions('live');
-}
-
-sub place {
-    my ($name, $type) = @_;
-
-    return (map { $_->{server} } grep { $_->{type} eq $type }
-        session($name))[0];
-}
 
 sub lines {
     my ($re) = @_;
