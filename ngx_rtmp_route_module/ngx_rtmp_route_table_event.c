@@ -17,6 +17,9 @@
 #include "ngx_rtmp_route_table_int.h"
 
 
+static ngx_int_t ngx_rtmp_route_session_seek(ngx_rtmp_route_shm_t *sh,
+    ngx_uint_t slot, uint32_t number, uint32_t *cursor,
+    ngx_rtmp_route_session_cell_t **found);
 static ngx_int_t ngx_rtmp_route_kick_locked(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_session_cell_t *s, ngx_rtmp_route_ban_t *ban);
 static ngx_uint_t ngx_rtmp_route_kick_match(ngx_rtmp_route_shm_t *sh,
@@ -32,37 +35,19 @@ ngx_int_t
 ngx_rtmp_route_table_session_tell(ngx_rtmp_route_table_t *table,
     ngx_uint_t slot, uint32_t number, ngx_uint_t what)
 {
-    uint32_t                        i, last;
+    uint32_t                        cursor;
     ngx_int_t                       rc;
-    ngx_rtmp_route_shm_t           *sh;
     ngx_rtmp_route_session_cell_t  *s;
 
-    sh = table->sh;
-    i = 0;
+    cursor = 0;
 
     do {
         ngx_rtmp_route_table_lock(table);
 
-        rc = NGX_DECLINED;
-        last = sh->top;
+        rc = ngx_rtmp_route_session_seek(table->sh, slot, number, &cursor, &s);
 
-        if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
-            last = i + NGX_RTMP_ROUTE_WALK;
-            rc = NGX_AGAIN;
-        }
-
-        while (i < last) {
-            s = ngx_rtmp_route_session_cell(sh, ++i);
-
-            if (s->type == NGX_RTMP_ROUTE_CELL_SESSION
-                && s->slot == slot
-                && s->number == number
-                && s->generation == ngx_rtmp_route_slot_generation(slot))
-            {
-                (void) ngx_rtmp_route_session_mark(sh, s, what);
-                rc = NGX_OK;
-                break;
-            }
+        if (rc == NGX_OK) {
+            (void) ngx_rtmp_route_session_mark(table->sh, s, what);
         }
 
         ngx_rtmp_route_table_unlock(table);
@@ -83,14 +68,36 @@ ngx_int_t
 ngx_rtmp_route_table_kick(ngx_rtmp_route_table_t *table, ngx_uint_t slot,
     uint32_t number, uint32_t *cursor, ngx_rtmp_route_ban_t *ban)
 {
-    uint32_t                        i, last;
     ngx_int_t                       rc;
-    ngx_rtmp_route_shm_t           *sh;
     ngx_rtmp_route_session_cell_t  *s;
 
-    sh = table->sh;
-
     ngx_rtmp_route_table_lock(table);
+
+    rc = ngx_rtmp_route_session_seek(table->sh, slot, number, cursor, &s);
+
+    if (rc == NGX_OK) {
+        rc = ngx_rtmp_route_kick_locked(table, s, ban);
+    }
+
+    ngx_rtmp_route_table_unlock(table);
+
+    if (rc == NGX_OK) {
+        ngx_rtmp_route_slot_wake(slot);
+    }
+
+    return rc;
+}
+
+
+/* NGX_AGAIN: not among so many, the next ones follow the cursor */
+
+static ngx_int_t
+ngx_rtmp_route_session_seek(ngx_rtmp_route_shm_t *sh, ngx_uint_t slot,
+    uint32_t number, uint32_t *cursor, ngx_rtmp_route_session_cell_t **found)
+{
+    uint32_t                        i, last;
+    ngx_int_t                       rc;
+    ngx_rtmp_route_session_cell_t  *s;
 
     i = *cursor;
     last = sh->top;
@@ -109,18 +116,13 @@ ngx_rtmp_route_table_kick(ngx_rtmp_route_table_t *table, ngx_uint_t slot,
             && s->number == number
             && s->generation == ngx_rtmp_route_slot_generation(slot))
         {
-            rc = ngx_rtmp_route_kick_locked(table, s, ban);
+            *found = s;
+            rc = NGX_OK;
             break;
         }
     }
 
     *cursor = i;
-
-    ngx_rtmp_route_table_unlock(table);
-
-    if (rc == NGX_OK) {
-        ngx_rtmp_route_slot_wake(slot);
-    }
 
     return rc;
 }
