@@ -20,6 +20,8 @@
 #define NGX_RTMP_ROUTE_BAN_CLOSE  5000
 
 
+static void ngx_rtmp_route_bans_sweep(ngx_rtmp_route_shm_t *sh,
+    ngx_uint_t all);
 static ngx_uint_t ngx_rtmp_route_ban_equal(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_ban_cell_t *b, ngx_rtmp_route_ban_t *ban);
 static ngx_rtmp_route_ban_cell_t *ngx_rtmp_route_ban_next(
@@ -284,30 +286,25 @@ ngx_rtmp_route_bans_clear(ngx_rtmp_route_table_t *table)
 void
 ngx_rtmp_route_bans_drop(ngx_rtmp_route_shm_t *sh)
 {
-    ngx_uint_t                  i, n;
-    ngx_rtmp_route_ban_cell_t  *b;
-
-    i = 0;
-    n = sh->bans;
-
-    if (n) {
+    if (sh->bans) {
         ngx_rtmp_route_table_changed(sh);
     }
 
-    for ( ;; ) {
-        b = ngx_rtmp_route_ban_next(sh, &i, &n);
-
-        if (b == NULL) {
-            return;
-        }
-
-        ngx_rtmp_route_ban_drop(sh, b);
-    }
+    ngx_rtmp_route_bans_sweep(sh, 1);
 }
 
 
 void
 ngx_rtmp_route_bans_expire(ngx_rtmp_route_shm_t *sh)
+{
+    ngx_rtmp_route_bans_sweep(sh, 0);
+}
+
+
+/* all of them, or those that are over */
+
+static void
+ngx_rtmp_route_bans_sweep(ngx_rtmp_route_shm_t *sh, ngx_uint_t all)
 {
     ngx_uint_t                  i, n;
     ngx_rtmp_route_ban_cell_t  *b;
@@ -322,7 +319,7 @@ ngx_rtmp_route_bans_expire(ngx_rtmp_route_shm_t *sh)
             return;
         }
 
-        if (ngx_rtmp_route_ban_left(b) == 0) {
+        if (all || ngx_rtmp_route_ban_left(b) == 0) {
             ngx_rtmp_route_ban_drop(sh, b);
         }
     }
