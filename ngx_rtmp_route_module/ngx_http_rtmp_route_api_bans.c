@@ -54,6 +54,9 @@ typedef struct {
 } ngx_http_rtmp_route_api_ban_body_t;
 
 
+static ngx_int_t ngx_http_rtmp_route_api_kick_start(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_http_rtmp_route_api_kick_t *kick,
+    ngx_http_rtmp_route_api_step_pt step);
 static ngx_int_t ngx_http_rtmp_route_api_kick_step(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx, size_t *made);
 static ngx_int_t ngx_http_rtmp_route_api_session_id(ngx_str_t *text,
@@ -141,13 +144,22 @@ ngx_http_rtmp_route_api_session_delete(ngx_http_request_t *r,
                                              "session not found");
     }
 
+    return ngx_http_rtmp_route_api_kick_start(r, ctx, kick,
+                                           ngx_http_rtmp_route_api_kick_step);
+}
+
+
+static ngx_int_t
+ngx_http_rtmp_route_api_kick_start(ngx_http_request_t *r,
+    ngx_http_rtmp_route_api_ctx_t *ctx, ngx_http_rtmp_route_api_kick_t *kick,
+    ngx_http_rtmp_route_api_step_pt step)
+{
     ctx->data = kick;
     ctx->whole = 1;
 
     ngx_rtmp_route_json_init(&ctx->json, r->pool, 256);
 
-    return ngx_http_rtmp_route_api_steps(r, ctx,
-                                         ngx_http_rtmp_route_api_kick_step);
+    return ngx_http_rtmp_route_api_steps(r, ctx, step);
 }
 
 
@@ -318,13 +330,8 @@ ngx_http_rtmp_route_api_ban_create(ngx_http_request_t *r,
 
     /* whoever has begun before that moment is found now */
 
-    ctx->data = kick;
-    ctx->whole = 1;
-
-    ngx_rtmp_route_json_init(&ctx->json, r->pool, 256);
-
-    return ngx_http_rtmp_route_api_steps(r, ctx,
-                                         ngx_http_rtmp_route_api_ban_step);
+    return ngx_http_rtmp_route_api_kick_start(r, ctx, kick,
+                                            ngx_http_rtmp_route_api_ban_step);
 }
 
 
