@@ -65,18 +65,7 @@ ngx_stream_osp_queue(ngx_stream_osp_session_t *os, ngx_int_t rc)
         ngx_rtmp_route_queued(setup->route, 1);
     }
 
-    if (ngx_stream_osp_watch(os) != NGX_OK) {
-        return NGX_OK;
-    }
-
-    ngx_add_timer(c->read, left);
-
-    setup->wait.route = setup->route;
-    setup->wait.handler = ngx_stream_osp_queue_handler;
-    setup->wait.data = os;
-    setup->wait_set = 1;
-
-    ngx_rtmp_route_wait(&setup->wait);
+    ngx_stream_osp_wait(os, left, ngx_stream_osp_queue_handler);
 
     return NGX_OK;
 }

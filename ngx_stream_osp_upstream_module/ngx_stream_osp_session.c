@@ -341,6 +341,29 @@ done:
 }
 
 
+void
+ngx_stream_osp_wait(ngx_stream_osp_session_t *os, ngx_msec_t time,
+    void (*handler)(ngx_rtmp_route_wait_t *wait))
+{
+    ngx_stream_osp_setup_t  *setup;
+
+    if (ngx_stream_osp_watch(os) != NGX_OK) {
+        return;
+    }
+
+    ngx_add_timer(os->session->connection->read, time);
+
+    setup = os->setup;
+
+    setup->wait.route = setup->route;
+    setup->wait.handler = handler;
+    setup->wait.data = os;
+    setup->wait_set = 1;
+
+    ngx_rtmp_route_wait(&setup->wait);
+}
+
+
 ngx_int_t
 ngx_stream_osp_socket(ngx_connection_t *c)
 {

@@ -549,6 +549,11 @@ void ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
 ngx_int_t ngx_stream_osp_invalid(ngx_stream_osp_session_t *os,
     ngx_uint_t dir);
 ngx_int_t ngx_stream_osp_watch(ngx_stream_osp_session_t *os);
+
+/* until the route has changed, ms at most; or the session has ended here */
+void ngx_stream_osp_wait(ngx_stream_osp_session_t *os, ngx_msec_t time,
+    void (*handler)(ngx_rtmp_route_wait_t *wait));
+
 ngx_int_t ngx_stream_osp_socket(ngx_connection_t *c);
 void ngx_stream_osp_keepalive(ngx_connection_t *c, ngx_uint_t keepalive);
 ngx_int_t ngx_stream_osp_flush(ngx_stream_osp_session_t *os);

@@ -109,18 +109,8 @@ ngx_stream_osp_takeover(ngx_stream_osp_session_t *os)
     setup->phase = ngx_stream_osp_waiting;
     c->log->action = "waiting for the end of another session";
 
-    if (ngx_stream_osp_watch(os) != NGX_OK) {
-        return NGX_AGAIN;
-    }
-
-    ngx_add_timer(c->read, NGX_STREAM_OSP_TAKEOVER_POLL);
-
-    setup->wait.route = setup->route;
-    setup->wait.handler = ngx_stream_osp_takeover_wait_handler;
-    setup->wait.data = os;
-    setup->wait_set = 1;
-
-    ngx_rtmp_route_wait(&setup->wait);
+    ngx_stream_osp_wait(os, NGX_STREAM_OSP_TAKEOVER_POLL,
+                        ngx_stream_osp_takeover_wait_handler);
 
     return NGX_AGAIN;
 }
