@@ -22,7 +22,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(51);
+my $t = Test::Nginx->new()->has(qw/http stream pcre/)->plan(51);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 

@@ -18,14 +18,14 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 use Test::Nginx;
 use Test::Nginx::RTMP;
 use Test::Nginx::RTMP::Origin;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT is_live /;
 
 ###############################################################################
 
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/);
+my $t = Test::Nginx->new()->has(qw/http stream pcre/);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -213,9 +213,9 @@ ok(wait_sessions('live', 0), 'all have ended');
 # keys, and what the client has said
 
 $c = rtmp_publish(port(8081), 'keyed', 'cam1');
-live('live', 'table/cam1 1 0', 'key');
+is_live('live', 'table/cam1 1 0', 'key');
 $m = rtmp_play(port(8081), 'keyed', 'cam1');
-live('live', 'table/cam1 1 1', 'key of a player');
+is_live('live', 'table/cam1 1 1', 'key of a player');
 is((sessions('live'))[0]{stream}, 'table/cam1', 'key of a session');
 $m->close();
 $c->unpublish('cam1');
@@ -223,17 +223,17 @@ is(last_line($t, 8081, 'publish keyed'), '200 ok publish keyed cam1 '
     . hash('cam1'), 'variables');
 
 $c = rtmp_publish(port(8081), 'live', 'cam1');
-live('live', 'live/cam1 1 0', 'key without a rule for it');
+is_live('live', 'live/cam1 1 0', 'key without a rule for it');
 $c->close();
 
 $c = rtmp_publish(port(8082), 'pub', 'key-of-mine');
-live('secret', 'table/#' . hash('key-of-mine') . ' 1 0', 'secret');
+is_live('secret', 'table/#' . hash('key-of-mine') . ' 1 0', 'secret');
 $c->close();
 
 # what looks like a digest is none
 
 $c = rtmp_publish(port(8082), 'pub', '#0123456789abcdef');
-live('secret', 'table/#' . hash('#0123456789abcdef') . ' 1 0', 'digest');
+is_live('secret', 'table/#' . hash('#0123456789abcdef') . ' 1 0', 'digest');
 $c->close();
 
 unlike($t->read_file('error.log'), qr/key-of-mine|cam1/, 'names in no log');
@@ -337,27 +337,6 @@ sub seen {
         } $o->events(event => 'message', c => $c)) . "\n";
 }
 
-# what is live, once that is as it should be
-
-sub live {
-    my ($route, $want, $name) = @_;
-    my ($streams, $live);
-
-    wait_until(sub {
-        $streams = api('GET', "$route/streams/") || {};
-
-        $live = join(' ', map {
-            "$_ $streams->{$_}{publishers} $streams->{$_}{players}"
-        } grep {
-            $streams->{$_}{publishers} || $streams->{$_}{players}
-        } sort keys %$streams);
-
-        return $live eq $want;
-    });
-
-    is($live, $want, $name);
-}
-
 sub hash {
     my ($text) = @_;
 
@@ -370,16 +349,11 @@ sub hash {
 
 sub last_line {
     my ($t, $port, $text) = @_;
-    my @lines;
 
     $port = port($port);
 
-    wait_until(sub {
-        @lines = $t->read_file('stream.log') =~ /^$port\|(.*$text.*)$/mg;
-        return @lines;
-    });
-
-    return $lines[-1];
+    return wait_log($t, 'stream.log',
+        qr/.*^$port\|([^\n]*$text[^\n]*)$/ms);
 }
 
 ###############################################################################

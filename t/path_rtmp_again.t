@@ -15,7 +15,7 @@ use Test::More;
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT is_live /;
 use Test::Nginx::RTMP;
 use Test::Nginx::RTMP::Origin;
 
@@ -24,7 +24,7 @@ use Test::Nginx::RTMP::Origin;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(42);
+my $t = Test::Nginx->new()->has(qw/http stream pcre/)->plan(42);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -111,7 +111,7 @@ is(names($o), 'connect:1 releaseStream:another-name-of-one '
     . 'releaseStream:another-name-of-two FCPublish:another-name-of-two '
     . 'createStream publish:another-name-of-two',
     'a stream behind another one');
-live('x/two 1 0', 'the next one in the table');
+is_live('live', 'x/two 1 0', 'the next one in the table');
 
 @media = media_messages(50);
 $c->send_media(@media);
@@ -166,7 +166,7 @@ for my $case (['away', 'x', 'another app'], ['there', 'x', 'another server'],
     is(scalar(() = names($o) =~ / publish:/g), 1, "$name: not passed");
     like(names($o), qr/ releaseStream:$stream FCPublish:$stream /,
         "$name: as it is");
-    live('', "$name: not in the table");
+    is_live('live', '', "$name: not in the table");
     $c->close();
 }
 
@@ -336,41 +336,15 @@ sub last_c {
     return ($o->events(event => 'accept'))[-1]{c};
 }
 
-# what is live, once that is as it should be
-
-sub live {
-    my ($want, $name) = @_;
-    my ($streams, $live);
-
-    wait_until(sub {
-        $streams = api('GET', 'live/streams/') || {};
-
-        $live = join(' ', map {
-            "$_ $streams->{$_}{publishers} $streams->{$_}{players}"
-        } grep {
-            $streams->{$_}{publishers} || $streams->{$_}{players}
-        } sort keys %$streams);
-
-        return $live eq $want;
-    });
-
-    is($live, $want, $name);
-}
-
 # what is written of a session, once it is
 
 sub last_line {
     my ($port, $text) = @_;
-    my @lines;
 
     $port = port($port);
 
-    wait_until(sub {
-        @lines = $t->read_file('stream.log') =~ /^$port\|(.*$text.*)$/mg;
-        return @lines;
-    });
-
-    return $lines[-1];
+    return wait_log($t, 'stream.log',
+        qr/.*^$port\|([^\n]*$text[^\n]*)$/ms);
 }
 
 ###############################################################################

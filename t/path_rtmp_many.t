@@ -24,7 +24,7 @@ use Time::HiRes qw/ time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(13);
+my $t = Test::Nginx->new()->has(qw/http stream pcre/)->plan(13);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 

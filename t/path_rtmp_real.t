@@ -24,7 +24,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/);
+my $t = Test::Nginx->new()->has(qw/http stream pcre/);
 
 need_media($t)->plan(19);
 

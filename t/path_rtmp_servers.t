@@ -24,7 +24,7 @@ use Test::Nginx::RTMP::Origin;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream stream_ssl/)
+my $t = Test::Nginx->new()->has(qw/http stream stream_ssl pcre/)
     ->has_daemon('openssl')->plan(55);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
