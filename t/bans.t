@@ -25,7 +25,7 @@ use Test::Nginx::State;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(88);
+my $t = Test::Nginx->new()->has(qw/http http_realip stream/)->plan(88);
 
 my $conf = <<'EOF_CONF';
 

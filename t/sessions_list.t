@@ -23,7 +23,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/)->plan(60);
+my $t = Test::Nginx->new()->has(qw/http http_realip stream/)->plan(60);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 
