@@ -14,10 +14,10 @@ use Test::More;
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
+use Test::Nginx::Rate;
 use Test::Nginx::Route;
 use Test::Nginx::RTMP;
 
-use POSIX ();
 use Time::HiRes qw/ sleep time /;
 
 ###############################################################################
@@ -193,19 +193,22 @@ for my $name (keys %c) {
 
 sleep(1.5);
 
-my %begin = counts();
+my %begin = counts('live', 'secure');
 sleep(3);
-my %end = counts();
+my %end = counts('live', 'secure');
 
 for my $name (qw/ plain resume tls /) {
-    about(speed($name, 'in'), 200 * 1024, "upload $name");
+    about(speed($begin{$name}, $end{$name}, 'in'), 200 * 1024, "upload $name");
 }
 
-about(speed('slow', 'in'), 100 * 1024, 'upload of a variable');
-about(speed('fast', 'in'), 300 * 1024, 'upload of another value');
+about(speed($begin{slow}, $end{slow}, 'in'), 100 * 1024,
+    'upload of a variable');
+about(speed($begin{fast}, $end{fast}, 'in'), 300 * 1024,
+    'upload of another value');
 
 for my $name (qw/ p-plain p-input p-tls /) {
-    about(speed($name, 'out'), 200 * 1024, "download $name");
+    about(speed($begin{$name}, $end{$name}, 'out'), 200 * 1024,
+        "download $name");
 }
 
 # and not more than that credit in the beginning
@@ -341,52 +344,6 @@ sub play {
     my ($port, $name, %opt) = @_;
 
     return rtmp_play(port($port), 'live', $name, %opt, timeout => 30);
-}
-
-sub child {
-    my ($code) = @_;
-    my $pid = fork();
-
-    die "Can't fork: $!\n" unless defined $pid;
-
-    if ($pid == 0) {
-        $SIG{TERM} = 'DEFAULT';
-        $code->();
-        sleep(60);
-        POSIX::_exit(0);
-    }
-
-    return $pid;
-}
-
-# Bytes of each stream, and when that was.
-
-sub counts {
-    my %all;
-
-    for my $s (sessions('live'), sessions('secure')) {
-        my ($name) = $s->{stream} =~ m!/(.*)!;
-
-        $all{$name} = { %$s, time => time() };
-    }
-
-    return %all;
-}
-
-sub speed {
-    my ($name, $what) = @_;
-
-    return 0 unless $begin{$name} && $end{$name};
-
-    return ($end{$name}{$what} - $begin{$name}{$what})
-        / ($end{$name}{time} - $begin{$name}{time});
-}
-
-sub about {
-    my ($got, $want, $name) = @_;
-
-    ok($got > $want * 0.85 && $got < $want * 1.15, $name)
-        or diag(sprintf('%.0f instead of %.0f', $got, $want));
 }
 
 sub check {

@@ -15,10 +15,10 @@ use Test::More;
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
+use Test::Nginx::Rate;
 use Test::Nginx::Route;
 use Test::Nginx::RTMP;
 
-use POSIX ();
 use Time::HiRes qw/ sleep time /;
 
 ###############################################################################
@@ -139,13 +139,14 @@ $t->reload();
 $began = time();
 sleep(0.5);
 
-%begin = counts();
+%begin = counts('live', 'short');
 sleep(3);
-%end = counts();
+%end = counts('live', 'short');
 
-about(speed('one', 'in'), 100 * 1024, 'upload');
-about(speed('play', 'out'), 100 * 1024, 'download');
-about(speed('short', 'out'), 100 * 1024, 'download after a move');
+about(speed($begin{one}, $end{one}, 'in'), 100 * 1024, 'upload');
+about(speed($begin{play}, $end{play}, 'out'), 100 * 1024, 'download');
+about(speed($begin{short}, $end{short}, 'out'), 100 * 1024,
+    'download after a move');
 is(scalar(grep { $_->{pid} == $pid } values %end), 4, 'in the old worker');
 
 # whoever has to go is gone, whatever there is to be read of it
@@ -174,53 +175,5 @@ kill('KILL', @pids);
 waitpid($_, 0) for @pids;
 
 undef %c;
-
-###############################################################################
-
-sub child {
-    my ($code) = @_;
-    my $pid = fork();
-
-    die "Can't fork: $!\n" unless defined $pid;
-
-    if ($pid == 0) {
-        $SIG{TERM} = 'DEFAULT';
-        $code->();
-        sleep(60);
-        POSIX::_exit(0);
-    }
-
-    return $pid;
-}
-
-# Bytes of each stream, and when that was.
-
-sub counts {
-    my %all;
-
-    for my $s (sessions('live'), sessions('short')) {
-        my ($name) = $s->{stream} =~ m!/(.*)!;
-
-        $all{$name} = { %$s, time => time() };
-    }
-
-    return %all;
-}
-
-sub speed {
-    my ($name, $what) = @_;
-
-    return 0 unless $begin{$name} && $end{$name};
-
-    return ($end{$name}{$what} - $begin{$name}{$what})
-        / ($end{$name}{time} - $begin{$name}{time});
-}
-
-sub about {
-    my ($got, $want, $name) = @_;
-
-    ok($got > $want * 0.85 && $got < $want * 1.15, $name)
-        or diag(sprintf('%.0f instead of %.0f', $got, $want));
-}
 
 ###############################################################################

@@ -15,11 +15,12 @@ use Test::More;
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx;
+use Test::Nginx::Rate;
 use Test::Nginx::Route;
 use Test::Nginx::RTMP;
 
 use POSIX ();
-use Time::HiRes qw/ sleep time /;
+use Time::HiRes qw/ sleep /;
 
 ###############################################################################
 
@@ -88,19 +89,15 @@ my @pids = (child(sub { $up->send_media(@media) }),
 sleep(1.5);
 
 my ($pid) = map { $_->{pid} } sessions('live');
-my ($begun, %begin) = (time(), bytes());
+my %begin = counts('live');
 my $cpu = cpu($pid);
 
 sleep(3);
 
-my ($time, %end) = (time() - $begun, bytes());
+my %end = counts('live');
 
-for my $name (qw/ up down /) {
-    my $speed = ($end{$name} - $begin{$name}) / $time;
-
-    ok($speed > 0.85 * 200 * 1024 && $speed < 1.15 * 200 * 1024, $name)
-        or diag($speed);
-}
+about(speed($begin{up}, $end{up}, 'in'), 200 * 1024, 'up');
+about(speed($begin{down}, $end{down}, 'out'), 200 * 1024, 'down');
 
 cmp_ok(cpu($pid) - $cpu, '<', 1, 'the worker sleeps in between');
 
@@ -113,27 +110,6 @@ $_->reset() for $up, $down;
 ok(wait_until(sub { !sessions('live') }, 10), 'both have ended');
 
 ###############################################################################
-
-sub child {
-    my ($code) = @_;
-    my $pid = fork();
-
-    die "Can't fork: $!\n" unless defined $pid;
-
-    if ($pid == 0) {
-        $SIG{TERM} = 'DEFAULT';
-        $code->();
-        sleep(60);
-        POSIX::_exit(0);
-    }
-
-    return $pid;
-}
-
-sub bytes {
-    return map { $_->{stream} eq 'live/up' ? (up => $_->{in})
-        : (down => $_->{out}) } sessions('live');
-}
 
 # Seconds.
 
