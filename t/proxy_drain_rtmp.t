@@ -17,7 +17,7 @@ use Time::HiRes qw/ sleep /;
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx qw/ :DEFAULT http_content /;
-use Test::Nginx::Route;
+use Test::Nginx::Route qw/ :DEFAULT proxy /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -293,12 +293,6 @@ sub told {
 
     return 'nothing' unless $m;
     return join(' ', @{$m->{args}[-1]}{qw/ level code description /});
-}
-
-sub proxy {
-    return eval {
-        decode_json(http_content(request('GET', '/api/1/proxy')));
-    };
 }
 
 sub drain {

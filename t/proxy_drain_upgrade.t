@@ -15,8 +15,8 @@ use Test::More;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
-use Test::Nginx qw/ :DEFAULT http_content /;
-use Test::Nginx::Route;
+use Test::Nginx;
+use Test::Nginx::Route qw/ :DEFAULT proxy /;
 use Test::Nginx::RTMP;
 use Test::Nginx::State;
 
@@ -121,10 +121,6 @@ kill('QUIT', $old);
 ok(wait_until(sub { Test::Nginx::process_gone($old) }), 'the old one leaves');
 
 ###############################################################################
-
-sub proxy {
-    return decode_json(http_content(request('GET', '/api/1/proxy')));
-}
 
 sub drain {
     my ($value) = @_;

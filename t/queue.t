@@ -15,8 +15,8 @@ use Time::HiRes qw/ sleep time /;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
-use Test::Nginx qw/ :DEFAULT http_content /;
-use Test::Nginx::Route;
+use Test::Nginx;
+use Test::Nginx::Route qw/ :DEFAULT proxy register /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -203,7 +203,7 @@ is(api('GET', 'live')->{sessions}, 0, 'nor does the route have any');
 ok(register('live', 8081, 'one'), 'a server registers');
 
 is($c[0]->status()->{code}, 'NetStream.Publish.Start', 'published');
-is(player($c[1]), 'NetStream.Play.Start', 'played');
+is($c[1]->play_status(), 'NetStream.Play.Start', 'played');
 ok(wait_sessions('live', 2), 'sessions');
 is(queued(), '0 0', 'nobody waits any more');
 
@@ -293,13 +293,13 @@ ok(wait_until(sub { queued('wait') eq '2 2' }), 'and its publisher');
 
 register('wait', 8081, 'one');
 is($c[1]->status()->{code}, 'NetStream.Publish.Start', 'published to the new');
-is(player($c[0]), 'NetStream.Play.Start', 'and played');
+is($c[0]->play_status(), 'NetStream.Play.Start', 'and played');
 
 # with a server it is not long that a player waits
 
 $start = time();
 $c = play(8096, 'cam2');
-is(player($c), 'NetStream.Play.StreamNotFound', 'unknown to the end');
+is($c->play_status(), 'NetStream.Play.StreamNotFound', 'unknown to the end');
 ok(time() - $start < 10, 'which is not that of the queue');
 
 is(queued('wait'), '0 0', 'nobody waits in the end');
@@ -331,30 +331,10 @@ sub play {
     return rtmp_play(port($port), 'live', $name, timeout => 8, no_wait => 1);
 }
 
-# the last status of a player
-
-sub player {
-    my ($c) = @_;
-
-    do {
-        $c->status();
-    } while $c->{code} eq 'NetStream.Play.Reset';
-
-    return $c->{code};
-}
-
 sub said {
     my ($c) = @_;
 
     return "$c->{code} $c->{description}";
-}
-
-sub register {
-    my ($route, $port, $id) = @_;
-
-    return request('POST', "/api/v1/srs/register?route=$route", encode_json({
-        ip => '127.0.0.1', server => $id, service => 's', pid => '1',
-        rtmp => ['' . port($port)] })) =~ /^HTTP\S+ 200 /;
 }
 
 sub drain {
@@ -362,10 +342,6 @@ sub drain {
 
     return request('PATCH', "/api/1/routes/$route/servers/$id",
         "{\"drain\":$value}");
-}
-
-sub proxy {
-    return decode_json(http_content(request('GET', '/api/1/proxy')));
 }
 
 # of the whole proxy, and of a route

@@ -15,8 +15,8 @@ use Test::More;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
-use Test::Nginx qw/ :DEFAULT http_content /;
-use Test::Nginx::Route;
+use Test::Nginx;
+use Test::Nginx::Route qw/ :DEFAULT proxy register /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -122,7 +122,7 @@ register('cold', 8082, 'two');
 for my $i (1 .. 6) {
     is($publisher{$i}->status()->{code}, 'NetStream.Publish.Start',
         "cam$i published");
-    is(player($player{$i}), 'NetStream.Play.Start', "cam$i played");
+    is($player{$i}->play_status(), 'NetStream.Play.Start', "cam$i played");
 }
 
 ok(wait_sessions('cold', 12), 'sessions');
@@ -230,37 +230,11 @@ sub play {
     return rtmp_play(port($port), 'live', $name, timeout => 8, no_wait => 1);
 }
 
-# the last status of a player
-
-sub player {
-    my ($c) = @_;
-
-    do {
-        $c->status();
-    } while $c->{code} eq 'NetStream.Play.Reset';
-
-    return $c->{code};
-}
-
 sub said {
     my ($c) = @_;
 
     $c->status();
     return "$c->{code} $c->{description}";
-}
-
-sub register {
-    my ($route, $port, $id) = @_;
-
-    return request('POST', "/api/v1/srs/register?route=$route", encode_json({
-        ip => '127.0.0.1', server => $id, service => 's', pid => '1',
-        rtmp => ['' . port($port)] })) =~ /^HTTP\S+ 200 /;
-}
-
-sub proxy {
-    return eval {
-        decode_json(http_content(request('GET', '/api/1/proxy')));
-    };
 }
 
 sub drain {

@@ -15,8 +15,8 @@ use Test::More;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
-use Test::Nginx qw/ :DEFAULT http_content /;
-use Test::Nginx::Route;
+use Test::Nginx;
+use Test::Nginx::Route qw/ :DEFAULT proxy /;
 use Test::Nginx::RTMP;
 
 ###############################################################################
@@ -216,10 +216,6 @@ sub where {
 
     return join(' ', map { $_->{server} } grep { $_->{stream} eq $name }
         sessions('live'));
-}
-
-sub proxy {
-    return decode_json(http_content(request('GET', '/api/1/proxy')));
 }
 
 ###############################################################################

@@ -1020,6 +1020,18 @@ sub status {
     return $self;
 }
 
+# of a player: what follows the reset
+
+sub play_status {
+    my ($self) = @_;
+
+    do {
+        $self->status();
+    } while $self->{code} eq 'NetStream.Play.Reset';
+
+    return $self->{code};
+}
+
 sub play {
     my ($self, $stream, %opt) = @_;
     my ($librtmp, $bytes);

@@ -12,14 +12,16 @@ use warnings;
 
 use Exporter qw/ import /;
 use JSON::PP;
-use Test::Nginx qw/ http http_content /;
+use Test::More qw//;
+use Test::Nginx qw/ http http_content port /;
+use Test::Nginx::RTMP qw/ wait_until /;
 use Time::HiRes qw/ sleep /;
 
 
 our @EXPORT = qw/
     request api pin unpin patch servers conns wait_conns sessions wait_sessions
 /;
-our @EXPORT_OK = qw/ server state /;
+our @EXPORT_OK = qw/ is_live proxy register server state /;
 
 
 sub request {
@@ -51,6 +53,24 @@ sub api {
 
     return undef unless $reply =~ m!^HTTP/1\.1 2\d\d!;
     return eval { decode_json(http_content($reply)) } || 1;
+}
+
+# what it says of the proxy, undef if nobody answers
+
+sub proxy {
+    return eval {
+        decode_json(http_content(request('GET', '/api/1/proxy')));
+    };
+}
+
+# a server with that id on a port of this machine
+
+sub register {
+    my ($route, $port, $id) = @_;
+
+    return request('POST', "/api/v1/srs/register?route=$route", encode_json({
+        ip => '127.0.0.1', server => $id, service => 's', pid => '1',
+        rtmp => ['' . port($port)] })) =~ /^HTTP\S+ 200 /;
 }
 
 sub pin {
@@ -131,6 +151,27 @@ sub wait_sessions {
     }
 
     return 0;
+}
+
+# What is live, with numbers of publishers and players, once that is as wanted.
+
+sub is_live {
+    my ($route, $want, $name) = @_;
+    my ($streams, $live);
+
+    wait_until(sub {
+        $streams = api('GET', "$route/streams/") || {};
+
+        $live = join(' ', map {
+            "$_ $streams->{$_}{publishers} $streams->{$_}{players}"
+        } grep {
+            $streams->{$_}{publishers} || $streams->{$_}{players}
+        } sort keys %$streams);
+
+        return $live eq $want;
+    });
+
+    Test::More::is($live, $want, $name);
 }
 
 
