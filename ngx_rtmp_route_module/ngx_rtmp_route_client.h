@@ -102,6 +102,14 @@ typedef void (*ngx_rtmp_route_request_handler_pt)(
 typedef ngx_int_t (*ngx_rtmp_route_request_body_pt)(
     ngx_rtmp_route_request_t *request, ngx_str_t *piece);
 
+/*
+ * There is a connection, a new or an old one, and nothing was sent over it
+ * yet: the body may be set.  Any code but NGX_OK ends the request as failed,
+ * with the error if one is set.
+ */
+typedef ngx_int_t (*ngx_rtmp_route_request_connected_pt)(
+    ngx_rtmp_route_request_t *request, ngx_connection_t *c);
+
 
 struct ngx_rtmp_route_request_s {
     ngx_rtmp_route_client_t         *client;
@@ -118,6 +126,7 @@ struct ngx_rtmp_route_request_s {
     size_t                           max_body;    /* that of the client */
     ngx_rtmp_route_request_handler_pt  handler;
     ngx_rtmp_route_request_body_pt   body_handler; /* NULL: collected */
+    ngx_rtmp_route_request_connected_pt  connected;
     void                            *data;
     unsigned                         idempotent:1; /* although it is POST */
     unsigned                         quiet:1;     /* failures are not logged */

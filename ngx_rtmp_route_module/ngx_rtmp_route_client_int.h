@@ -49,6 +49,9 @@ void ngx_rtmp_route_request_release(ngx_rtmp_route_request_t *request,
 
 void ngx_rtmp_route_request_free(ngx_rtmp_route_request_t *request);
 
+/* the request in one buffer */
+ngx_int_t ngx_rtmp_route_request_build(ngx_rtmp_route_request_t *request);
+
 /* frees all requests of a client, or of all, without a call of handlers */
 void ngx_rtmp_route_request_free_all(ngx_rtmp_route_client_t *client);
 

@@ -52,6 +52,18 @@ ngx_rtmp_route_request_ready(ngx_rtmp_route_request_t *request)
     request->error.len = 0;
     request->timedout = 0;
 
+    if (request->connected
+        && (request->connected(request, c) != NGX_OK
+            || ngx_rtmp_route_request_build(request) != NGX_OK))
+    {
+        if (request->error.len == 0) {
+            ngx_rtmp_route_request_note(request, 0, 0, "no memory");
+        }
+
+        ngx_rtmp_route_request_end(request, 0);
+        return;
+    }
+
     c->read->handler = ngx_rtmp_route_request_read_handler;
     c->write->handler = ngx_rtmp_route_request_send_handler;
 

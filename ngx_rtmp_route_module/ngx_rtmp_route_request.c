@@ -18,8 +18,6 @@
 static ngx_uint_t ngx_rtmp_route_request_own(ngx_str_t *name);
 static ngx_int_t ngx_rtmp_route_request_valid(
     ngx_rtmp_route_request_t *request);
-static ngx_int_t ngx_rtmp_route_request_build(
-    ngx_rtmp_route_request_t *request);
 static void ngx_rtmp_route_request_deadline_handler(ngx_event_t *ev);
 static u_char * ngx_rtmp_route_request_log(ngx_log_t *log, u_char *buf,
     size_t len);
@@ -267,9 +265,7 @@ ngx_rtmp_route_request_valid(ngx_rtmp_route_request_t *request)
 }
 
 
-/* the request in one buffer */
-
-static ngx_int_t
+ngx_int_t
 ngx_rtmp_route_request_build(ngx_rtmp_route_request_t *request)
 {
     u_char                   *p, *last;
