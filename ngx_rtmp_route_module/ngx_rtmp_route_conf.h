@@ -178,6 +178,10 @@ ngx_int_t ngx_rtmp_route_server_lookup(ngx_conf_t *cf,
 char *ngx_rtmp_route_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_rtmp_route_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+/* adds a token, or those of "file:PATH"; NGX_ERROR after a log line */
+ngx_int_t ngx_rtmp_route_register_token(ngx_conf_t *cf,
+    ngx_rtmp_route_register_t *reg, ngx_str_t *text);
+
 
 /* ngx_rtmp_route_path_conf.c */
 

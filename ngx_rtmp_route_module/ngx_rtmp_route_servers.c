@@ -36,8 +36,6 @@ static ngx_int_t ngx_rtmp_route_server_resolve(ngx_conf_t *cf,
     ngx_rtmp_route_server_t *server);
 static ngx_int_t ngx_rtmp_route_register_cidr(ngx_conf_t *cf,
     ngx_array_t **cidrs, ngx_str_t *text);
-static ngx_int_t ngx_rtmp_route_register_token(ngx_conf_t *cf,
-    ngx_rtmp_route_register_t *reg, ngx_str_t *text);
 static ngx_int_t ngx_rtmp_route_register_token_file(ngx_conf_t *cf,
     ngx_rtmp_route_register_t *reg, ngx_str_t *name);
 static ngx_int_t ngx_rtmp_route_register_ports(ngx_conf_t *cf,
@@ -747,7 +745,7 @@ ngx_rtmp_route_register_cidr(ngx_conf_t *cf, ngx_array_t **cidrs,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_rtmp_route_register_token(ngx_conf_t *cf, ngx_rtmp_route_register_t *reg,
     ngx_str_t *text)
 {
