@@ -209,6 +209,12 @@ ngx_http_rtmp_route_api_register_body(ngx_http_request_t *r,
 
     desc->info.token = ctx->digest;
 
+    if (desc->leaves) {
+        ngx_memzero(listing, sizeof(ngx_rtmp_route_listing_t));
+
+        return ngx_rtmp_route_register_leave(ctx->route, desc, err);
+    }
+
     if (ngx_rtmp_route_register_apply(ctx->route, desc, err) != NGX_OK) {
         return NGX_DECLINED;
     }
@@ -232,6 +238,12 @@ ngx_http_rtmp_route_api_register_log(ngx_http_request_t *r,
     if (desc->added) {
         ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
                       "server \"%V\" registered in route \"%V\"",
+                      &id, &ctx->route->name);
+    }
+
+    if (desc->left) {
+        ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+                      "server \"%V\" left route \"%V\"",
                       &id, &ctx->route->name);
     }
 

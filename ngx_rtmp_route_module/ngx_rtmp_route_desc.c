@@ -167,6 +167,9 @@ static ngx_rtmp_route_field_t  ngx_rtmp_route_fields[] = {
     { ngx_string("streams"), NGX_RTMP_ROUTE_DESC_REGISTER,
       ngx_rtmp_route_desc_streams, 0, 0 },
 
+    { ngx_string("unregister"), NGX_RTMP_ROUTE_DESC_REGISTER,
+      ngx_rtmp_route_desc_flag, NGX_RTMP_ROUTE_DESC_UNREGISTER, 0 },
+
     { ngx_null_string, 0, NULL, 0, 0 }
 };
 
@@ -780,6 +783,10 @@ ngx_rtmp_route_desc_flag(ngx_rtmp_route_desc_t *desc,
 
     case NGX_RTMP_ROUTE_DESC_DRAIN:
         desc->params.drain = json_is_true(value) ? 1 : 0;
+        break;
+
+    case NGX_RTMP_ROUTE_DESC_UNREGISTER:
+        desc->leaves = json_is_true(value) ? 1 : 0;
         break;
 
     default: /* NGX_RTMP_ROUTE_DESC_BACKUP */

@@ -37,6 +37,7 @@
 #define NGX_RTMP_ROUTE_DESC_DOWN          0x0040
 #define NGX_RTMP_ROUTE_DESC_DRAIN         0x0080
 #define NGX_RTMP_ROUTE_DESC_BACKUP        0x0100
+#define NGX_RTMP_ROUTE_DESC_UNREGISTER    0x0200
 
 #define NGX_RTMP_ROUTE_DESC_MAX_STREAM_LIST  10000
 
@@ -49,6 +50,8 @@ typedef struct {
     json_t                          *streams;   /* owned by the body */
     unsigned                         too_many:1;   /* streams, ignored */
     unsigned                         added:1;      /* by a registration */
+    unsigned                         leaves:1;     /* the server, by itself */
+    unsigned                         left:1;       /* it was there */
 } ngx_rtmp_route_desc_t;
 
 

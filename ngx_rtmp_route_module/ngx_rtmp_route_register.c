@@ -229,6 +229,55 @@ ngx_rtmp_route_register_apply(ngx_rtmp_route_t *route,
 
 
 ngx_int_t
+ngx_rtmp_route_register_leave(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_desc_t *desc, ngx_rtmp_route_error_t *err)
+{
+    ngx_str_t                      id;
+    ngx_rtmp_route_server_info_t  *info, *own;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    id.data = desc->info.id;
+    id.len = desc->info.id_len;
+
+    if (ngx_rtmp_route_server_get(&route->table, &id, &stat) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (stat.state == NGX_RTMP_ROUTE_EXPIRED) {
+        return NGX_OK;
+    }
+
+    info = &stat.info;
+    own = &desc->info;
+
+    if (info->source != NGX_RTMP_ROUTE_SRC_REGISTER
+        || info->service_len != own->service_len
+        || ngx_memcmp(info->service, own->service, own->service_len) != 0
+        || info->pid_len != own->pid_len
+        || ngx_memcmp(info->pid, own->pid, own->pid_len) != 0)
+    {
+        return NGX_OK;
+    }
+
+    /* who may not register the server may not take it away */
+
+    if (ngx_rtmp_route_register_apply(route, desc, err) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_rtmp_route_list_begin(&route->table, &id);
+    ngx_rtmp_route_list_end(&route->table, &id);
+
+    if (ngx_rtmp_route_server_expire(&route->table, &id) == NGX_OK) {
+        desc->added = 0;
+        desc->left = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_rtmp_route_register_streams(ngx_rtmp_route_t *route,
     ngx_rtmp_route_desc_t *desc, ngx_pool_t *pool,
     ngx_rtmp_route_listing_t *listing)

@@ -53,6 +53,14 @@ ngx_int_t ngx_rtmp_route_register_apply(ngx_rtmp_route_t *route,
     ngx_rtmp_route_desc_t *desc, ngx_rtmp_route_error_t *err);
 
 /*
+ * Says that the server leaves, which is as if its time were over, and that it
+ * has no streams; desc->left is set unless it was gone, or is another run of
+ * it, by now.
+ */
+ngx_int_t ngx_rtmp_route_register_leave(ngx_rtmp_route_t *route,
+    ngx_rtmp_route_desc_t *desc, ngx_rtmp_route_error_t *err);
+
+/*
  * The streams it lists, after it was applied.  NGX_OK, or NGX_ERROR if there
  * is not enough memory.  What cannot be taken is left out and counted.
  */

@@ -459,6 +459,13 @@ ngx_int_t ngx_rtmp_route_server_delete(ngx_rtmp_route_table_t *table,
     ngx_str_t *id);
 
 /*
+ * The time of a registration is over, whatever its health is.  NGX_OK, or
+ * NGX_DECLINED: no such server, or one that need not register.
+ */
+ngx_int_t ngx_rtmp_route_server_expire(ngx_rtmp_route_table_t *table,
+    ngx_str_t *id);
+
+/*
  * Sets what params say otherwise than was, which is what the caller has read
  * before: two who change different things at once do not undo each other.
  * With was NULL all of params is set.

@@ -754,6 +754,46 @@ ngx_rtmp_route_server_get(ngx_rtmp_route_table_t *table, ngx_str_t *id,
 
 
 ngx_int_t
+ngx_rtmp_route_server_expire(ngx_rtmp_route_table_t *table, ngx_str_t *id)
+{
+    ngx_int_t              i;
+    ngx_rtmp_route_hot_t  *hot;
+
+    ngx_rtmp_route_table_lock(table);
+
+    i = ngx_rtmp_route_server_find(table->sh, id->data, id->len);
+
+    if (i != NGX_ERROR) {
+        hot = ngx_rtmp_route_hot(table->sh, i);
+
+        if (hot->source == NGX_RTMP_ROUTE_SRC_REGISTER && hot->timeout) {
+
+            /* one that was late only would be kept while its checks pass */
+
+            hot->last_seen = ngx_current_msec - 2 * (ngx_msec_t) hot->timeout
+                             - 2;
+            hot->stale = 0;
+
+            if (hot->health == NGX_RTMP_ROUTE_HEALTH_UP) {
+                hot->health = table->checks ? NGX_RTMP_ROUTE_HEALTH_CHECKING
+                                            : NGX_RTMP_ROUTE_HEALTH_NONE;
+            }
+
+            table->sh->beats++;
+            table->wake = 1;
+
+        } else {
+            i = NGX_ERROR;
+        }
+    }
+
+    ngx_rtmp_route_table_unlock(table);
+
+    return (i == NGX_ERROR) ? NGX_DECLINED : NGX_OK;
+}
+
+
+ngx_int_t
 ngx_rtmp_route_server_update(ngx_rtmp_route_table_t *table, ngx_str_t *id,
     ngx_rtmp_route_server_params_t *was,
     ngx_rtmp_route_server_params_t *params)
