@@ -1,0 +1,719 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_rtmp.h>
+#include <ngx_rtmp_cmd_module.h>
+#include <ngx_rtmp_live_module.h>
+#include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_rtmp.h"
+
+
+/*
+ * nginx-rtmp need not be there: these are NULL if it is not loaded, or not
+ * yet.  Nothing of it is used but what its headers tell.
+ */
+
+extern ngx_module_t  ngx_rtmp_module;
+extern ngx_module_t  ngx_rtmp_gop_cache_module;
+
+#pragma weak ngx_rtmp_module
+#pragma weak ngx_rtmp_core_module
+#pragma weak ngx_rtmp_live_module
+#pragma weak ngx_rtmp_gop_cache_module
+#pragma weak ngx_rtmp_publish
+#pragma weak ngx_rtmp_play
+#pragma weak ngx_rtmp_close_stream
+
+
+#define NGX_RTMP_ROUTE_RTMP_DELAY   20       /* ms, from a change to a look */
+#define NGX_RTMP_ROUTE_RTMP_LOOK    1000
+#define NGX_RTMP_ROUTE_RTMP_DEPTH   8        /* applications in others */
+
+
+typedef struct {
+    ngx_array_t                 proxies;     /* of all levels */
+    ngx_rtmp_core_main_conf_t  *core;
+} ngx_rtmp_route_rtmp_main_conf_t;
+
+
+typedef struct {
+    ngx_array_t                *proxies;     /* proxy pointers, or NULL */
+    in_port_t                   port;        /* first "listen" */
+} ngx_rtmp_route_rtmp_srv_conf_t;
+
+
+/* a publisher whom nginx-rtmp may accept later */
+
+typedef struct {
+    ngx_uint_t                  waits;
+} ngx_rtmp_route_rtmp_ctx_t;
+
+
+static void *ngx_rtmp_route_rtmp_create_main_conf(ngx_conf_t *cf);
+static void *ngx_rtmp_route_rtmp_create_srv_conf(ngx_conf_t *cf);
+static char *ngx_rtmp_route_rtmp_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_rtmp_route_rtmp_register(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_rtmp_route_rtmp_init(ngx_conf_t *cf);
+static ngx_int_t ngx_rtmp_route_rtmp_listens(ngx_conf_t *cf,
+    ngx_rtmp_core_main_conf_t *cmcf);
+static ngx_int_t ngx_rtmp_route_rtmp_add_listen(
+    ngx_rtmp_route_rtmp_proxy_t *proxy, in_port_t port, ngx_rtmp_listen_t *ls);
+static ngx_int_t ngx_rtmp_route_rtmp_hooks(ngx_rtmp_core_main_conf_t *cmcf);
+static ngx_rtmp_route_rtmp_main_conf_t *ngx_rtmp_route_rtmp_main_conf(
+    ngx_cycle_t *cycle);
+static ngx_int_t ngx_rtmp_route_rtmp_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_rtmp_route_rtmp_init_process(ngx_cycle_t *cycle);
+
+static ngx_int_t ngx_rtmp_route_rtmp_publish(ngx_rtmp_session_t *s,
+    ngx_rtmp_publish_t *v);
+static ngx_int_t ngx_rtmp_route_rtmp_close_stream(ngx_rtmp_session_t *s,
+    ngx_rtmp_close_stream_t *v);
+static ngx_int_t ngx_rtmp_route_rtmp_media(ngx_rtmp_session_t *s,
+    ngx_rtmp_header_t *h, ngx_chain_t *in);
+static ngx_uint_t ngx_rtmp_route_rtmp_publishing(ngx_rtmp_session_t *s);
+static void ngx_rtmp_route_rtmp_soon(void);
+static void ngx_rtmp_route_rtmp_look_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_rtmp_route_rtmp_apps(ngx_array_t *apps, in_port_t port,
+    ngx_uint_t published, ngx_uint_t depth);
+static ngx_uint_t ngx_rtmp_route_rtmp_app(ngx_str_t *name,
+    ngx_rtmp_live_app_conf_t *lacf, in_port_t port, ngx_uint_t published);
+
+
+static ngx_rtmp_publish_pt                next_publish;
+static ngx_rtmp_close_stream_pt           next_close_stream;
+
+static ngx_event_t                        ngx_rtmp_route_rtmp_event;
+static ngx_connection_t                   ngx_rtmp_route_rtmp_dumb;
+static ngx_msec_t                         ngx_rtmp_route_rtmp_due;
+
+/* of this worker; NULL: it does not look */
+static ngx_rtmp_route_rtmp_main_conf_t   *ngx_rtmp_route_rtmp_conf;
+
+
+static ngx_command_t  ngx_rtmp_route_rtmp_commands[] = {
+
+    { ngx_string("rtmp_route_register"),
+      NGX_RTMP_MAIN_CONF|NGX_RTMP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_rtmp_route_rtmp_register,
+      NGX_RTMP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_rtmp_module_t  ngx_rtmp_route_rtmp_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_rtmp_route_rtmp_init,              /* postconfiguration */
+
+    ngx_rtmp_route_rtmp_create_main_conf,  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_rtmp_route_rtmp_create_srv_conf,   /* create server configuration */
+    ngx_rtmp_route_rtmp_merge_srv_conf,    /* merge server configuration */
+
+    NULL,                                  /* create app configuration */
+    NULL                                   /* merge app configuration */
+};
+
+
+ngx_module_t  ngx_rtmp_route_rtmp_module = {
+    NGX_MODULE_V1,
+    &ngx_rtmp_route_rtmp_module_ctx,       /* module context */
+    ngx_rtmp_route_rtmp_commands,          /* module directives */
+    NGX_RTMP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_rtmp_route_rtmp_init_module,       /* init module */
+    ngx_rtmp_route_rtmp_init_process,      /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_rtmp_route_rtmp_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_rtmp_route_rtmp_main_conf_t  *rmcf;
+
+    rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_rtmp_route_rtmp_main_conf_t));
+    if (rmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&rmcf->proxies, cf->pool, 4, sizeof(void *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return rmcf;
+}
+
+
+static void *
+ngx_rtmp_route_rtmp_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_rtmp_route_rtmp_srv_conf_t));
+}
+
+
+static char *
+ngx_rtmp_route_rtmp_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_rtmp_route_rtmp_srv_conf_t *prev = parent;
+    ngx_rtmp_route_rtmp_srv_conf_t *conf = child;
+
+    if (conf->proxies == NULL) {
+        conf->proxies = prev->proxies;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_rtmp_route_rtmp_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_rtmp_route_rtmp_srv_conf_t *rscf = conf;
+
+    ngx_rtmp_route_rtmp_proxy_t      *proxy, **proxyp;
+    ngx_rtmp_route_rtmp_main_conf_t  *rmcf;
+
+    /* this module was there before, or the directive would be unknown */
+
+    if (&ngx_rtmp_core_module == NULL || &ngx_rtmp_live_module == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" needs nginx-rtmp to be loaded first: put "
+                           "\"load_module\" of ngx_rtmp_module.so before that "
+                           "of ngx_rtmp_route_module.so", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    /* sessions of nginx-http-flv-module look different */
+
+    if (&ngx_rtmp_gop_cache_module != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" works with nginx-rtmp, not with "
+                           "nginx-http-flv-module", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    proxy = ngx_rtmp_route_rtmp_proxy_parse(cf);
+    if (proxy == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (rscf->proxies == NULL) {
+        rscf->proxies = ngx_array_create(cf->pool, 2, sizeof(void *));
+        if (rscf->proxies == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    proxyp = ngx_array_push(rscf->proxies);
+    if (proxyp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *proxyp = proxy;
+
+    rmcf = ngx_rtmp_conf_get_module_main_conf(cf, ngx_rtmp_route_rtmp_module);
+
+    proxyp = ngx_array_push(&rmcf->proxies);
+    if (proxyp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *proxyp = proxy;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                        i;
+    ngx_rtmp_core_main_conf_t        *cmcf;
+    ngx_rtmp_route_rtmp_proxy_t     **proxyp;
+    ngx_rtmp_route_rtmp_main_conf_t  *rmcf;
+
+    rmcf = ngx_rtmp_conf_get_module_main_conf(cf, ngx_rtmp_route_rtmp_module);
+
+    if (rmcf->proxies.nelts == 0) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_rtmp_conf_get_module_main_conf(cf, ngx_rtmp_core_module);
+    rmcf->core = cmcf;
+
+    if (ngx_rtmp_route_rtmp_listens(cf, cmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    proxyp = rmcf->proxies.elts;
+
+    for (i = 0; i < rmcf->proxies.nelts; i++) {
+        if (ngx_rtmp_route_rtmp_proxy_init(cf, proxyp[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_rtmp_route_on_wake(ngx_rtmp_route_rtmp_register_check)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_rtmp_route_rtmp_hooks(cmcf);
+}
+
+
+/* a server registers with its own proxies, or with those of rtmp{} */
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_listens(ngx_conf_t *cf, ngx_rtmp_core_main_conf_t *cmcf)
+{
+    ngx_uint_t                       i, n;
+    ngx_rtmp_listen_t               *ls;
+    ngx_rtmp_route_rtmp_proxy_t    **proxyp;
+    ngx_rtmp_route_rtmp_srv_conf_t  *rscf;
+
+    ls = cmcf->listen.elts;
+
+    for (i = 0; i < cmcf->listen.nelts; i++) {
+
+        if (ngx_inet_get_port((struct sockaddr *) ls[i].sockaddr) == 0) {
+            continue;
+        }
+
+        rscf = ls[i].ctx->srv_conf[ngx_rtmp_route_rtmp_module.ctx_index];
+
+        if (rscf->proxies == NULL) {
+            continue;
+        }
+
+        if (rscf->port == 0) {
+            rscf->port = ngx_inet_get_port((struct sockaddr *)
+                                           ls[i].sockaddr);
+        }
+
+        proxyp = rscf->proxies->elts;
+
+        for (n = 0; n < rscf->proxies->nelts; n++) {
+            if (ngx_rtmp_route_rtmp_add_listen(proxyp[n], rscf->port, &ls[i])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_add_listen(ngx_rtmp_route_rtmp_proxy_t *proxy,
+    in_port_t port, ngx_rtmp_listen_t *ls)
+{
+    in_port_t                     *portp;
+    ngx_uint_t                     i;
+    ngx_rtmp_route_rtmp_listen_t  *listen;
+
+    listen = ngx_array_push(&proxy->listens);
+    if (listen == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(listen, sizeof(ngx_rtmp_route_rtmp_listen_t));
+
+    ngx_memcpy(&listen->sockaddr, ls->sockaddr,
+               ngx_min(ls->socklen, sizeof(ngx_sockaddr_t)));
+
+    listen->wildcard = ls->wildcard;
+
+#if (NGX_HAVE_INET6 && defined IPV6_V6ONLY)
+    listen->dual = (listen->sockaddr.sockaddr.sa_family == AF_INET6
+                    && ls->ipv6only == 0);
+#endif
+
+    portp = proxy->ports.elts;
+
+    for (i = 0; i < proxy->ports.nelts; i++) {
+        if (portp[i] == port) {
+            return NGX_OK;
+        }
+    }
+
+    portp = ngx_array_push(&proxy->ports);
+    if (portp == NULL) {
+        return NGX_ERROR;
+    }
+
+    *portp = port;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_hooks(ngx_rtmp_core_main_conf_t *cmcf)
+{
+    ngx_uint_t            i;
+    ngx_rtmp_handler_pt  *h;
+
+    static ngx_uint_t  events[] = {
+        NGX_RTMP_MSG_AMF_META,
+        NGX_RTMP_MSG_AUDIO,
+        NGX_RTMP_MSG_VIDEO
+    };
+
+    for (i = 0; i < sizeof(events) / sizeof(ngx_uint_t); i++) {
+
+        h = ngx_array_push(&cmcf->events[events[i]]);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_rtmp_route_rtmp_media;
+    }
+
+    next_publish = ngx_rtmp_publish;
+    ngx_rtmp_publish = ngx_rtmp_route_rtmp_publish;
+
+    next_close_stream = ngx_rtmp_close_stream;
+    ngx_rtmp_close_stream = ngx_rtmp_route_rtmp_close_stream;
+
+    return NGX_OK;
+}
+
+
+static ngx_rtmp_route_rtmp_main_conf_t *
+ngx_rtmp_route_rtmp_main_conf(ngx_cycle_t *cycle)
+{
+    ngx_rtmp_conf_ctx_t              *ctx;
+    ngx_rtmp_route_rtmp_main_conf_t  *rmcf;
+
+    if (&ngx_rtmp_module == NULL) {
+        return NULL;
+    }
+
+    ctx = (ngx_rtmp_conf_ctx_t *) ngx_get_conf(cycle->conf_ctx,
+                                               ngx_rtmp_module);
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    rmcf = ctx->main_conf[ngx_rtmp_route_rtmp_module.ctx_index];
+
+    return rmcf->proxies.nelts ? rmcf : NULL;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_init_module(ngx_cycle_t *cycle)
+{
+    ngx_rtmp_route_main_conf_t  *mcf;
+
+    if (ngx_rtmp_route_rtmp_main_conf(cycle) == NULL) {
+        return NGX_OK;
+    }
+
+    mcf = (ngx_rtmp_route_main_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                                      ngx_rtmp_route_module);
+
+    ngx_rtmp_route_rtmp_register_init();
+
+    return ngx_rtmp_route_rtmp_streams_create(mcf->number, cycle->log);
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_init_process(ngx_cycle_t *cycle)
+{
+    ngx_event_t                      *ev;
+    ngx_rtmp_route_main_conf_t       *mcf;
+    ngx_rtmp_route_rtmp_main_conf_t  *rmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    rmcf = ngx_rtmp_route_rtmp_main_conf(cycle);
+
+    if (rmcf == NULL) {
+        return NGX_OK;
+    }
+
+    mcf = (ngx_rtmp_route_main_conf_t *) ngx_get_conf(cycle->conf_ctx,
+                                                      ngx_rtmp_route_module);
+
+    ngx_rtmp_route_rtmp_conf = rmcf;
+    ngx_rtmp_route_rtmp_dumb.fd = (ngx_socket_t) -1;
+
+    ev = &ngx_rtmp_route_rtmp_event;
+
+    ngx_memzero(ev, sizeof(ngx_event_t));
+
+    ev->handler = ngx_rtmp_route_rtmp_look_handler;
+    ev->data = &ngx_rtmp_route_rtmp_dumb;
+    ev->log = cycle->log;
+    ev->cancelable = 1;
+
+    ngx_rtmp_route_rtmp_due = ngx_current_msec + NGX_RTMP_ROUTE_RTMP_LOOK;
+    ngx_add_timer(ev, NGX_RTMP_ROUTE_RTMP_LOOK);
+
+    ngx_rtmp_route_rtmp_streams_claim(mcf->number);
+
+    if (ngx_worker != 0) {
+        return NGX_OK;
+    }
+
+    return ngx_rtmp_route_rtmp_register_start(cycle, &rmcf->proxies);
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_publish(ngx_rtmp_session_t *s, ngx_rtmp_publish_t *v)
+{
+    ngx_int_t                   rc;
+    ngx_rtmp_route_rtmp_ctx_t  *ctx;
+
+    rc = next_publish(s, v);
+
+    if (rc != NGX_OK || s->auto_pushed || ngx_rtmp_route_rtmp_conf == NULL) {
+        return rc;
+    }
+
+    if (ngx_rtmp_route_rtmp_publishing(s)) {
+        ngx_rtmp_route_rtmp_soon();
+        return rc;
+    }
+
+    /* refused, or "on_publish" is being asked */
+
+    ctx = ngx_rtmp_get_module_ctx(s, ngx_rtmp_route_rtmp_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_pcalloc(s->connection->pool,
+                          sizeof(ngx_rtmp_route_rtmp_ctx_t));
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_rtmp_set_ctx(s, ctx, ngx_rtmp_route_rtmp_module);
+    }
+
+    ctx->waits = 1;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_close_stream(ngx_rtmp_session_t *s,
+    ngx_rtmp_close_stream_t *v)
+{
+    if (ngx_rtmp_route_rtmp_publishing(s) && !s->auto_pushed) {
+        ngx_rtmp_route_rtmp_soon();
+    }
+
+    return next_close_stream(s, v);
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_rtmp_media(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
+    ngx_chain_t *in)
+{
+    ngx_rtmp_route_rtmp_ctx_t  *ctx;
+
+    ctx = ngx_rtmp_get_module_ctx(s, ngx_rtmp_route_rtmp_module);
+
+    if (ctx && ctx->waits && ngx_rtmp_route_rtmp_publishing(s)) {
+        ctx->waits = 0;
+        ngx_rtmp_route_rtmp_soon();
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_rtmp_route_rtmp_publishing(ngx_rtmp_session_t *s)
+{
+    ngx_rtmp_live_ctx_t  *ctx;
+
+    ctx = ngx_rtmp_get_module_ctx(s, ngx_rtmp_live_module);
+
+    return ctx && ctx->stream && ctx->publishing;
+}
+
+
+static void
+ngx_rtmp_route_rtmp_soon(void)
+{
+    ngx_msec_t  due;
+
+    if (ngx_rtmp_route_rtmp_conf == NULL) {
+        return;
+    }
+
+    /* of several changes the first counts */
+
+    due = ngx_current_msec + NGX_RTMP_ROUTE_RTMP_DELAY;
+
+    if ((ngx_msec_int_t) (ngx_rtmp_route_rtmp_due - due) > 0) {
+        ngx_rtmp_route_rtmp_due = due;
+
+        if (ngx_rtmp_route_rtmp_event.timer_set) {
+            ngx_del_timer(&ngx_rtmp_route_rtmp_event);
+        }
+
+        ngx_add_timer(&ngx_rtmp_route_rtmp_event, NGX_RTMP_ROUTE_RTMP_DELAY);
+    }
+}
+
+
+/* those that are published come first: there may be no room for all */
+
+static void
+ngx_rtmp_route_rtmp_look_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                        i, n, full;
+    ngx_rtmp_core_srv_conf_t        **cscf;
+    ngx_rtmp_route_rtmp_srv_conf_t   *rscf;
+
+    cscf = ngx_rtmp_route_rtmp_conf->core->servers.elts;
+    full = 0;
+
+    ngx_rtmp_route_rtmp_streams_begin();
+
+    for (n = 2; n > 0; n--) {
+
+        for (i = 0; i < ngx_rtmp_route_rtmp_conf->core->servers.nelts; i++) {
+
+            rscf = cscf[i]->ctx->srv_conf[ngx_rtmp_route_rtmp_module.ctx_index];
+
+            if (rscf->port
+                && ngx_rtmp_route_rtmp_apps(&cscf[i]->applications,
+                                            rscf->port, n - 1, 0)
+                && n == 2)
+            {
+                full = 1;
+            }
+        }
+    }
+
+    ngx_rtmp_route_rtmp_streams_end(full);
+
+    /* who was killed has told nobody */
+
+    ngx_rtmp_route_rtmp_register_check();
+
+    ngx_rtmp_route_rtmp_due = ngx_current_msec + NGX_RTMP_ROUTE_RTMP_LOOK;
+    ngx_add_timer(ev, NGX_RTMP_ROUTE_RTMP_LOOK);
+}
+
+
+/* whether there was no room */
+
+static ngx_uint_t
+ngx_rtmp_route_rtmp_apps(ngx_array_t *apps, in_port_t port,
+    ngx_uint_t published, ngx_uint_t depth)
+{
+    ngx_uint_t                  i, full;
+    ngx_rtmp_live_app_conf_t   *lacf;
+    ngx_rtmp_core_app_conf_t  **cacf;
+
+    full = 0;
+    cacf = apps->elts;
+
+    for (i = 0; i < apps->nelts; i++) {
+
+        lacf = cacf[i]->app_conf[ngx_rtmp_live_module.ctx_index];
+
+        if (lacf->streams && lacf->live) {
+            full |= ngx_rtmp_route_rtmp_app(&cacf[i]->name, lacf, port,
+                                            published);
+        }
+
+        if (cacf[i]->applications.nelts && depth < NGX_RTMP_ROUTE_RTMP_DEPTH) {
+            full |= ngx_rtmp_route_rtmp_apps(&cacf[i]->applications, port,
+                                             published, depth + 1);
+        }
+    }
+
+    return full;
+}
+
+
+/*
+ * A session between workers (rtmp_auto_push) is neither publisher nor player,
+ * nor is one that pushes the stream on a player.
+ */
+
+static ngx_uint_t
+ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
+    in_port_t port, ngx_uint_t published)
+{
+    ngx_int_t                n;
+    ngx_str_t                stream;
+    ngx_uint_t               publishers, players;
+    ngx_rtmp_live_ctx_t     *ctx;
+    ngx_rtmp_live_stream_t  *st;
+
+    for (n = 0; n < lacf->nbuckets; n++) {
+
+        for (st = lacf->streams[n]; st; st = st->next) {
+
+            publishers = 0;
+            players = 0;
+
+            for (ctx = st->ctx; ctx; ctx = ctx->next) {
+
+                if (ctx->session->auto_pushed) {
+                    continue;
+                }
+
+                if (ctx->publishing) {
+                    publishers++;
+
+                } else if (!ctx->session->relay) {
+                    players++;
+                }
+            }
+
+            if ((publishers != 0) != published || publishers + players == 0) {
+                continue;
+            }
+
+            stream.data = st->name;
+            stream.len = ngx_strlen(st->name);
+
+            if (ngx_rtmp_route_rtmp_streams_add(port, name, &stream,
+                                                publishers, players)
+                != NGX_OK)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
