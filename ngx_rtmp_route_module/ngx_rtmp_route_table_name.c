@@ -55,18 +55,13 @@ ngx_rtmp_route_server_rename(ngx_rtmp_route_table_t *table, ngx_str_t *id,
 
     ngx_rtmp_route_table_lock(table);
 
-    i = ngx_rtmp_route_server_find(sh, id->data, id->len);
+    i = ngx_rtmp_route_server_own(table, id);
 
-    if (table->config != sh->config) {
-        rc = NGX_ABORT;
+    if (i < 0) {
+        rc = i;
 
-    } else if (i == NGX_ERROR
-               || (ngx_rtmp_route_hot(sh, i)->source
-                   != NGX_RTMP_ROUTE_SRC_CONFIG
-                   && ngx_rtmp_route_hot(sh, i)->source
-                      != NGX_RTMP_ROUTE_SRC_CORE)
-               || ngx_rtmp_route_server_find(sh, name->data, name->len)
-                  != NGX_ERROR)
+    } else if (ngx_rtmp_route_server_find(sh, name->data, name->len)
+               != NGX_ERROR)
     {
         rc = NGX_DECLINED;
 
