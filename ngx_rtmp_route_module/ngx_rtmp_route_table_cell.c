@@ -181,6 +181,21 @@ ngx_rtmp_route_cell_free(ngx_rtmp_route_shm_t *sh, uint32_t i)
 }
 
 
+ngx_uint_t
+ngx_rtmp_route_cells_step(ngx_rtmp_route_shm_t *sh, uint32_t i, uint32_t n,
+    uint32_t *last)
+{
+    *last = sh->top;
+
+    if (*last > i && *last - i > n) {
+        *last = i + n;
+        return 1;
+    }
+
+    return 0;
+}
+
+
 static void
 ngx_rtmp_route_cell_push(ngx_rtmp_route_shm_t *sh, uint32_t i)
 {

@@ -187,13 +187,8 @@ ngx_rtmp_route_core_step(ngx_rtmp_route_table_t *table, uint32_t list,
     ngx_rtmp_route_table_lock(table);
 
     i = *cursor;
-    last = sh->top;
-    rc = NGX_OK;
-
-    if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
-        last = i + NGX_RTMP_ROUTE_WALK;
-        rc = NGX_AGAIN;
-    }
+    rc = ngx_rtmp_route_cells_step(sh, i, NGX_RTMP_ROUTE_WALK, &last)
+         ? NGX_AGAIN : NGX_OK;
 
     /* a newer list has begun in a successor of this process */
 

@@ -100,13 +100,8 @@ ngx_rtmp_route_session_seek(ngx_rtmp_route_shm_t *sh, ngx_uint_t slot,
     ngx_rtmp_route_session_cell_t  *s;
 
     i = *cursor;
-    last = sh->top;
-    rc = NGX_DECLINED;
-
-    if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
-        last = i + NGX_RTMP_ROUTE_WALK;
-        rc = NGX_AGAIN;
-    }
+    rc = ngx_rtmp_route_cells_step(sh, i, NGX_RTMP_ROUTE_WALK, &last)
+         ? NGX_AGAIN : NGX_DECLINED;
 
     while (i < last) {
         s = ngx_rtmp_route_session_cell(sh, ++i);
@@ -184,13 +179,8 @@ ngx_rtmp_route_table_kick_banned(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_table_lock(table);
 
     i = *cursor;
-    last = sh->top;
-    rc = NGX_DONE;
-
-    if (last > i && last - i > NGX_RTMP_ROUTE_BATCH) {
-        last = i + NGX_RTMP_ROUTE_BATCH;
-        rc = NGX_AGAIN;
-    }
+    rc = ngx_rtmp_route_cells_step(sh, i, NGX_RTMP_ROUTE_BATCH, &last)
+         ? NGX_AGAIN : NGX_DONE;
 
     while (i < last) {
         s = ngx_rtmp_route_session_cell(sh, ++i);

@@ -479,6 +479,10 @@ ngx_int_t ngx_rtmp_route_cells_reserve(ngx_rtmp_route_table_t *table,
 uint32_t ngx_rtmp_route_cell_alloc(ngx_rtmp_route_shm_t *sh);
 void ngx_rtmp_route_cell_free(ngx_rtmp_route_shm_t *sh, uint32_t i);
 
+/* the last one of a step of n cells behind i; returns whether more follow */
+ngx_uint_t ngx_rtmp_route_cells_step(ngx_rtmp_route_shm_t *sh, uint32_t i,
+    uint32_t n, uint32_t *last);
+
 /* text: the first bytes are in the record, more of it in other cells */
 ngx_uint_t ngx_rtmp_route_text_cells(size_t len, size_t room);
 uint32_t ngx_rtmp_route_text_put(ngx_rtmp_route_shm_t *sh, u_char *data,

@@ -185,17 +185,12 @@ ngx_rtmp_route_saved_stream(ngx_rtmp_route_table_t *table, uint32_t *cursor,
     ngx_rtmp_route_stream_cell_t  *st;
 
     sh = table->sh;
-    rc = NGX_DONE;
 
     ngx_rtmp_route_table_lock(table);
 
     i = *cursor;
-    last = sh->top;
-
-    if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
-        last = i + NGX_RTMP_ROUTE_WALK;
-        rc = NGX_AGAIN;
-    }
+    rc = ngx_rtmp_route_cells_step(sh, i, NGX_RTMP_ROUTE_WALK, &last)
+         ? NGX_AGAIN : NGX_DONE;
 
     while (i < last) {
         st = ngx_rtmp_route_stream(sh, ++i);

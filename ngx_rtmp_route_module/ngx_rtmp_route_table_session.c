@@ -11,9 +11,6 @@
 
 #define NGX_RTMP_ROUTE_AGENT_LEN  64
 
-/* cells that a walk looks at within one hold of the lock */
-#define NGX_RTMP_ROUTE_WALK       4096
-
 
 static uint32_t ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
     ngx_rtmp_route_query_t *query, ngx_rtmp_route_session_info_t *info,
@@ -833,14 +830,9 @@ ngx_rtmp_route_session_look(ngx_rtmp_route_table_t *table, uint32_t *cursor,
 
     ngx_rtmp_route_table_lock(table);
 
-    rc = NGX_DONE;
     i = *cursor;
-    last = sh->top;
-
-    if (last > i && last - i > NGX_RTMP_ROUTE_WALK) {
-        last = i + NGX_RTMP_ROUTE_WALK;
-        rc = NGX_AGAIN;
-    }
+    rc = ngx_rtmp_route_cells_step(sh, i, NGX_RTMP_ROUTE_WALK, &last)
+         ? NGX_AGAIN : NGX_DONE;
 
     while (i < last) {
         i++;
