@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_http_hls_store_int.h"
+#include "ngx_rtmp_route_zone.h"
 
 
 /* the part of a store that is for cells, and what they need besides */
@@ -31,8 +32,7 @@ static ngx_int_t ngx_http_hls_store_reuse(ngx_http_hls_store_t *store,
     ngx_slab_pool_t *shpool);
 static ngx_int_t ngx_http_hls_store_layout(ngx_http_hls_shm_t *sh,
     size_t size);
-static size_t ngx_http_hls_store_place(ngx_http_hls_shm_t *sh, size_t ncells);
-static void ngx_http_hls_store_seed(ngx_http_hls_shm_t *sh);
+static size_t ngx_http_hls_store_place(void *arena, size_t ncells);
 static uint64_t ngx_http_hls_store_file(ngx_http_hls_store_t *store);
 static void ngx_http_hls_store_wake_slots(ngx_http_hls_store_t *store,
     uint64_t wake);
@@ -70,20 +70,10 @@ ngx_http_hls_store_init(ngx_http_hls_store_t *store, ngx_slab_pool_t *shpool)
         return ngx_http_hls_store_reuse(store, shpool);
     }
 
-    /* all in one piece: the slab allocator is not used again */
-
-    size = shpool->pfree * ngx_pagesize;
-
-    if (size <= sizeof(ngx_http_hls_shm_t)) {
-        return NGX_ERROR;
-    }
-
-    sh = ngx_slab_alloc(shpool, size);
+    sh = ngx_rtmp_route_zone_arena(shpool, sizeof(ngx_http_hls_shm_t), &size);
     if (sh == NULL) {
         return NGX_ERROR;
     }
-
-    ngx_memzero(sh, sizeof(ngx_http_hls_shm_t));
 
     sh->npages = (uint32_t) (store->window->size >> ngx_pagesize_shift);
     sh->budget = (uint32_t) (store->size >> ngx_pagesize_shift);
@@ -105,7 +95,7 @@ ngx_http_hls_store_init(ngx_http_hls_store_t *store, ngx_slab_pool_t *shpool)
     ngx_http_hls_store_extent_reset(sh);
     sh->dirty = 0;
 
-    ngx_http_hls_store_seed(sh);
+    ngx_rtmp_route_zone_seed(sh->seed, sizeof(sh->seed));
 
     sh->layout = NGX_HTTP_HLS_LAYOUT;
     sh->sizes = ngx_http_hls_sizes();
@@ -122,25 +112,17 @@ ngx_http_hls_store_init(ngx_http_hls_store_t *store, ngx_slab_pool_t *shpool)
 static ngx_int_t
 ngx_http_hls_store_reuse(ngx_http_hls_store_t *store, ngx_slab_pool_t *shpool)
 {
-    u_char              *p;
+    size_t               size;
     ngx_http_hls_shm_t  *sh;
 
-    p = shpool->data;
+    sh = ngx_rtmp_route_zone_reuse(shpool, sizeof(ngx_http_hls_shm_t), &size);
 
-    if (p < shpool->start
-        || p >= shpool->end
-        || (size_t) (shpool->end - p) < sizeof(ngx_http_hls_shm_t))
-    {
-        return NGX_DECLINED;
-    }
-
-    sh = (ngx_http_hls_shm_t *) p;
-
-    if (sh->magic != NGX_HTTP_HLS_MAGIC
+    if (sh == NULL
+        || sh->magic != NGX_HTTP_HLS_MAGIC
         || sh->layout != NGX_HTTP_HLS_LAYOUT
         || sh->sizes != ngx_http_hls_sizes()
         || sh->nslots != ngx_rtmp_route_slots()
-        || sh->size > (size_t) (shpool->end - p)
+        || sh->size > size
         || sh->npages != store->window->size >> ngx_pagesize_shift
         || sh->file != ngx_http_hls_store_file(store))
     {
@@ -157,41 +139,25 @@ ngx_http_hls_store_reuse(ngx_http_hls_store_t *store, ngx_slab_pool_t *shpool)
 static ngx_int_t
 ngx_http_hls_store_layout(ngx_http_hls_shm_t *sh, size_t size)
 {
-    size_t  low, high, n;
+    size_t  n;
 
     sh->size = size;
     sh->nslots = (uint32_t) ngx_rtmp_route_slots();
 
-    low = NGX_HTTP_HLS_MIN_CELLS;
+    n = ngx_min(size / sizeof(ngx_http_hls_cell_t), 0x1fffffff);
 
-    if (ngx_http_hls_store_place(sh, low) > size) {
-        return NGX_ERROR;
-    }
-
-    high = ngx_min(size / sizeof(ngx_http_hls_cell_t), 0x1fffffff);
-
-    while (low < high) {
-        n = low + (high - low + 1) / 2;
-
-        if (ngx_http_hls_store_place(sh, n) > size) {
-            high = n - 1;
-
-        } else {
-            low = n;
-        }
-    }
-
-    (void) ngx_http_hls_store_place(sh, low);
-
-    return NGX_OK;
+    return ngx_rtmp_route_zone_layout(sh, size, NGX_HTTP_HLS_MIN_CELLS, n,
+                                      ngx_http_hls_store_place);
 }
 
 
 /* returns the size of all with that many cells */
 
 static size_t
-ngx_http_hls_store_place(ngx_http_hls_shm_t *sh, size_t ncells)
+ngx_http_hls_store_place(void *arena, size_t ncells)
 {
+    ngx_http_hls_shm_t *sh = arena;
+
     size_t  p;
 
     sh->ncells = (uint32_t) ncells;
@@ -215,31 +181,6 @@ ngx_http_hls_store_place(ngx_http_hls_shm_t *sh, size_t ncells)
     sh->cells = p;
 
     return p + ncells * sizeof(ngx_http_hls_cell_t);
-}
-
-
-static void
-ngx_http_hls_store_seed(ngx_http_hls_shm_t *sh)
-{
-    ssize_t         n;
-    ngx_fd_t        fd;
-    struct timeval  tv;
-
-    n = 0;
-    fd = ngx_open_file((u_char *) "/dev/urandom", NGX_FILE_RDONLY,
-                       NGX_FILE_OPEN, 0);
-
-    if (fd != NGX_INVALID_FILE) {
-        n = ngx_read_fd(fd, sh->seed, sizeof(sh->seed));
-        (void) ngx_close_file(fd);
-    }
-
-    if (n != (ssize_t) sizeof(sh->seed)) {
-        ngx_gettimeofday(&tv);
-
-        sh->seed[0] = ((uint64_t) ngx_random() << 32) ^ (uint64_t) tv.tv_usec;
-        sh->seed[1] = ((uint64_t) ngx_random() << 32) ^ (uintptr_t) sh;
-    }
 }
 
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_hls_cache.h"
+#include "ngx_rtmp_route_zone.h"
 
 
 #define NGX_HTTP_HLS_MIN_ZONE  (1024 * 1024)
@@ -201,7 +202,6 @@ ngx_http_hls_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_http_hls_zone_t  *ozone = data;
 
-    size_t                len;
     ngx_int_t             rc;
     ngx_slab_pool_t      *shpool;
     ngx_http_hls_zone_t  *zone;
@@ -218,40 +218,14 @@ ngx_http_hls_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (shpool->data == NULL) {
-
-        /* before the store takes all of it */
-
-        len = sizeof(" in zone \"\"") + shm_zone->shm.name.len;
-
-        shpool->log_ctx = ngx_slab_alloc(shpool, len);
-        if (shpool->log_ctx == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_sprintf(shpool->log_ctx, " in zone \"%V\"%Z",
-                    &shm_zone->shm.name);
+    shpool = ngx_rtmp_route_zone_pool(shm_zone);
+    if (shpool == NULL) {
+        return NGX_ERROR;
     }
 
     rc = ngx_http_hls_store_init(&zone->store, shpool);
 
-    if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" was made by another version of this module, "
-                      "restart nginx or give the zone another name",
-                      &shm_zone->shm.name);
-        return NGX_ERROR;
-    }
-
-    if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" is too small", &shm_zone->shm.name);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_rtmp_route_zone_ready(shm_zone, rc, "the zone another name");
 }
 
 

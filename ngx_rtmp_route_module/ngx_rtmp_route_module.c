@@ -12,6 +12,7 @@
 #include "ngx_rtmp_route_health.h"
 #include "ngx_rtmp_route_events.h"
 #include "ngx_rtmp_route_state.h"
+#include "ngx_rtmp_route_zone.h"
 
 
 #define NGX_RTMP_ROUTE_MIN_SLOTS  64
@@ -508,7 +509,6 @@ ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_rtmp_route_t  *oroute = data;
 
-    size_t             len;
     ngx_int_t          rc;
     ngx_slab_pool_t   *shpool;
     ngx_rtmp_route_t  *route;
@@ -519,38 +519,18 @@ ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    route->table.log = shm_zone->shm.log;
-
-    if (shpool->data == NULL) {
-
-        /* before the table takes all of it */
-
-        len = sizeof(" in zone \"\"") + shm_zone->shm.name.len;
-
-        shpool->log_ctx = ngx_slab_alloc(shpool, len);
-        if (shpool->log_ctx == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_sprintf(shpool->log_ctx, " in zone \"%V\"%Z",
-                    &shm_zone->shm.name);
-    }
-
-    rc = ngx_rtmp_route_table_init(&route->table, shpool);
-
-    if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" was made by another version of this module, "
-                      "restart nginx or give the zone another name",
-                      &shm_zone->shm.name);
+    shpool = ngx_rtmp_route_zone_pool(shm_zone);
+    if (shpool == NULL) {
         return NGX_ERROR;
     }
 
-    if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" is too small", &shm_zone->shm.name);
+    route->table.log = shm_zone->shm.log;
+
+    rc = ngx_rtmp_route_table_init(&route->table, shpool);
+
+    if (ngx_rtmp_route_zone_ready(shm_zone, rc, "the zone another name")
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_rtmp_route_table_int.h"
+#include "ngx_rtmp_route_zone.h"
 
 
 /* one server for so many bytes of the zone */
@@ -34,9 +35,7 @@ static ngx_int_t ngx_rtmp_route_table_reuse(ngx_rtmp_route_table_t *table,
     ngx_slab_pool_t *shpool);
 static ngx_int_t ngx_rtmp_route_table_layout(ngx_rtmp_route_shm_t *sh,
     size_t size);
-static size_t ngx_rtmp_route_table_place(ngx_rtmp_route_shm_t *sh,
-    size_t ncells);
-static void ngx_rtmp_route_table_seed(ngx_rtmp_route_shm_t *sh);
+static size_t ngx_rtmp_route_table_place(void *arena, size_t ncells);
 static ngx_uint_t ngx_rtmp_route_table_waiting(ngx_rtmp_route_shm_t *sh,
     uint32_t *slots);
 static ngx_rtmp_route_head_t *ngx_rtmp_route_table_head(
@@ -65,20 +64,11 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
         return ngx_rtmp_route_table_reuse(table, shpool);
     }
 
-    /* all in one piece: the slab allocator is not used again */
-
-    size = shpool->pfree * ngx_pagesize;
-
-    if (size <= sizeof(ngx_rtmp_route_shm_t)) {
-        return NGX_ERROR;
-    }
-
-    sh = ngx_slab_alloc(shpool, size);
+    sh = ngx_rtmp_route_zone_arena(shpool, sizeof(ngx_rtmp_route_shm_t),
+                                   &size);
     if (sh == NULL) {
         return NGX_ERROR;
     }
-
-    ngx_memzero(sh, sizeof(ngx_rtmp_route_shm_t));
 
     if (ngx_rtmp_route_table_layout(sh, size) != NGX_OK) {
         ngx_slab_free(shpool, sh);
@@ -98,7 +88,7 @@ ngx_rtmp_route_table_init(ngx_rtmp_route_table_t *table,
     ngx_memzero(ngx_rtmp_route_at(sh, buckets, uint32_t),
                 sh->nbuckets * sizeof(uint32_t));
 
-    ngx_rtmp_route_table_seed(sh);
+    ngx_rtmp_route_zone_seed(sh->seed, sizeof(sh->seed));
 
     sh->rules_version = 1;
     sh->hosts_version = 1;
@@ -123,25 +113,18 @@ static ngx_int_t
 ngx_rtmp_route_table_reuse(ngx_rtmp_route_table_t *table,
     ngx_slab_pool_t *shpool)
 {
-    u_char                *p;
+    size_t                 size;
     ngx_rtmp_route_shm_t  *sh;
 
-    p = shpool->data;
+    sh = ngx_rtmp_route_zone_reuse(shpool, sizeof(ngx_rtmp_route_shm_t),
+                                   &size);
 
-    if (p < shpool->start
-        || p >= shpool->end
-        || (size_t) (shpool->end - p) < sizeof(ngx_rtmp_route_shm_t))
-    {
-        return NGX_DECLINED;
-    }
-
-    sh = (ngx_rtmp_route_shm_t *) p;
-
-    if (sh->magic != NGX_RTMP_ROUTE_MAGIC
+    if (sh == NULL
+        || sh->magic != NGX_RTMP_ROUTE_MAGIC
         || sh->layout != NGX_RTMP_ROUTE_LAYOUT
         || sh->sizes != ngx_rtmp_route_sizes()
         || sh->nslots != ngx_rtmp_route_slots()
-        || sh->size > (size_t) (shpool->end - p))
+        || sh->size > size)
     {
         return NGX_DECLINED;
     }
@@ -155,7 +138,7 @@ ngx_rtmp_route_table_reuse(ngx_rtmp_route_table_t *table,
 static ngx_int_t
 ngx_rtmp_route_table_layout(ngx_rtmp_route_shm_t *sh, size_t size)
 {
-    size_t  low, high, n;
+    size_t  n;
 
     sh->size = size;
     sh->nslots = (uint32_t) ngx_rtmp_route_slots();
@@ -177,31 +160,20 @@ ngx_rtmp_route_table_layout(ngx_rtmp_route_shm_t *sh, size_t size)
         }
     }
 
-    low = NGX_RTMP_ROUTE_MIN_CELLS;
-    high = ngx_min(size / sizeof(ngx_rtmp_route_cell_t), 0x7fffffff);
+    n = ngx_min(size / sizeof(ngx_rtmp_route_cell_t), 0x7fffffff);
 
-    while (low < high) {
-        n = low + (high - low + 1) / 2;
-
-        if (ngx_rtmp_route_table_place(sh, n) > size) {
-            high = n - 1;
-
-        } else {
-            low = n;
-        }
-    }
-
-    (void) ngx_rtmp_route_table_place(sh, low);
-
-    return NGX_OK;
+    return ngx_rtmp_route_zone_layout(sh, size, NGX_RTMP_ROUTE_MIN_CELLS, n,
+                                      ngx_rtmp_route_table_place);
 }
 
 
 /* returns the size of all with that many cells */
 
 static size_t
-ngx_rtmp_route_table_place(ngx_rtmp_route_shm_t *sh, size_t ncells)
+ngx_rtmp_route_table_place(void *arena, size_t ncells)
 {
+    ngx_rtmp_route_shm_t *sh = arena;
+
     size_t  p;
 
     sh->ncells = (uint32_t) ncells;
@@ -238,31 +210,6 @@ ngx_rtmp_route_table_place(ngx_rtmp_route_shm_t *sh, size_t ncells)
     sh->cells = p;
 
     return p + ncells * sizeof(ngx_rtmp_route_cell_t);
-}
-
-
-static void
-ngx_rtmp_route_table_seed(ngx_rtmp_route_shm_t *sh)
-{
-    ssize_t         n;
-    ngx_fd_t        fd;
-    struct timeval  tv;
-
-    n = 0;
-    fd = ngx_open_file((u_char *) "/dev/urandom", NGX_FILE_RDONLY,
-                       NGX_FILE_OPEN, 0);
-
-    if (fd != NGX_INVALID_FILE) {
-        n = ngx_read_fd(fd, sh->seed, sizeof(sh->seed));
-        (void) ngx_close_file(fd);
-    }
-
-    if (n != (ssize_t) sizeof(sh->seed)) {
-        ngx_gettimeofday(&tv);
-
-        sh->seed[0] = ((uint64_t) ngx_random() << 32) ^ (uint64_t) tv.tv_usec;
-        sh->seed[1] = ((uint64_t) ngx_random() << 32) ^ (uintptr_t) sh;
-    }
 }
 
 

@@ -19,6 +19,7 @@
 #include <ngx_core.h>
 #include <ngx_stream.h>
 #include "ngx_stream_osp_session.h"
+#include "ngx_rtmp_route_zone.h"
 
 
 #define NGX_STREAM_OSP_LIMIT_ZONE_SIZE  (4 * 1024 * 1024)
@@ -258,7 +259,6 @@ ngx_stream_osp_limit_init_conf(ngx_conf_t *cf,
 static ngx_int_t
 ngx_stream_osp_limit_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    size_t                       len;
     ngx_int_t                    rc;
     ngx_slab_pool_t             *shpool;
     ngx_stream_osp_main_conf_t  *omcf;
@@ -273,41 +273,16 @@ ngx_stream_osp_limit_init(ngx_shm_zone_t *shm_zone, void *data)
 
     omcf->limit_zone.log = shm_zone->shm.log;
 
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (shpool->data == NULL) {
-
-        /* before the counters take all of it */
-
-        len = sizeof(" in zone \"\"") + shm_zone->shm.name.len;
-
-        shpool->log_ctx = ngx_slab_alloc(shpool, len);
-        if (shpool->log_ctx == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_sprintf(shpool->log_ctx, " in zone \"%V\"%Z",
-                    &shm_zone->shm.name);
+    shpool = ngx_rtmp_route_zone_pool(shm_zone);
+    if (shpool == NULL) {
+        return NGX_ERROR;
     }
 
     rc = ngx_stream_osp_limit_zone_init(&omcf->limit_zone, shpool);
 
-    if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" was made by another version of this module, "
-                      "restart nginx or give it another "
-                      "\"osp_upstream_limit_conn_zone_size\"",
-                      &shm_zone->shm.name);
-        return NGX_ERROR;
-    }
-
-    if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "zone \"%V\" is too small", &shm_zone->shm.name);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_rtmp_route_zone_ready(shm_zone, rc,
+                                     "it another "
+                                     "\"osp_upstream_limit_conn_zone_size\"");
 }
 
 

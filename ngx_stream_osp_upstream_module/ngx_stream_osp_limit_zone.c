@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_md5.h>
 #include "ngx_stream_osp_limit_int.h"
+#include "ngx_rtmp_route_zone.h"
 
 
 #define NGX_STREAM_OSP_LIMIT_MAGIC     0x6c696d697470736fULL
@@ -24,11 +25,7 @@
 #define NGX_STREAM_OSP_LIMIT_LOG       60000
 
 
-static ngx_int_t ngx_stream_osp_limit_layout(ngx_stream_osp_limit_shm_t *sh,
-    size_t size);
-static size_t ngx_stream_osp_limit_fit(ngx_stream_osp_limit_shm_t *sh,
-    size_t ncells);
-static void ngx_stream_osp_limit_secret(ngx_stream_osp_limit_shm_t *sh);
+static size_t ngx_stream_osp_limit_fit(void *arena, size_t ncells);
 static ngx_uint_t ngx_stream_osp_limit_lock(
     ngx_stream_osp_limit_zone_t *zone);
 static void ngx_stream_osp_limit_unlock(ngx_stream_osp_limit_zone_t *zone,
@@ -46,16 +43,18 @@ ngx_int_t
 ngx_stream_osp_limit_zone_init(ngx_stream_osp_limit_zone_t *zone,
     ngx_slab_pool_t *shpool)
 {
-    size_t                       size;
+    size_t                       size, n;
     ngx_stream_osp_limit_shm_t  *sh;
 
     zone->shpool = shpool;
 
-    sh = shpool->data;
+    if (shpool->data) {
+        sh = ngx_rtmp_route_zone_reuse(shpool,
+                                       sizeof(ngx_stream_osp_limit_shm_t),
+                                       &size);
 
-    if (sh) {
-
-        if (sh->magic != NGX_STREAM_OSP_LIMIT_MAGIC
+        if (sh == NULL
+            || sh->magic != NGX_STREAM_OSP_LIMIT_MAGIC
             || sh->layout != NGX_STREAM_OSP_LIMIT_LAYOUT
             || sh->cell_size != sizeof(ngx_stream_osp_limit_cell_t)
             || sh->nslots != ngx_rtmp_route_slots())
@@ -68,22 +67,21 @@ ngx_stream_osp_limit_zone_init(ngx_stream_osp_limit_zone_t *zone,
         return NGX_OK;
     }
 
-    /* all in one piece: the slab allocator is not used again */
-
-    size = shpool->pfree * ngx_pagesize;
-
-    if (size <= sizeof(ngx_stream_osp_limit_shm_t)) {
-        return NGX_ERROR;
-    }
-
-    sh = ngx_slab_alloc(shpool, size);
+    sh = ngx_rtmp_route_zone_arena(shpool, sizeof(ngx_stream_osp_limit_shm_t),
+                                   &size);
     if (sh == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memzero(sh, sizeof(ngx_stream_osp_limit_shm_t));
+    sh->size = size;
+    sh->nslots = (uint32_t) ngx_rtmp_route_slots();
 
-    if (ngx_stream_osp_limit_layout(sh, size) != NGX_OK) {
+    n = ngx_min(size / sizeof(ngx_stream_osp_limit_cell_t), 0x7fffffff);
+
+    if (ngx_rtmp_route_zone_layout(sh, size, NGX_STREAM_OSP_LIMIT_MIN, n,
+                                   ngx_stream_osp_limit_fit)
+        != NGX_OK)
+    {
         ngx_slab_free(shpool, sh);
         return NGX_ERROR;
     }
@@ -92,7 +90,7 @@ ngx_stream_osp_limit_zone_init(ngx_stream_osp_limit_zone_t *zone,
 
     ngx_memzero((u_char *) sh + sh->heads, sh->cells - sh->heads);
 
-    ngx_stream_osp_limit_secret(sh);
+    ngx_rtmp_route_zone_seed(sh->secret, sizeof(sh->secret));
 
     sh->layout = NGX_STREAM_OSP_LIMIT_LAYOUT;
     sh->cell_size = sizeof(ngx_stream_osp_limit_cell_t);
@@ -105,44 +103,13 @@ ngx_stream_osp_limit_zone_init(ngx_stream_osp_limit_zone_t *zone,
 }
 
 
-static ngx_int_t
-ngx_stream_osp_limit_layout(ngx_stream_osp_limit_shm_t *sh, size_t size)
-{
-    size_t  low, high, n;
-
-    sh->size = size;
-    sh->nslots = (uint32_t) ngx_rtmp_route_slots();
-
-    low = NGX_STREAM_OSP_LIMIT_MIN;
-
-    if (ngx_stream_osp_limit_fit(sh, low) > size) {
-        return NGX_ERROR;
-    }
-
-    high = ngx_min(size / sizeof(ngx_stream_osp_limit_cell_t), 0x7fffffff);
-
-    while (low < high) {
-        n = low + (high - low + 1) / 2;
-
-        if (ngx_stream_osp_limit_fit(sh, n) > size) {
-            high = n - 1;
-
-        } else {
-            low = n;
-        }
-    }
-
-    (void) ngx_stream_osp_limit_fit(sh, low);
-
-    return NGX_OK;
-}
-
-
 /* returns the size of all with that many cells */
 
 static size_t
-ngx_stream_osp_limit_fit(ngx_stream_osp_limit_shm_t *sh, size_t ncells)
+ngx_stream_osp_limit_fit(void *arena, size_t ncells)
 {
+    ngx_stream_osp_limit_shm_t *sh = arena;
+
     size_t  p;
 
     sh->ncells = (uint32_t) ncells;
@@ -162,35 +129,6 @@ ngx_stream_osp_limit_fit(ngx_stream_osp_limit_shm_t *sh, size_t ncells)
     sh->cells = p;
 
     return p + ncells * sizeof(ngx_stream_osp_limit_cell_t);
-}
-
-
-static void
-ngx_stream_osp_limit_secret(ngx_stream_osp_limit_shm_t *sh)
-{
-    ssize_t         n;
-    ngx_fd_t        fd;
-    ngx_uint_t      i;
-    struct timeval  tv;
-
-    n = 0;
-    fd = ngx_open_file((u_char *) "/dev/urandom", NGX_FILE_RDONLY,
-                       NGX_FILE_OPEN, 0);
-
-    if (fd != NGX_INVALID_FILE) {
-        n = ngx_read_fd(fd, sh->secret, sizeof(sh->secret));
-        (void) ngx_close_file(fd);
-    }
-
-    if (n == (ssize_t) sizeof(sh->secret)) {
-        return;
-    }
-
-    ngx_gettimeofday(&tv);
-
-    for (i = 0; i < sizeof(sh->secret); i++) {
-        sh->secret[i] = (u_char) (ngx_random() ^ (tv.tv_usec >> (i % 16)));
-    }
 }
 
 

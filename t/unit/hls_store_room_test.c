@@ -11,6 +11,7 @@
 /* sources: ngx_http_hls_store_rebuild.c ngx_http_hls_store_ref.c */
 /* sources: ngx_http_hls_store_stream.c ngx_http_hls_store_sweep.c */
 /* sources: ngx_http_hls_store_walk.c ngx_http_hls_window.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 
 /* Room in the cache's store: sizes, extents, eviction, what is full */

@@ -6,6 +6,7 @@
 
 /* sources: ngx_stream_osp_limit_zone.c ngx_stream_osp_limit_cells.c */
 /* sources: ngx_rtmp_route_slot.c */
+/* sources: ngx_rtmp_route_zone.c */
 /* flags: -DNGX_STREAM_OSP_DEBUG_KILL=1 */
 
 

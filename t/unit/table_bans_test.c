@@ -17,6 +17,7 @@
 /* sources: ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c */
 /* sources: ngx_rtmp_route_table_name.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 
 /* Bans: who is refused, for how long, and how many there may be */

@@ -16,6 +16,7 @@
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c ngx_rtmp_route_events.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 
 /* What sessions are told from outside, and by whom they are replaced */

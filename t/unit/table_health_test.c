@@ -17,6 +17,7 @@
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_core.c ngx_rtmp_route_table_health.c */
 /* sources: ngx_rtmp_route_table_event.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 
 /* Health of servers in the table: checks, slow start, stale registrations. */

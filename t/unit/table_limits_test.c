@@ -18,6 +18,7 @@
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 
 /* Limits of servers: what is counted, and who is let in. */

@@ -16,6 +16,7 @@
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c ngx_rtmp_route_events.c */
 /* sources: ngx_rtmp_route_table_name.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 /* What is shown of a session: how fast it was lately, and its client */
 

@@ -17,6 +17,7 @@
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_health.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 
 /* Servers in the table: rights, restarts, expiry, what operators set. */

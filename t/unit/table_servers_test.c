@@ -19,6 +19,7 @@
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
 /* sources: ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 
 /* Picks that are limited to some servers, in an order of their own. */

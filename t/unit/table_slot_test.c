@@ -17,6 +17,7 @@
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_conflict.c */
 /* sources: ngx_rtmp_route_table_health.c */
+/* sources: ngx_rtmp_route_zone.c */
 
 
 /* Slots of worker processes, what the dead leave behind, wake-ups */
