@@ -1,0 +1,204 @@
+
+/*
+ * Copyright (C) The nginx-osp authors
+ */
+
+
+/*
+ * Streams between this nginx-rtmp and others.  relay.c is one connection, as a
+ * session of nginx-rtmp with commands of our own; choose.c asks the table
+ * where to; link.c leads to other workers of this nginx; pull.c and push.c
+ * decide when.  All of it is of one process.
+ */
+
+
+#ifndef _NGX_RTMP_ROUTE_RTMP_RELAY_H_INCLUDED_
+#define _NGX_RTMP_ROUTE_RTMP_RELAY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_rtmp.h>
+#include <ngx_rtmp_cmd_module.h>
+#include <ngx_rtmp_live_module.h>
+#include "ngx_rtmp_route.h"
+
+
+#define NGX_RTMP_ROUTE_RELAY_PULL    0      /* plays there, publishes here */
+#define NGX_RTMP_ROUTE_RELAY_PUSH    1      /* plays here, publishes there */
+
+/* what a relay tells its owner, from the event loop */
+
+#define NGX_RTMP_ROUTE_RELAY_READY   0      /* pull: the first audio or video */
+                                            /* is there, and not passed yet: */
+                                            /* it is published here next; */
+                                            /* push: the server said yes */
+#define NGX_RTMP_ROUTE_RELAY_REFUSED 1      /* the server's no; it closes */
+#define NGX_RTMP_ROUTE_RELAY_LOOP    2      /* ... as it has been here */
+#define NGX_RTMP_ROUTE_RELAY_CLOSED  3      /* the last call in any case but */
+                                            /* after a close of one's own */
+
+
+typedef struct ngx_rtmp_route_relay_s   ngx_rtmp_route_relay_t;
+typedef struct ngx_rtmp_route_choice_s  ngx_rtmp_route_choice_t;
+
+
+/* zeroed and filled by its owner, who keeps it until CLOSED or a close */
+
+struct ngx_rtmp_route_relay_s {
+    ngx_uint_t                 type;
+    ngx_rtmp_conf_ctx_t        cctx;       /* of the application */
+    ngx_str_t                  name;       /* of the stream here */
+
+    struct sockaddr           *sockaddr;   /* of the server */
+    socklen_t                  socklen;
+    ngx_str_t                  addr;       /* as text, for logs and stat */
+    ngx_str_t                  host;       /* for tcUrl */
+    ngx_uint_t                 proxy_protocol;
+    ngx_str_t                  app;        /* as the server knows it */
+    ngx_str_t                  path;       /* ... and the name, with */
+                                           /* arguments */
+    ngx_str_t                  via;        /* marks of who had it before; */
+                                           /* ours is added */
+    unsigned                   link:1;     /* of another worker of ours */
+
+    ngx_atomic_t              *in;         /* counters of bytes, or NULL */
+    ngx_atomic_t              *out;
+    ngx_atomic_t              *active;
+
+    void                      *data;
+    void                     (*handler)(ngx_rtmp_route_relay_t *relay,
+                                        ngx_uint_t what);
+
+    ngx_rtmp_session_t        *session;    /* NULL: not open */
+    unsigned                   ready:1;
+    ngx_str_t                  reason;     /* REFUSED: description, bounded */
+};
+
+
+/*
+ * Where a stream is, or goes: the table's part.  The server is counted in the
+ * table from found on until closed.
+ */
+
+struct ngx_rtmp_route_choice_s {
+    ngx_rtmp_route_t          *route;
+    ngx_uint_t                 op;         /* NGX_RTMP_ROUTE_PLAY, PUBLISH */
+    ngx_pool_t                *pool;       /* as long as the choice */
+    ngx_log_t                 *log;
+    ngx_str_t                  host;       /* of the client's URL */
+    ngx_str_t                  app;
+    ngx_str_t                  name;
+    ngx_str_t                  args;
+
+    /* the answer */
+
+    ngx_rtmp_route_query_t     query;
+    ngx_rtmp_route_peer_t      peer;
+    ngx_str_t                  to_app;     /* what to ask the server for, */
+    ngx_str_t                  to_path;    /* after rules of the route */
+    ngx_rtmp_route_session_t   session;
+
+    void                      *data;
+    void                     (*handler)(ngx_rtmp_route_choice_t *choice,
+                                        ngx_int_t rc);
+
+    ngx_rtmp_route_mapped_t    mapped;
+    ngx_rtmp_route_wait_t      wait;
+    ngx_event_t                timer;
+    unsigned                   waiting:1;
+    unsigned                   opened:1;
+};
+
+
+/* ngx_rtmp_route_rtmp_relay.c */
+
+/*
+ * Connects, with what the owner has filled in.  NGX_OK: the handler will be
+ * called; NGX_ERROR: it will not.
+ */
+ngx_int_t ngx_rtmp_route_relay_open(ngx_rtmp_route_relay_t *relay);
+
+/* ends it, without a call of the handler; harmless if it is not open */
+void ngx_rtmp_route_relay_close(ngx_rtmp_route_relay_t *relay);
+
+/* the relay whose session this is, or NULL */
+ngx_rtmp_route_relay_t *ngx_rtmp_route_relay_of(ngx_rtmp_session_t *s);
+
+/*
+ * The marks ("via") that a client's connect carries, a part of it; and whether
+ * this nginx is among them, or there are too many
+ */
+void ngx_rtmp_route_relay_via(ngx_rtmp_session_t *s, ngx_str_t *via);
+ngx_uint_t ngx_rtmp_route_relay_loop(ngx_str_t *via);
+
+/* hooks of nginx-rtmp; init: in the master, once: the mark of this nginx */
+ngx_int_t ngx_rtmp_route_relay_hooks(ngx_rtmp_core_main_conf_t *cmcf);
+void ngx_rtmp_route_relay_init(void);
+
+
+/* ngx_rtmp_route_rtmp_choose.c */
+
+/*
+ * Starts to ask.  The handler is called once for each start or next, never
+ * from within: NGX_OK: peer, to_app, to_path are set and a session is open in
+ * the table; NGX_DECLINED: there is no such stream; NGX_BUSY: no server, or
+ * nobody can tell.
+ */
+ngx_int_t ngx_rtmp_route_choose(ngx_rtmp_route_choice_t *choice);
+
+/* that peer failed (or not, but it is left): another one */
+ngx_int_t ngx_rtmp_route_choose_next(ngx_rtmp_route_choice_t *choice,
+    ngx_uint_t failed);
+
+/* it is connected and has the stream */
+void ngx_rtmp_route_choose_works(ngx_rtmp_route_choice_t *choice);
+
+/*
+ * Whether the table names another server by now: for a timer, each second.
+ * Without a turn taken and without waiting.
+ */
+ngx_uint_t ngx_rtmp_route_choose_moved(ngx_rtmp_route_choice_t *choice);
+
+/* ends the session in the table and all waiting */
+void ngx_rtmp_route_choose_close(ngx_rtmp_route_choice_t *choice);
+
+
+/* ngx_rtmp_route_rtmp_link.c: other workers of this nginx */
+
+/* in a worker: a private listening socket, told to others through its slot */
+ngx_int_t ngx_rtmp_route_link_init(ngx_cycle_t *cycle);
+
+/*
+ * The worker that has the stream (published or pulled there), or that has to
+ * pull it for all.  NGX_OK: sockaddr is set; NGX_DECLINED: this one has to.
+ */
+ngx_int_t ngx_rtmp_route_link_find(in_port_t port, ngx_str_t *app,
+    ngx_str_t *name, ngx_sockaddr_t *sockaddr, socklen_t *socklen);
+
+/* whether a session is of another worker of this nginx */
+ngx_uint_t ngx_rtmp_route_link_is(ngx_rtmp_session_t *s);
+
+
+/* ngx_rtmp_route_rtmp_pull.c, ngx_rtmp_route_rtmp_push.c */
+
+ngx_int_t ngx_rtmp_route_pull_hooks(ngx_rtmp_core_main_conf_t *cmcf);
+ngx_int_t ngx_rtmp_route_push_hooks(ngx_rtmp_core_main_conf_t *cmcf);
+
+
+/* "rtmp_route" of an application; in ngx_rtmp_route_rtmp_module.c */
+
+typedef struct {
+    ngx_rtmp_route_t          *route;      /* NULL: none */
+    ngx_msec_t                 inactive;   /* pull; default: the route's */
+    unsigned                   pull:1;
+    unsigned                   push:1;
+    void                      *pulls;      /* of pull.c */
+    void                      *pushes;     /* of push.c */
+} ngx_rtmp_route_rtmp_app_conf_t;
+
+extern ngx_module_t  ngx_rtmp_route_rtmp_module;
+
+
+#endif /* _NGX_RTMP_ROUTE_RTMP_RELAY_H_INCLUDED_ */
