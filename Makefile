@@ -17,6 +17,7 @@
 #   make bench-osp          ... and beside OSP's own proxy, OSP_SRC=/path
 #   make bench-failover     how long it takes when an origin dies
 #   make bench-api          long lists of the API, and what they hold up
+#   make bench-fleet        many origins that register, and the first viewer
 #   make lint               style, warnings of two compilers, static analysis
 #   make matrix             every way to build it, a few tests with each
 #   make sanitize           t/*.t with AddressSanitizer; or TESTS="..."
@@ -66,6 +67,9 @@ bench-failover:	setup-bench-failover build
 bench-api:	setup-bench-api build
 	@bench/api $(BENCH)
 
+bench-fleet:	setup-bench-fleet build
+	@bench/fleet $(BENCH)
+
 lint:		setup-lint
 	@tools/lint
 
@@ -99,6 +103,6 @@ clean:
 .DEFAULT_GOAL =	build
 
 .PHONY:		build test soak unit fuzz bench bench-hls bench-osp \
-		bench-failover bench-api lint run docker-test install setup clean
+		bench-failover bench-api bench-fleet lint run docker-test install setup clean
 
 .NOTPARALLEL:
