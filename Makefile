@@ -103,6 +103,7 @@ clean:
 .DEFAULT_GOAL =	build
 
 .PHONY:		build test soak unit fuzz bench bench-hls bench-osp \
-		bench-failover bench-api bench-fleet lint run docker-test install setup clean
+		bench-failover bench-api bench-fleet lint run docker-test \
+		install setup clean
 
 .NOTPARALLEL:
