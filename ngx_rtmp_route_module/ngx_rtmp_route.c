@@ -30,6 +30,13 @@ ngx_rtmp_route_key_form(ngx_rtmp_route_t *route)
 }
 
 
+ngx_msec_t
+ngx_rtmp_route_inactive(ngx_rtmp_route_t *route)
+{
+    return route->inactive;
+}
+
+
 ngx_int_t
 ngx_rtmp_route_stream_key(ngx_rtmp_route_t *route, ngx_pool_t *pool,
     ngx_rtmp_route_name_t *name, ngx_uint_t op, ngx_str_t *key)

@@ -115,6 +115,8 @@ typedef struct {
     unsigned                 full:1;       /* set with NGX_BUSY: for lack of */
                                            /* room, not of servers */
     unsigned                 search:1;     /* a try: it is not remembered */
+    unsigned                 yields:1;     /* a publisher that goes where */
+                                           /* others say: known, not live */
     unsigned                 only:1;       /* no other server than that: */
     ngx_rtmp_route_ref_t     server;
     ngx_array_t             *servers;      /* of ngx_str_t: none but these, */
@@ -246,6 +248,9 @@ ngx_rtmp_route_t *ngx_rtmp_route_current(ngx_conf_t *cf);
 /* the name of a route, and the form of its keys */
 ngx_str_t *ngx_rtmp_route_name(ngx_rtmp_route_t *route);
 ngx_uint_t ngx_rtmp_route_key_form(ngx_rtmp_route_t *route);
+
+/* after what time, in ms, it forgets a stream that is not used */
+ngx_msec_t ngx_rtmp_route_inactive(ngx_rtmp_route_t *route);
 
 /*
  * The key of a stream as it is looked up for that purpose.  NGX_OK; or

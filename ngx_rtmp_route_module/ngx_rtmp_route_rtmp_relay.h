@@ -25,6 +25,27 @@
 #include "ngx_rtmp_route.h"
 
 
+/*
+ * nginx-rtmp need not be there: these are NULL if it is not loaded, or not
+ * yet.  Nothing of it is used but what its headers tell.
+ */
+
+#pragma weak ngx_rtmp_core_module
+#pragma weak ngx_rtmp_live_module
+#pragma weak ngx_rtmp_publish
+#pragma weak ngx_rtmp_play
+#pragma weak ngx_rtmp_close_stream
+#pragma weak ngx_rtmp_init_session
+#pragma weak ngx_rtmp_finalize_session
+#pragma weak ngx_rtmp_client_handshake
+#pragma weak ngx_rtmp_receive_amf
+#pragma weak ngx_rtmp_send_amf
+#pragma weak ngx_rtmp_send_ack_size
+#pragma weak ngx_rtmp_send_chunk_size
+#pragma weak ngx_rtmp_send_set_buflen
+#pragma weak ngx_rtmp_send_status
+
+
 #define NGX_RTMP_ROUTE_RELAY_PULL    0      /* plays there, publishes here */
 #define NGX_RTMP_ROUTE_RELAY_PUSH    1      /* plays here, publishes there */
 
@@ -61,7 +82,9 @@ struct ngx_rtmp_route_relay_s {
                                            /* arguments */
     ngx_str_t                  via;        /* marks of who had it before; */
                                            /* ours is added */
-    unsigned                   link:1;     /* of another worker of ours */
+    unsigned                   link:1;     /* of another worker of ours: it */
+                                           /* adds no mark */
+    unsigned                   quiet:1;    /* what fails is logged as "info" */
 
     ngx_atomic_t              *in;         /* counters of bytes, or NULL */
     ngx_atomic_t              *out;
@@ -73,7 +96,7 @@ struct ngx_rtmp_route_relay_s {
 
     ngx_rtmp_session_t        *session;    /* NULL: not open */
     unsigned                   ready:1;
-    ngx_str_t                  reason;     /* REFUSED: description, bounded */
+    ngx_str_t                  reason;     /* REFUSED: the code, bounded */
 };
 
 
@@ -91,6 +114,8 @@ struct ngx_rtmp_route_choice_s {
     ngx_str_t                  app;
     ngx_str_t                  name;
     ngx_str_t                  args;
+    ngx_str_t                  client;     /* for whom, "203.0.113.7:51234", */
+                                           /* or empty: shown in the API */
 
     /* the answer */
 
@@ -104,12 +129,42 @@ struct ngx_rtmp_route_choice_s {
     void                     (*handler)(ngx_rtmp_route_choice_t *choice,
                                         ngx_int_t rc);
 
+    /* or NULL; what the table tells: E_LOST, SILENT, REPLACED, KICKED */
+    void                     (*event)(ngx_rtmp_route_choice_t *choice,
+                                      ngx_uint_t what);
+
+    /* of choose.c */
+
     ngx_rtmp_route_mapped_t    mapped;
     ngx_rtmp_route_wait_t      wait;
     ngx_event_t                timer;
+    ngx_int_t                  rc;
+    ngx_rtmp_route_ref_t       named;      /* that has failed, and when */
+    ngx_msec_t                 failed;
+    unsigned                   answered:1;
     unsigned                   waiting:1;
     unsigned                   opened:1;
+    unsigned                   missing:1;  /* a server has it not */
 };
+
+
+/* what this module knows of a session of nginx-rtmp */
+
+typedef struct {
+    ngx_uint_t                 waits;      /* a publisher whom nginx-rtmp may */
+                                           /* accept later */
+    void                      *relay;      /* of relay.c */
+    void                      *pull;       /* of pull.c */
+    void                      *push;       /* of push.c */
+    unsigned                   link:1;     /* of another worker */
+} ngx_rtmp_route_rtmp_ctx_t;
+
+/* made when it is asked for; NULL: no memory */
+ngx_rtmp_route_rtmp_ctx_t *ngx_rtmp_route_rtmp_ctx(ngx_rtmp_session_t *s);
+
+/* calls a handler of messages before those of nginx-rtmp */
+ngx_int_t ngx_rtmp_route_rtmp_first(ngx_array_t *events,
+    ngx_rtmp_handler_pt handler);
 
 
 /* ngx_rtmp_route_rtmp_relay.c */
@@ -141,14 +196,19 @@ void ngx_rtmp_route_relay_init(void);
 /* ngx_rtmp_route_rtmp_choose.c */
 
 /*
- * Starts to ask.  The handler is called once for each start or next, never
- * from within: NGX_OK: peer, to_app, to_path are set and a session is open in
- * the table; NGX_DECLINED: there is no such stream; NGX_BUSY: no server, or
- * nobody can tell.
+ * Starts to ask, anew if it has asked before: what it had is closed; texts are
+ * put into the pool each time.  The handler is called once for each start or
+ * next, never from within: NGX_OK: peer, to_app, to_path are set and a session
+ * is open in the table; NGX_DECLINED: there is no such stream; NGX_BUSY: no
+ * server, or nobody can tell.
  */
 ngx_int_t ngx_rtmp_route_choose(ngx_rtmp_route_choice_t *choice);
 
-/* that peer failed (or not, but it is left): another one */
+/*
+ * That peer failed, or has not the stream (failed 0), but was no fault:
+ * another one.  NGX_BUSY: all have been asked, choose anew later.  NGX_ERROR:
+ * there is none.
+ */
 ngx_int_t ngx_rtmp_route_choose_next(ngx_rtmp_route_choice_t *choice,
     ngx_uint_t failed);
 

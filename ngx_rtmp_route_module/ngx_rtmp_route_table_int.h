@@ -58,6 +58,7 @@
 #define NGX_RTMP_ROUTE_SESSION_LIVE   0x01  /* counted in stream->live */
 #define NGX_RTMP_ROUTE_SESSION_IDLE   0x02  /* publishes nothing any more */
 #define NGX_RTMP_ROUTE_SESSION_ADDR   0x04  /* client is an address and port */
+#define NGX_RTMP_ROUTE_SESSION_YIELDS 0x08  /* publishes, but is never live */
 
 #define ngx_rtmp_route_session_publishes(s)                                   \
     ((s)->kind == NGX_RTMP_ROUTE_PUBLISH                                      \
@@ -678,6 +679,7 @@ uint32_t ngx_rtmp_route_stream_refresh(ngx_rtmp_route_shm_t *sh, uint32_t i);
 void ngx_rtmp_route_stream_used(ngx_rtmp_route_shm_t *sh, uint32_t i);
 void ngx_rtmp_route_stream_move(ngx_rtmp_route_shm_t *sh, uint32_t i,
     ngx_uint_t server, ngx_uint_t from);
+void ngx_rtmp_route_stream_lived(ngx_rtmp_route_table_t *table, uint32_t i);
 ngx_uint_t ngx_rtmp_route_stream_known(ngx_rtmp_route_stream_cell_t *st);
 ngx_uint_t ngx_rtmp_route_stream_source(ngx_rtmp_route_shm_t *sh,
     ngx_rtmp_route_stream_cell_t *st, ngx_uint_t *server);

@@ -171,7 +171,8 @@ ngx_rtmp_route_session_create(ngx_rtmp_route_table_t *table,
     s->slot = (uint16_t) slot;
     s->generation = ngx_rtmp_route_slot_generation(slot);
     s->number = ++ngx_rtmp_route_head(sh, slot)->number;
-    s->flags = is_addr ? NGX_RTMP_ROUTE_SESSION_ADDR : 0;
+    s->flags = (is_addr ? NGX_RTMP_ROUTE_SESSION_ADDR : 0)
+               | (query->yields ? NGX_RTMP_ROUTE_SESSION_YIELDS : 0);
     s->client_len = (u_char) client;
     s->agent_len = (u_char) ngx_min(info->agent.len,
                                     NGX_RTMP_ROUTE_AGENT_LEN);
@@ -491,7 +492,13 @@ ngx_rtmp_route_table_state(ngx_rtmp_route_table_t *table,
 
             if (state == NGX_RTMP_ROUTE_S_RELAY) {
                 ngx_rtmp_route_session_idle(table, s, 0);
-                ngx_rtmp_route_session_live(table, session->cell);
+
+                if (s->flags & NGX_RTMP_ROUTE_SESSION_YIELDS) {
+                    ngx_rtmp_route_stream_lived(table, s->stream);
+
+                } else {
+                    ngx_rtmp_route_session_live(table, session->cell);
+                }
 
             } else if (state == NGX_RTMP_ROUTE_S_CLOSING) {
                 ngx_rtmp_route_session_unlive(table, s);

@@ -291,6 +291,34 @@ ngx_rtmp_route_stream_move(ngx_rtmp_route_shm_t *sh, uint32_t i,
 }
 
 
+/* who asks for it finds it, and who knows better moves it */
+
+void
+ngx_rtmp_route_stream_lived(ngx_rtmp_route_table_t *table, uint32_t i)
+{
+    ngx_rtmp_route_shm_t          *sh;
+    ngx_rtmp_route_stream_cell_t  *st;
+
+    sh = table->sh;
+    st = ngx_rtmp_route_stream(sh, i);
+
+    if (st->flags & (NGX_RTMP_ROUTE_STREAM_LIVED|NGX_RTMP_ROUTE_STREAM_ORPHAN))
+    {
+        return;
+    }
+
+    ngx_rtmp_route_stream_count(sh, st, -1);
+    ngx_rtmp_route_table_changed(sh);
+
+    st->flags |= NGX_RTMP_ROUTE_STREAM_LIVED;
+    ngx_rtmp_route_point();
+
+    ngx_rtmp_route_stream_count(sh, st, 1);
+
+    table->wake = 1;
+}
+
+
 /* whether there is more to it than sessions that have not got through yet */
 
 ngx_uint_t
