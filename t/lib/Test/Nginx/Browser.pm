@@ -69,6 +69,10 @@ sub chromium {
     return undef;
 }
 
+sub flags {
+    return @flags;
+}
+
 # TEST_NGINX_HLS_JS names hls.js; tools/sources fetches it.
 
 sub hls_js {
