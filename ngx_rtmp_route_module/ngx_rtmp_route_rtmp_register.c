@@ -370,9 +370,22 @@ ngx_rtmp_route_rtmp_body(ngx_rtmp_route_request_t *request,
         ngx_rtmp_route_json_open(&json, '[');
 
         for (i = 0; i < streams->nelts; i++) {
+
+            /* a path with a slash is one whatever form keys have there */
+
+            text.len = stream[i].name.len + 1;
+            text.data = ngx_pnalloc(request->pool, text.len);
+            if (text.data == NULL) {
+                return NGX_ERROR;
+            }
+
+            text.data[0] = '/';
+            ngx_memcpy(&text.data[1], stream[i].name.data,
+                       stream[i].name.len);
+
             ngx_rtmp_route_json_open(&json, '{');
             ngx_rtmp_route_json_name(&json, "name");
-            ngx_rtmp_route_json_string(&json, &stream[i].name);
+            ngx_rtmp_route_json_string(&json, &text);
             ngx_rtmp_route_json_name(&json, "publishers");
             ngx_rtmp_route_json_number(&json, stream[i].publishers);
             ngx_rtmp_route_json_name(&json, "players");

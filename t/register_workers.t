@@ -85,7 +85,7 @@ is(join(' ', map { "$_=" . (ref $body->{$_} ? "@{$body->{$_}}" : $body->{$_}) }
 
 my $c = rtmp_publish(port(8081), 'live', 'pushed');
 
-ok(listed('live/pushed:1:0'), 'publisher counts once');
+ok(listed('/live/pushed:1:0'), 'publisher counts once');
 
 my @players = map { rtmp_play(port(8081), 'live', 'pushed') } 1 .. 4;
 
@@ -95,12 +95,12 @@ sleep 2.5;
 # players are told with the next change
 
 my $other = rtmp_publish(port(8081), 'live', 'other');
-ok(listed('live/other:1:0 live/pushed:1:4'), 'players of all workers');
+ok(listed('/live/other:1:0 /live/pushed:1:4'), 'players of all workers');
 
 $_->close() for @players;
 sleep 1.5;
 $other->close();
-ok(listed('live/pushed:1:0'), 'players have gone');
+ok(listed('/live/pushed:1:0'), 'players have gone');
 
 # a publish is one when it was allowed
 
@@ -110,11 +110,11 @@ my $asked = httpd($t, port(8091), sub {
 
 my $late = rtmp_publish(port(8081), 'asked', 'late', no_wait => 1);
 sleep 0.5;
-is(last_list(), 'live/pushed:1:0', 'not yet');
-ok(listed('asked/late:1:0 live/pushed:1:0'), 'allowed');
+is(last_list(), '/live/pushed:1:0', 'not yet');
+ok(listed('/asked/late:1:0 /live/pushed:1:0'), 'allowed');
 
 $late->close();
-ok(listed('live/pushed:1:0'), 'left');
+ok(listed('/live/pushed:1:0'), 'left');
 
 # many
 
@@ -123,7 +123,7 @@ my @many = map { rtmp_publish(port(8081), 'live', "many$_") } 1 .. 100;
 ok(wait_until(sub { (() = last_list() =~ /\S+/g) == 101 }, 10), 'many');
 
 $_->close() for @many;
-ok(listed('live/pushed:1:0', 10), 'gone again');
+ok(listed('/live/pushed:1:0', 10), 'gone again');
 
 # nothing was asked in vain
 
