@@ -477,10 +477,11 @@ make_stage() {
 
     tree=$stage/root$conf
 
-    mkdir -p "$tree/servers" "$tree/locations" "$tree/custom" \
+    mkdir -p "$tree/servers" "$tree/locations" "$tree/custom" "$tree/logs" \
         "$stage/root$units" "$stage/root$lib"
 
     cp "$here/cors.conf" "$tree/"
+    cp "$here"/logs/*.conf "$tree/logs/"
     cp "$here/servers/osp-proxy-servers.conf" "$tree/servers/"
     cp "$here/locations/osp-proxy-locations.conf" "$tree/locations/"
 

@@ -95,7 +95,7 @@ my @bad = (
         . "forceDestinationType = 'edge'", qr/is not a host like/],
 );
 
-$t->plan(60 + 2 * @good + 2 * @bad);
+$t->plan(61 + 2 * @good + 2 * @bad);
 
 ###############################################################################
 
@@ -122,7 +122,7 @@ like(file('/etc/nginx/nginx.conf'),
     qr!^load_module /usr/lib/nginx/modules/ngx_rtmp_route_module\.so;!m,
     'nginx.conf');
 
-for my $file (qw! cors.conf servers/osp-proxy-servers.conf
+for my $file (qw! cors.conf logs/hls.conf servers/osp-proxy-servers.conf
     locations/osp-proxy-locations.conf custom/osp-proxy-custom-rtmp.conf
     custom/osp-proxy-custom-tier.conf !)
 {

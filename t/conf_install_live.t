@@ -43,7 +43,7 @@ plan(skip_all => 'no dynamic stream module')
     unless defined $lib && -e "$lib/ngx_stream_module.so";
 
 make_path(map { "$root/$_" } qw! dev etc tmp run conf/servers conf/locations
-    conf/custom mods usr/bin usr/share/nginx var/lib/nginx var/log/nginx
+    conf/custom conf/logs mods usr/bin usr/share/nginx var/lib/nginx var/log/nginx
     opt/osp-proxy/conf etc/systemd/system/multi-user.target.wants !, $lib);
 
 symlink(readlink("/$_"), "$root/$_") for grep { -l "/$_" } qw/ bin sbin /;
@@ -65,7 +65,7 @@ copy("$modules/$_.so", "$root/mods/") for qw/ ngx_rtmp_route_module
 copy("$lib/ngx_stream_module.so", "$root$lib/");
 
 for my $file (glob("$FindBin::Bin/../conf/*"),
-    glob("$FindBin::Bin/../conf/{servers,locations,custom}/*"))
+    glob("$FindBin::Bin/../conf/{servers,locations,logs,custom}/*"))
 {
     next if -d $file;
 

@@ -70,7 +70,7 @@ EOF_TYPES
     }
 
     $t->write_file("$base$_", tree_file($_)) for qw! cors.conf
-        locations/osp-proxy-locations.conf !;
+        logs/hls.conf logs/rtmp.conf locations/osp-proxy-locations.conf !;
 
     $t->write_file_expand("${base}servers/osp-proxy-servers.conf",
         tree_file('servers/osp-proxy-servers.conf')
