@@ -11,10 +11,13 @@ use strict;
 
 use Test::More;
 
-BEGIN { use FindBin; chdir($FindBin::Bin); }
+BEGIN { use FindBin; chdir($FindBin::Bin); push @INC, "$FindBin::Bin/lib"; }
 
+use File::Temp qw/ tempdir /;
 use IO::Select;
 use IO::Socket::INET;
+use Test::Nginx::Browser;
+use Test::Nginx::Page;
 use Time::HiRes qw/ sleep time /;
 
 ###############################################################################
@@ -33,7 +36,7 @@ for my $program (qw/ make curl ffmpeg ffprobe stdbuf /) {
 plan(skip_all => 'nothing was built, see "make"')
     unless $ENV{STATIC} || -e "$modules/ngx_stream_osp_upstream_module.so";
 
-plan(tests => 21);
+plan(tests => 27);
 
 # as from a shell, not from the make that runs the tests
 
@@ -55,6 +58,7 @@ my $flow = qr/^rtmp\s+([\d.]+)\ fps\s+(\d+)\ kbit\/s
 ok(wait_output($job, qr/^API/m, 60), 'started')
     or diag($job->{output});
 
+my ($look) = $job->{output} =~ m!^look\s+(\S+)$!m;
 my ($publish) = $job->{output} =~ m!^publish\s+(\S+)$!m;
 my ($rtmp) = $job->{output} =~ m!^watch RTMP\s+(\S+)$!m;
 my ($hls) = $job->{output} =~ m!^watch HLS\s+(\S+)$!m;
@@ -83,6 +87,30 @@ my $servers = `curl -s -m 5 ${api}1/routes/live/servers/`;
 my $up = () = $servers =~ /"source":"register","state":"up"/g;
 
 is($up, 2, 'two origins registered');
+
+# the page to watch from
+
+SKIP: {
+    skip 'no chromium or no hls.js', 6
+        unless defined Test::Nginx::Browser::chromium()
+               && defined Test::Nginx::Browser::hls_js();
+
+    my $page = page(tempdir(CLEANUP => 1), $look, width => 360);
+    my $time = 'document.getElementById("video").currentTime';
+
+    ok($page->wait("$time > 0.5", 30), 'the page plays');
+
+    my $began = $page->js($time);
+    ok($page->wait("$time > $began + 1"), 'and goes on');
+
+    is($page->wait('document.querySelector("#streams b").textContent'),
+        'live/demo', 'the stream is listed');
+    ok($page->wait('document.querySelectorAll("#servers li").length == 2'),
+        'and the origins');
+    is($page->js('document.documentElement.scrollWidth'), 360,
+        'it fits a phone');
+    is($page->complaints(), '', 'nothing in the console');
+}
 
 # once more, at the same ports
 
