@@ -72,6 +72,10 @@ stream {
         ~^limited  one;
     }
 
+    # publishers that send nothing stay
+
+    osp_upstream_takeover idle=1m;
+
     osp_upstream_limit_conn           $rtmp_app 1;
     osp_upstream_limit_conn_log_level notice;
 
