@@ -43,7 +43,8 @@ plan(skip_all => 'no dynamic stream module')
     unless defined $lib && -e "$lib/ngx_stream_module.so";
 
 make_path(map { "$root/$_" } qw! dev etc tmp run conf/servers conf/locations
-    conf/custom conf/logs mods usr/bin usr/share/nginx var/lib/nginx var/log/nginx
+    conf/custom conf/logs mods usr/bin usr/share/nginx var/lib/nginx
+    var/log/nginx
     opt/osp-proxy/conf etc/systemd/system/multi-user.target.wants !, $lib);
 
 symlink(readlink("/$_"), "$root/$_") for grep { -l "/$_" } qw/ bin sbin /;

@@ -22,7 +22,8 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy rewrite stream stream_map pcre/)->plan(39);
+my $t = Test::Nginx->new()
+    ->has(qw/http proxy rewrite stream stream_map pcre/)->plan(39);
 my $logs = "$FindBin::Bin/../conf/logs";
 
 $t->write_file_expand('nginx.conf', <<"EOF");
