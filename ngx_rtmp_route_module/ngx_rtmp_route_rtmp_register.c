@@ -128,6 +128,7 @@ ngx_rtmp_route_rtmp_register_check(void)
 {
     uint64_t                       sum;
     ngx_uint_t                     i;
+    ngx_event_t                   *ev;
     ngx_rtmp_route_rtmp_proxy_t   *proxy, **proxyp;
 
     if (ngx_rtmp_route_rtmp_proxies == NULL
@@ -157,9 +158,28 @@ ngx_rtmp_route_rtmp_register_check(void)
 
         /* one that does not answer is not asked more often for that */
 
-        if (!proxy->failing) {
-            ngx_add_timer(&proxy->event, NGX_RTMP_ROUTE_RTMP_COALESCE);
+        if (proxy->failing) {
+            continue;
         }
+
+        ev = &proxy->event;
+
+        /* of several changes the first counts */
+
+        if (ev->timer_set) {
+
+            if ((ngx_msec_int_t) (ev->timer.key - ngx_current_msec)
+                <= NGX_RTMP_ROUTE_RTMP_COALESCE)
+            {
+                continue;
+            }
+
+            /* nginx would leave it alone if it is due in less than 300 ms */
+
+            ngx_del_timer(ev);
+        }
+
+        ngx_add_timer(ev, NGX_RTMP_ROUTE_RTMP_COALESCE);
     }
 }
 
