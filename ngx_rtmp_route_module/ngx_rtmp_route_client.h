@@ -104,8 +104,9 @@ typedef ngx_int_t (*ngx_rtmp_route_request_body_pt)(
 
 /*
  * There is a connection, a new or an old one, and nothing was sent over it
- * yet: the body may be set.  Any code but NGX_OK ends the request as failed,
- * with the error if one is set.
+ * yet: the body may be set.  NGX_DECLINED: not over this one, with the error
+ * why; another address of the server is tried.  Any other code but NGX_OK ends
+ * the request as failed, with the error if one is set.
  */
 typedef ngx_int_t (*ngx_rtmp_route_request_connected_pt)(
     ngx_rtmp_route_request_t *request, ngx_connection_t *c);

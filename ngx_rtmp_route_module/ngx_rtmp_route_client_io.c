@@ -31,6 +31,8 @@ static void ngx_rtmp_route_request_again(ngx_rtmp_route_request_t *request);
 void
 ngx_rtmp_route_request_ready(ngx_rtmp_route_request_t *request)
 {
+    ngx_int_t                 rc;
+    ngx_str_t                 error;
     ngx_addr_t               *addr;
     ngx_connection_t         *c;
     ngx_rtmp_route_client_t  *client;
@@ -38,30 +40,44 @@ ngx_rtmp_route_request_ready(ngx_rtmp_route_request_t *request)
     c = request->conn->connection;
     client = request->client;
 
+    request->log->action = "sending request to server";
+
+    /* what was noted about other addresses */
+
+    error = request->error;
+    request->error.len = 0;
+    request->timedout = 0;
+
+    if (request->connected) {
+
+        rc = request->connected(request, c);
+
+        if (rc == NGX_DECLINED) {
+
+            if (error.len) {
+                request->error = error;
+            }
+
+            ngx_rtmp_route_request_next(request);
+            return;
+        }
+
+        if (rc != NGX_OK || ngx_rtmp_route_request_build(request) != NGX_OK) {
+
+            if (request->error.len == 0) {
+                ngx_rtmp_route_request_note(request, 0, 0, "no memory");
+            }
+
+            ngx_rtmp_route_request_end(request, 0);
+            return;
+        }
+    }
+
     if (!request->reused) {
         addr = &request->addrs[request->naddr];
 
         ngx_memcpy(&client->last, addr->sockaddr, addr->socklen);
         client->last_len = addr->socklen;
-    }
-
-    request->log->action = "sending request to server";
-
-    /* what was noted about other addresses */
-
-    request->error.len = 0;
-    request->timedout = 0;
-
-    if (request->connected
-        && (request->connected(request, c) != NGX_OK
-            || ngx_rtmp_route_request_build(request) != NGX_OK))
-    {
-        if (request->error.len == 0) {
-            ngx_rtmp_route_request_note(request, 0, 0, "no memory");
-        }
-
-        ngx_rtmp_route_request_end(request, 0);
-        return;
     }
 
     c->read->handler = ngx_rtmp_route_request_read_handler;

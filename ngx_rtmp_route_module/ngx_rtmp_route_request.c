@@ -484,17 +484,15 @@ ngx_rtmp_route_request_note(ngx_rtmp_route_request_t *request,
     u_char   *p, *last;
     va_list   args;
 
-    if (request->error.data == NULL) {
-        request->error.data = ngx_pnalloc(request->pool,
-                                          NGX_RTMP_ROUTE_REQUEST_ERROR);
-    }
+    /* one that was set may be constant */
 
-    if (request->error.data == NULL) {
+    p = ngx_pnalloc(request->pool, NGX_RTMP_ROUTE_REQUEST_ERROR);
+    if (p == NULL) {
         ngx_str_set(&request->error, "no memory");
         return;
     }
 
-    p = request->error.data;
+    request->error.data = p;
     last = p + NGX_RTMP_ROUTE_REQUEST_ERROR;
 
     va_start(args, fmt);
