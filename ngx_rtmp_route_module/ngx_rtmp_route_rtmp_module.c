@@ -12,33 +12,27 @@
 #include <ngx_rtmp_live_module.h>
 #include "ngx_rtmp_route_conf.h"
 #include "ngx_rtmp_route_rtmp.h"
+#include "ngx_rtmp_route_rtmp_relay.h"
 
 
-/*
- * nginx-rtmp need not be there: these are NULL if it is not loaded, or not
- * yet.  Nothing of it is used but what its headers tell.
- */
+/* as those in ngx_rtmp_route_rtmp_relay.h */
 
 extern ngx_module_t  ngx_rtmp_module;
 extern ngx_module_t  ngx_rtmp_gop_cache_module;
 
 #pragma weak ngx_rtmp_module
-#pragma weak ngx_rtmp_core_module
-#pragma weak ngx_rtmp_live_module
 #pragma weak ngx_rtmp_gop_cache_module
-#pragma weak ngx_rtmp_publish
-#pragma weak ngx_rtmp_play
-#pragma weak ngx_rtmp_close_stream
 
 
 #define NGX_RTMP_ROUTE_RTMP_DELAY   20       /* ms, from a change to a look */
 #define NGX_RTMP_ROUTE_RTMP_LOOK    1000
-#define NGX_RTMP_ROUTE_RTMP_DEPTH   8        /* applications in others */
 
 
 typedef struct {
     ngx_array_t                 proxies;     /* of all levels */
     ngx_rtmp_core_main_conf_t  *core;
+    unsigned                    pull:1;      /* in an application */
+    unsigned                    push:1;
 } ngx_rtmp_route_rtmp_main_conf_t;
 
 
@@ -48,19 +42,15 @@ typedef struct {
 } ngx_rtmp_route_rtmp_srv_conf_t;
 
 
-/* a publisher whom nginx-rtmp may accept later */
-
-typedef struct {
-    ngx_uint_t                  waits;
-} ngx_rtmp_route_rtmp_ctx_t;
-
-
 static void *ngx_rtmp_route_rtmp_create_main_conf(ngx_conf_t *cf);
 static void *ngx_rtmp_route_rtmp_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_rtmp_route_rtmp_merge_srv_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_rtmp_route_rtmp_register(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_rtmp_route_rtmp_route(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_rtmp_route_rtmp_loaded(ngx_conf_t *cf, ngx_command_t *cmd);
 static ngx_int_t ngx_rtmp_route_rtmp_init(ngx_conf_t *cf);
 static ngx_int_t ngx_rtmp_route_rtmp_listens(ngx_conf_t *cf,
     ngx_rtmp_core_main_conf_t *cmcf);
@@ -107,6 +97,13 @@ static ngx_command_t  ngx_rtmp_route_rtmp_commands[] = {
       0,
       NULL },
 
+    { ngx_string("rtmp_route"),
+      NGX_RTMP_APP_CONF|NGX_CONF_1MORE,
+      ngx_rtmp_route_rtmp_route,
+      NGX_RTMP_APP_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -121,7 +118,7 @@ static ngx_rtmp_module_t  ngx_rtmp_route_rtmp_module_ctx = {
     ngx_rtmp_route_rtmp_create_srv_conf,   /* create server configuration */
     ngx_rtmp_route_rtmp_merge_srv_conf,    /* merge server configuration */
 
-    NULL,                                  /* create app configuration */
+    ngx_rtmp_route_rtmp_create_app_conf,   /* create app configuration */
     NULL                                   /* merge app configuration */
 };
 
@@ -191,22 +188,7 @@ ngx_rtmp_route_rtmp_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_rtmp_route_rtmp_proxy_t      *proxy, **proxyp;
     ngx_rtmp_route_rtmp_main_conf_t  *rmcf;
 
-    /* this module was there before, or the directive would be unknown */
-
-    if (&ngx_rtmp_core_module == NULL || &ngx_rtmp_live_module == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" needs nginx-rtmp to be loaded first: put "
-                           "\"load_module\" of ngx_rtmp_module.so before that "
-                           "of ngx_rtmp_route_module.so", &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    /* sessions of nginx-http-flv-module look different */
-
-    if (&ngx_rtmp_gop_cache_module != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" works with nginx-rtmp, not with "
-                           "nginx-http-flv-module", &cmd->name);
+    if (ngx_rtmp_route_rtmp_loaded(cf, cmd) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -242,6 +224,56 @@ ngx_rtmp_route_rtmp_register(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static char *
+ngx_rtmp_route_rtmp_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                             *rv;
+    ngx_rtmp_route_rtmp_app_conf_t   *racf = conf;
+    ngx_rtmp_route_rtmp_main_conf_t  *rmcf;
+
+    if (ngx_rtmp_route_rtmp_loaded(cf, cmd) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_rtmp_route_rtmp_app_set(cf, cmd, conf);
+
+    if (rv == NGX_CONF_OK) {
+        rmcf = ngx_rtmp_conf_get_module_main_conf(cf,
+                                                  ngx_rtmp_route_rtmp_module);
+        rmcf->pull |= racf->pull;
+        rmcf->push |= racf->push;
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_rtmp_route_rtmp_loaded(ngx_conf_t *cf, ngx_command_t *cmd)
+{
+    /* this module was there before, or the directive would be unknown */
+
+    if (&ngx_rtmp_core_module == NULL || &ngx_rtmp_live_module == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" needs nginx-rtmp to be loaded first: put "
+                           "\"load_module\" of ngx_rtmp_module.so before that "
+                           "of ngx_rtmp_route_module.so", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    /* sessions of nginx-http-flv-module look different */
+
+    if (&ngx_rtmp_gop_cache_module != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" works with nginx-rtmp, not with "
+                           "nginx-http-flv-module", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static ngx_int_t
 ngx_rtmp_route_rtmp_init(ngx_conf_t *cf)
 {
@@ -252,7 +284,7 @@ ngx_rtmp_route_rtmp_init(ngx_conf_t *cf)
 
     rmcf = ngx_rtmp_conf_get_module_main_conf(cf, ngx_rtmp_route_rtmp_module);
 
-    if (rmcf->proxies.nelts == 0) {
+    if (rmcf->proxies.nelts == 0 && !rmcf->pull && !rmcf->push) {
         return NGX_OK;
     }
 
@@ -271,13 +303,30 @@ ngx_rtmp_route_rtmp_init(ngx_conf_t *cf)
         }
     }
 
-    if (ngx_rtmp_route_on_wake(ngx_rtmp_route_rtmp_register_check)
-        != NGX_OK)
+    if (rmcf->proxies.nelts
+        && ngx_rtmp_route_on_wake(ngx_rtmp_route_rtmp_register_check)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_rtmp_route_rtmp_hooks(cmcf);
+    if (ngx_rtmp_route_rtmp_hooks(cmcf) != NGX_OK
+        || ngx_rtmp_route_rtmp_app_init(cf, cmcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (rmcf->push && ngx_rtmp_route_push_hooks(cmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* the last hook is the first to be called */
+
+    if (rmcf->pull || rmcf->push) {
+        return ngx_rtmp_route_relay_hooks(cmcf);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -301,13 +350,13 @@ ngx_rtmp_route_rtmp_listens(ngx_conf_t *cf, ngx_rtmp_core_main_conf_t *cmcf)
 
         rscf = ls[i].ctx->srv_conf[ngx_rtmp_route_rtmp_module.ctx_index];
 
-        if (rscf->proxies == NULL) {
-            continue;
-        }
-
         if (rscf->port == 0) {
             rscf->port = ngx_inet_get_port((struct sockaddr *)
                                            ls[i].sockaddr);
+        }
+
+        if (rscf->proxies == NULL) {
+            continue;
         }
 
         proxyp = rscf->proxies->elts;
@@ -419,7 +468,7 @@ ngx_rtmp_route_rtmp_main_conf(ngx_cycle_t *cycle)
 
     rmcf = ctx->main_conf[ngx_rtmp_route_rtmp_module.ctx_index];
 
-    return rmcf->proxies.nelts ? rmcf : NULL;
+    return (rmcf->proxies.nelts || rmcf->pull || rmcf->push) ? rmcf : NULL;
 }
 
 
@@ -431,6 +480,8 @@ ngx_rtmp_route_rtmp_init_module(ngx_cycle_t *cycle)
     if (ngx_rtmp_route_rtmp_main_conf(cycle) == NULL) {
         return NGX_OK;
     }
+
+    ngx_rtmp_route_relay_init();
 
     mcf = (ngx_rtmp_route_main_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                                       ngx_rtmp_route_module);
@@ -480,7 +531,7 @@ ngx_rtmp_route_rtmp_init_process(ngx_cycle_t *cycle)
 
     ngx_rtmp_route_rtmp_streams_claim(mcf->number);
 
-    if (ngx_worker != 0) {
+    if (ngx_worker != 0 || rmcf->proxies.nelts == 0) {
         return NGX_OK;
     }
 
@@ -507,16 +558,9 @@ ngx_rtmp_route_rtmp_publish(ngx_rtmp_session_t *s, ngx_rtmp_publish_t *v)
 
     /* refused, or "on_publish" is being asked */
 
-    ctx = ngx_rtmp_get_module_ctx(s, ngx_rtmp_route_rtmp_module);
-
+    ctx = ngx_rtmp_route_rtmp_ctx(s);
     if (ctx == NULL) {
-        ctx = ngx_pcalloc(s->connection->pool,
-                          sizeof(ngx_rtmp_route_rtmp_ctx_t));
-        if (ctx == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_rtmp_set_ctx(s, ctx, ngx_rtmp_route_rtmp_module);
+        return NGX_ERROR;
     }
 
     ctx->waits = 1;
@@ -624,7 +668,9 @@ ngx_rtmp_route_rtmp_look_handler(ngx_event_t *ev)
 
     /* who was killed has told nobody */
 
-    ngx_rtmp_route_rtmp_register_check();
+    if (ngx_rtmp_route_rtmp_conf->proxies.nelts) {
+        ngx_rtmp_route_rtmp_register_check();
+    }
 
     ngx_rtmp_route_rtmp_due = ngx_current_msec + NGX_RTMP_ROUTE_RTMP_LOOK;
     ngx_add_timer(ev, NGX_RTMP_ROUTE_RTMP_LOOK);
@@ -665,7 +711,8 @@ ngx_rtmp_route_rtmp_apps(ngx_array_t *apps, in_port_t port,
 
 /*
  * A session between workers (rtmp_auto_push) is neither publisher nor player,
- * nor is one that pushes the stream on a player.
+ * nor is one that pushes the stream on a player, nor one that pulls it a
+ * publisher: the stream is another server's.
  */
 
 static ngx_uint_t
@@ -692,7 +739,8 @@ ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
                 }
 
                 if (ctx->publishing) {
-                    publishers++;
+                    publishers += (ngx_rtmp_route_relay_of(ctx->session)
+                                   == NULL);
 
                 } else if (!ctx->session->relay) {
                     players++;

@@ -86,8 +86,8 @@ struct ngx_rtmp_route_relay_s {
                                            /* adds no mark */
     unsigned                   quiet:1;    /* what fails is logged as "info" */
 
-    ngx_atomic_t              *in;         /* counters of bytes, or NULL */
-    ngx_atomic_t              *out;
+    ngx_atomic_t              *in;         /* counters of bytes, or NULL: */
+    ngx_atomic_t              *out;        /* from the server, and to it */
     ngx_atomic_t              *active;
 
     void                      *data;
@@ -96,6 +96,7 @@ struct ngx_rtmp_route_relay_s {
 
     ngx_rtmp_session_t        *session;    /* NULL: not open */
     unsigned                   ready:1;
+    unsigned                   refused:1;  /* push: also by a mere close */
     ngx_str_t                  reason;     /* REFUSED: the code, bounded */
 };
 
@@ -247,7 +248,15 @@ ngx_int_t ngx_rtmp_route_pull_hooks(ngx_rtmp_core_main_conf_t *cmcf);
 ngx_int_t ngx_rtmp_route_push_hooks(ngx_rtmp_core_main_conf_t *cmcf);
 
 
-/* "rtmp_route" of an application; in ngx_rtmp_route_rtmp_module.c */
+/* ngx_rtmp_route_rtmp_app.c: "rtmp_route" of an application */
+
+#define NGX_RTMP_ROUTE_RTMP_DEPTH   8       /* applications in others */
+
+void *ngx_rtmp_route_rtmp_create_app_conf(ngx_conf_t *cf);
+char *ngx_rtmp_route_rtmp_app_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_rtmp_route_rtmp_app_init(ngx_conf_t *cf,
+    ngx_rtmp_core_main_conf_t *cmcf);
 
 typedef struct {
     ngx_rtmp_route_t          *route;      /* NULL: none */
