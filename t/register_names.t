@@ -38,7 +38,6 @@ my $dns = port(8980, udp => 1);
 write_names($t, 'proxy.example.com' => ['127.0.0.2']);
 
 $t->run_daemon(\&dns_daemon, $dns, $t->testdir() . '/names');
-$t->waitforfile($t->testdir() . '/' . $dns);
 
 my %proxies = map { $_ => httpd($t, port(8090), sub {
     return http_response(200, '{"code":0,"pid":"1"}');

@@ -29,12 +29,17 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new();
 
-need_register($t)->plan(9)->write_file_expand('nginx.conf', <<'EOF_CONF');
+# options of sanitizers are for the new binary, too
+
+my $env = join(' ', map { "env $_;" } grep { /^\w+SAN_OPTIONS$/ } keys %ENV);
+
+need_register($t)->plan(9)->write_file_expand('nginx.conf', <<"EOF_CONF");
 
 %%TEST_GLOBALS%%
 
 daemon on;
 worker_processes 2;
+$env
 
 events {
 }
