@@ -22,8 +22,11 @@
 #   make matrix             every way to build it, a few tests with each
 #   make sanitize           t/*.t with AddressSanitizer; or TESTS="..."
 #   make docker-test        the image of docker/, needs root
+#   make deb                packages for Debian, into build/packages
+#   make deb-test           ... tried in a Debian of their own, needs root
 #   make install            modules into MODULES_PATH
 #   make clean
+#   make help               this text
 
 
 BUILD =		$(CURDIR)/build
@@ -86,6 +89,12 @@ run:		setup-run build
 docker-test:	setup-docker
 	@tools/docker-test
 
+deb:		setup-deb
+	@tools/deb
+
+deb-test:	setup-deb setup-deb-test deb
+	@tools/deb-test
+
 install:	build
 	install -d $(DESTDIR)$(MODULES_PATH)
 	install -m 644 $(BUILD)/modules/*.so $(DESTDIR)$(MODULES_PATH)
@@ -99,11 +108,16 @@ setup-%:
 clean:
 	rm -rf $(BUILD)
 
+# the comment at the head of this file
+
+help:
+	@sed -n '3,/^$$/s/^# \{0,1\}//p' Makefile
+
 
 .DEFAULT_GOAL =	build
 
 .PHONY:		build test soak unit fuzz bench bench-hls bench-osp \
 		bench-failover bench-api bench-fleet lint run docker-test \
-		install setup clean
+		deb deb-test install setup clean help
 
 .NOTPARALLEL:
