@@ -4,27 +4,36 @@
  */
 
 
-/* rtmp_route_acl: the access list of a route, beside allow and deny. */
+/*
+ * rtmp_route_acl: the access list of a route, beside allow and deny; and the
+ * proxies with which this nginx registers, with a route or without one.
+ */
 
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_rtmp_route_addr.h"
 #include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_proxies.h"
 
 
 typedef struct {
-    ngx_rtmp_route_t  *route;      /* NULL: off */
-    ngx_uint_t         words;      /* NGX_RTMP_ROUTE_ACL_* */
+    ngx_rtmp_route_t  *route;      /* NULL: none */
+    ngx_uint_t         words;      /* NGX_RTMP_ROUTE_ACL_*; without a route */
+                                   /* proxies alone; 0: off */
 } ngx_http_rtmp_route_acl_loc_conf_t;
 
 
 static ngx_int_t ngx_http_rtmp_route_acl_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rtmp_route_acl_proxies(struct sockaddr *sockaddr);
 static void *ngx_http_rtmp_route_acl_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_rtmp_route_acl_merge_loc_conf(ngx_conf_t *cf,
     void *parent, void *child);
 static char *ngx_http_rtmp_route_acl(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static void ngx_http_rtmp_route_acl_mention(ngx_conf_t *cf,
+    ngx_rtmp_route_place_t *place);
 static ngx_int_t ngx_http_rtmp_route_acl_init(ngx_conf_t *cf);
 
 
@@ -83,7 +92,9 @@ ngx_http_rtmp_route_acl_handler(ngx_http_request_t *r)
     alcf = ngx_http_get_module_loc_conf(r, ngx_http_rtmp_route_acl_module);
 
     if (alcf->route == NULL) {
-        return NGX_DECLINED;
+        return alcf->words
+               ? ngx_http_rtmp_route_acl_proxies(r->connection->sockaddr)
+               : NGX_DECLINED;
     }
 
     switch (ngx_rtmp_route_acl_check(&alcf->route->acl,
@@ -112,6 +123,16 @@ ngx_http_rtmp_route_acl_handler(ngx_http_request_t *r)
     default:
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+}
+
+
+static ngx_int_t
+ngx_http_rtmp_route_acl_proxies(struct sockaddr *sockaddr)
+{
+    ngx_rtmp_route_endpoint_t  addr;
+
+    return ngx_rtmp_route_endpoint_from(sockaddr, &addr) == NGX_OK
+           && ngx_rtmp_route_proxies_has(&addr) ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -158,17 +179,26 @@ ngx_http_rtmp_route_acl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_rtmp_route_acl_loc_conf_t *alcf = conf;
 
-    ngx_str_t   *value;
-    ngx_uint_t   i, word;
+    ngx_str_t                   *value;
+    ngx_uint_t                   i, word;
+    ngx_rtmp_route_main_conf_t  *rmcf;
 
     if (alcf->route != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
+    rmcf = ngx_rtmp_route_main_conf(cf->cycle);
 
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
         alcf->route = NULL;
+        return NGX_CONF_OK;
+    }
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "proxies") == 0) {
+        alcf->route = NULL;
+        alcf->words = NGX_RTMP_ROUTE_ACL_PROXIES;
+        ngx_http_rtmp_route_acl_mention(cf, &rmcf->proxies_alone);
         return NGX_CONF_OK;
     }
 
@@ -193,9 +223,25 @@ ngx_http_rtmp_route_acl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         alcf->words |= word;
     }
 
+    if (alcf->words & NGX_RTMP_ROUTE_ACL_PROXIES) {
+        ngx_http_rtmp_route_acl_mention(cf, &rmcf->proxies);
+    }
+
     alcf->route = ngx_rtmp_route_add(cf, &value[1]);
 
     return alcf->route ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* whether this nginx registers is known when all has been read */
+
+static void
+ngx_http_rtmp_route_acl_mention(ngx_conf_t *cf, ngx_rtmp_route_place_t *place)
+{
+    if (place->file == NULL) {
+        place->file = cf->conf_file->file.name.data;
+        place->line = cf->conf_file->line;
+    }
 }
 
 

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include "ngx_rtmp_route_acl.h"
 #include "ngx_rtmp_route_addr.h"
+#include "ngx_rtmp_route_proxies.h"
 
 
 /* addresses that there is room for at first */
@@ -91,6 +92,12 @@ ngx_rtmp_route_acl_check(ngx_rtmp_route_acl_t *acl, struct sockaddr *sockaddr,
         return NGX_OK;
     }
 
+    if ((words & NGX_RTMP_ROUTE_ACL_PROXIES)
+        && ngx_rtmp_route_proxies_has(&addr))
+    {
+        return NGX_OK;
+    }
+
     return NGX_DECLINED;
 }
 
@@ -138,10 +145,7 @@ ngx_rtmp_route_acl_match(ngx_rtmp_route_acl_t *acl,
         return ngx_rtmp_route_acl_server(acl, addr);
 
     default: /* NGX_RTMP_ROUTE_RULE_PROXIES */
-
-        /* this nginx registers with none */
-
-        return 0;
+        return ngx_rtmp_route_proxies_has(addr);
     }
 }
 

@@ -135,6 +135,14 @@ struct ngx_rtmp_route_s {
 };
 
 
+/* a place in the configuration; file NULL: none */
+
+typedef struct {
+    u_char                          *file;
+    ngx_uint_t                       line;
+} ngx_rtmp_route_place_t;
+
+
 typedef struct {
     ngx_array_t                      routes;    /* ngx_rtmp_route_t * */
     ngx_rtmp_route_t                *current;   /* whose block is read */
@@ -144,8 +152,11 @@ typedef struct {
     uint64_t                         loaded;    /* ms since the epoch */
     ngx_uint_t                       nwakes;    /* of other modules */
     void                           (*wakes[NGX_RTMP_ROUTE_MAX_WAKES])(void);
+    ngx_rtmp_route_place_t           proxies;   /* "proxies" with a route */
+    ngx_rtmp_route_place_t           proxies_alone;
     unsigned                         initialized:1;
     unsigned                         drains:1;  /* that may be asked for */
+    unsigned                         registers:1; /* with proxies */
 } ngx_rtmp_route_main_conf_t;
 
 

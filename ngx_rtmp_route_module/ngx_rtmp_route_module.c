@@ -23,6 +23,8 @@ static char *ngx_rtmp_route_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static void *ngx_rtmp_route_create_conf(ngx_cycle_t *cycle);
 static char *ngx_rtmp_route_init_conf(ngx_cycle_t *cycle, void *conf);
+static ngx_int_t ngx_rtmp_route_check_proxies(ngx_cycle_t *cycle,
+    ngx_rtmp_route_main_conf_t *rmcf);
 static ngx_rtmp_route_t *ngx_rtmp_route_lookup(
     ngx_rtmp_route_main_conf_t *rmcf, ngx_str_t *name);
 static ngx_int_t ngx_rtmp_route_init_zone(ngx_shm_zone_t *shm_zone,
@@ -292,7 +294,10 @@ ngx_rtmp_route_create_conf(ngx_cycle_t *cycle)
      *     rmcf->current = NULL;
      *     rmcf->nwakes = 0;
      *     rmcf->initialized = 0;
+     *     rmcf->proxies = { NULL };
+     *     rmcf->proxies_alone = { NULL };
      *     rmcf->drains = 0;
+     *     rmcf->registers = 0;
      */
 
     rmcf->cycle = cycle;
@@ -334,7 +339,54 @@ ngx_rtmp_route_init_conf(ngx_cycle_t *cycle, void *conf)
         ngx_rtmp_route_defaults_last(routes[i], cycle->log);
     }
 
-    return NGX_CONF_OK;
+    return ngx_rtmp_route_check_proxies(cycle, rmcf) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* who is let in as a proxy, if this nginx registers with none */
+
+static ngx_int_t
+ngx_rtmp_route_check_proxies(ngx_cycle_t *cycle,
+    ngx_rtmp_route_main_conf_t *rmcf)
+{
+    ngx_rtmp_route_place_t  *place;
+
+    static ngx_str_t  name = ngx_string("proxies");
+
+    place = &rmcf->proxies_alone;
+
+    if (place->file && ngx_rtmp_route_lookup(rmcf, &name)) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "\"rtmp_route_acl proxies\" is about proxies, and not "
+                      "about rtmp_route \"proxies\", which needs another "
+                      "name, in %s:%ui", place->file, place->line);
+        return NGX_ERROR;
+    }
+
+    if (rmcf->registers) {
+        return NGX_OK;
+    }
+
+    if (place->file) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "\"rtmp_route_acl proxies\" needs proxies with which "
+                      "this nginx registers, and there is no "
+                      "\"rtmp_route_register\" in rtmp{}, in %s:%ui",
+                      place->file, place->line);
+        return NGX_ERROR;
+    }
+
+    place = &rmcf->proxies;
+
+    if (place->file) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "\"proxies\" of \"rtmp_route_acl\" lets in nobody: "
+                      "there is no \"rtmp_route_register\" in rtmp{}, in "
+                      "%s:%ui", place->file, place->line);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -43,6 +43,7 @@ typedef struct {
     ngx_uint_t                       max_streams; /* 0: unset */
     ngx_array_t                      listens;
     ngx_array_t                      ports;       /* in_port_t, of servers */
+    uint64_t                         key;         /* of its URL */
 
     /* of the worker that registers */
 
@@ -51,6 +52,7 @@ typedef struct {
     ngx_rtmp_route_request_t        *request;     /* that runs */
     ngx_uint_t                       fails;       /* in a row */
     ngx_msec_t                       connected;   /* last time, anew */
+    ngx_sockaddr_t                   peer;        /* of the request */
     unsigned                         known:1;     /* it has answered */
     unsigned                         failing:1;   /* which was logged */
     unsigned                         pending:1;   /* something has changed */
@@ -109,8 +111,11 @@ ngx_int_t ngx_rtmp_route_rtmp_streams_collect(ngx_pool_t *pool,
 
 /* ngx_rtmp_route_rtmp_register.c */
 
-/* in the master: what tells this run of nginx from an earlier one */
-void ngx_rtmp_route_rtmp_register_init(void);
+/*
+ * In the master: what tells this run of nginx from an earlier one, and room
+ * for proxies that answer.  NGX_ERROR after one log line.
+ */
+ngx_int_t ngx_rtmp_route_rtmp_register_init(ngx_log_t *log);
 
 /* in the worker that registers; proxies are of ngx_rtmp_route_rtmp_proxy_t * */
 ngx_int_t ngx_rtmp_route_rtmp_register_start(ngx_cycle_t *cycle,

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_rtmp_route_conf.h"
+#include "ngx_rtmp_route_proxies.h"
 #include "ngx_rtmp_route_rtmp.h"
 
 
@@ -48,6 +49,7 @@ ngx_rtmp_route_rtmp_proxy_parse(ngx_conf_t *cf)
     }
 
     proxy->url = value[1];
+    proxy->key = ngx_rtmp_route_proxies_key(&value[1]);
     proxy->interval = 9000;
 
     if (ngx_array_init(&proxy->listens, cf->pool, 2,
@@ -72,6 +74,8 @@ ngx_rtmp_route_rtmp_proxy_parse(ngx_conf_t *cf)
             return NULL;
         }
     }
+
+    ngx_rtmp_route_main_conf(cf->cycle)->registers = 1;
 
     proxy->client = ngx_rtmp_route_client_create(cf, &value[1]);
 

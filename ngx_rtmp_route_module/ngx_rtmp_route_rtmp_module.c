@@ -486,7 +486,9 @@ ngx_rtmp_route_rtmp_init_module(ngx_cycle_t *cycle)
     mcf = (ngx_rtmp_route_main_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                                       ngx_rtmp_route_module);
 
-    ngx_rtmp_route_rtmp_register_init();
+    if (ngx_rtmp_route_rtmp_register_init(cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_rtmp_route_rtmp_streams_create(mcf->number, cycle->log);
 }

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include "ngx_rtmp_route_json.h"
+#include "ngx_rtmp_route_proxies.h"
 #include "ngx_rtmp_route_rtmp.h"
 
 #include <sys/eventfd.h>
@@ -19,6 +20,12 @@
 #define NGX_RTMP_ROUTE_RTMP_LEAVE     3000      /* to say goodbye */
 #define NGX_RTMP_ROUTE_RTMP_BODY      1000000   /* proxies take 1m */
 #define NGX_RTMP_ROUTE_RTMP_LIST      10000     /* and so many streams */
+#define NGX_RTMP_ROUTE_RTMP_KEEP      60000     /* who answers no more */
+
+/* for so long a proxy that has answered is one, ms */
+
+#define ngx_rtmp_route_rtmp_time(proxy)                                       \
+    ngx_max(3 * (proxy)->interval, NGX_RTMP_ROUTE_RTMP_KEEP)
 
 
 static void ngx_rtmp_route_rtmp_event_handler(ngx_event_t *ev);
@@ -36,6 +43,7 @@ static ngx_uint_t ngx_rtmp_route_rtmp_loopback(struct sockaddr *sa);
 static void ngx_rtmp_route_rtmp_json_text(ngx_rtmp_route_json_t *json,
     const char *fmt, ...);
 static void ngx_rtmp_route_rtmp_answered(ngx_rtmp_route_request_t *request);
+static ngx_uint_t ngx_rtmp_route_rtmp_success(ngx_str_t *answer);
 static void ngx_rtmp_route_rtmp_failed(ngx_rtmp_route_rtmp_proxy_t *proxy,
     ngx_str_t *why);
 static ngx_msec_t ngx_rtmp_route_rtmp_next(
@@ -55,24 +63,32 @@ static uint64_t           ngx_rtmp_route_rtmp_sum;
 static ngx_connection_t  *ngx_rtmp_route_rtmp_quit;
 
 
-void
-ngx_rtmp_route_rtmp_register_init(void)
+ngx_int_t
+ngx_rtmp_route_rtmp_register_init(ngx_log_t *log)
 {
     if (ngx_rtmp_route_rtmp_service[0] == '\0') {
         ngx_sprintf(ngx_rtmp_route_rtmp_service, "%08xD%08xD%Z",
                     (uint32_t) ngx_time(),
                     (uint32_t) (ngx_random() ^ ((uint32_t) ngx_pid << 16)));
     }
+
+    return ngx_rtmp_route_proxies_create(log);
 }
 
 
 ngx_int_t
 ngx_rtmp_route_rtmp_register_start(ngx_cycle_t *cycle, ngx_array_t *proxies)
 {
+    uint64_t                      *keys;
     ngx_fd_t                       fd;
     ngx_uint_t                     i;
     ngx_connection_t              *c;
     ngx_rtmp_route_rtmp_proxy_t   *proxy, **proxyp;
+
+    keys = ngx_palloc(cycle->pool, proxies->nelts * sizeof(uint64_t));
+    if (keys == NULL) {
+        return NGX_ERROR;
+    }
 
     ngx_rtmp_route_rtmp_streams_lead();
 
@@ -117,7 +133,11 @@ ngx_rtmp_route_rtmp_register_start(ngx_cycle_t *cycle, ngx_array_t *proxies)
         proxy->event.cancelable = 1;
 
         ngx_add_timer(&proxy->event, NGX_RTMP_ROUTE_RTMP_COALESCE);
+
+        keys[i] = proxy->key;
     }
+
+    ngx_rtmp_route_proxies_only(keys, proxies->nelts);
 
     return NGX_OK;
 }
@@ -200,6 +220,10 @@ ngx_rtmp_route_rtmp_event_handler(ngx_event_t *ev)
     }
 
     if (ngx_rtmp_route_rtmp_upgraded()) {
+
+        /* what proxies answer is heard there */
+
+        ngx_rtmp_route_proxies_keep(ngx_rtmp_route_rtmp_time(proxy));
         ngx_add_timer(ev, ngx_rtmp_route_rtmp_next(proxy));
         return;
     }
@@ -274,10 +298,17 @@ ngx_rtmp_route_rtmp_connected(ngx_rtmp_route_request_t *request,
     ngx_connection_t *c)
 {
     ngx_int_t                     rc;
+    socklen_t                     len;
     ngx_array_t                   streams;
     ngx_rtmp_route_rtmp_proxy_t  *proxy;
 
     proxy = request->data;
+    len = sizeof(ngx_sockaddr_t);
+
+    if (getpeername(c->fd, &proxy->peer.sockaddr, &len) == -1) {
+        ngx_str_set(&request->error, "connection was lost");
+        return NGX_ERROR;
+    }
 
     if (ngx_connection_local_sockaddr(c, NULL, 0) != NGX_OK
         || ngx_array_init(&streams, request->pool, 64,
@@ -584,22 +615,36 @@ ngx_rtmp_route_rtmp_answered(ngx_rtmp_route_request_t *request)
     proxy = request->data;
     proxy->request = NULL;
 
+    if (request->status == 0) {
+        ngx_rtmp_route_rtmp_failed(proxy, &request->error);
+        return;
+    }
+
     if (request->status != NGX_RTMP_ROUTE_RTMP_OK) {
+        why.data = buf;
+        why.len = ngx_sprintf(buf, "status %ui", request->status) - buf;
 
-        if (request->status) {
-            why.data = buf;
-            why.len = ngx_sprintf(buf, "status %ui", request->status) - buf;
+        ngx_rtmp_route_rtmp_failed(proxy, &why);
+        return;
+    }
 
-        } else {
-            why = request->error;
-        }
-
+    if (!ngx_rtmp_route_rtmp_success(&request->answer)) {
+        ngx_str_set(&why, "its answer has no \"code\":0");
         ngx_rtmp_route_rtmp_failed(proxy, &why);
         return;
     }
 
     if (proxy->leaving) {
         return;
+    }
+
+    if (ngx_rtmp_route_rtmp_streams_leads()
+        && ngx_rtmp_route_proxies_note(proxy->key, &proxy->peer.sockaddr,
+                                       ngx_rtmp_route_rtmp_time(proxy))
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "too many proxies to be let in by \"rtmp_route_acl\"");
     }
 
     if (proxy->failing || !proxy->known) {
@@ -615,6 +660,29 @@ ngx_rtmp_route_rtmp_answered(ngx_rtmp_route_request_t *request)
     ngx_add_timer(&proxy->event, proxy->pending
                                  ? NGX_RTMP_ROUTE_RTMP_COALESCE
                                  : ngx_rtmp_route_rtmp_next(proxy));
+}
+
+
+/* as SRS says that all is well */
+
+static ngx_uint_t
+ngx_rtmp_route_rtmp_success(ngx_str_t *answer)
+{
+    json_t                  *json, *code;
+    ngx_uint_t               rc;
+    ngx_rtmp_route_error_t   err;
+
+    json = ngx_rtmp_route_json_parse(answer, &err);
+    if (json == NULL) {
+        return 0;
+    }
+
+    code = json_object_get(json, "code");
+    rc = json_is_integer(code) && json_integer_value(code) == 0;
+
+    json_decref(json);
+
+    return rc;
 }
 
 

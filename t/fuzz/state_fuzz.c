@@ -20,7 +20,7 @@
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
 /* sources: ngx_rtmp_route_table_core.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_events.c ngx_rtmp_route_table_event.c */
-/* sources: ngx_rtmp_route_zone.c */
+/* sources: ngx_rtmp_route_zone.c ngx_rtmp_route_proxies.c */
 
 
 /*

@@ -18,7 +18,7 @@
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_table_health.c */
-/* sources: ngx_rtmp_route_zone.c */
+/* sources: ngx_rtmp_route_zone.c ngx_rtmp_route_proxies.c */
 
 
 /* The access list: how rules are written, their order, who is let in */
