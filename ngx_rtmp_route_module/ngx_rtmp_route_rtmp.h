@@ -73,6 +73,9 @@ typedef struct {
 
 /* ngx_rtmp_route_rtmp_streams.c */
 
+/* the name of a socket as the kernel makes it up, without end */
+#define NGX_RTMP_ROUTE_RTMP_LINK  6
+
 /*
  * In the master, after the slots were made; later calls only tell who may
  * register: workers of that configuration.  NGX_ERROR after one log line.
@@ -88,10 +91,29 @@ void ngx_rtmp_route_rtmp_streams_lead(void);
 ngx_uint_t ngx_rtmp_route_rtmp_streams_leads(void);
 
 /*
+ * The socket of this worker for players of other workers, for the server that
+ * has that port; after the claim.  NGX_OK, or NGX_DECLINED: no room, no slot.
+ */
+ngx_int_t ngx_rtmp_route_rtmp_streams_link(in_port_t port, u_char *name);
+
+/*
+ * The worker that has the stream, or is to pull it for all; or with published
+ * only one that has a publisher of it.  NGX_OK: link is its socket, which is
+ * not bad; NGX_DECLINED: this one, or none.
+ */
+ngx_int_t ngx_rtmp_route_rtmp_streams_where(in_port_t port, ngx_str_t *app,
+    ngx_str_t *name, ngx_uint_t published, ngx_uint_t (*bad)(u_char *link),
+    u_char *link);
+
+/*
  * What this worker has: begin, add for each, end.  add: NGX_OK, or
  * NGX_DECLINED: there is no room.  end wakes who registers if other streams
  * are published than before.
  */
+
+/* publishers of a stream that is pulled: it is another server's */
+#define NGX_RTMP_ROUTE_RTMP_PULLED  ((ngx_uint_t) -1)
+
 void ngx_rtmp_route_rtmp_streams_begin(void);
 ngx_int_t ngx_rtmp_route_rtmp_streams_add(in_port_t port, ngx_str_t *app,
     ngx_str_t *name, ngx_uint_t publishers, ngx_uint_t players);

@@ -316,6 +316,10 @@ ngx_rtmp_route_rtmp_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (rmcf->pull && ngx_rtmp_route_pull_hooks(cmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (rmcf->push && ngx_rtmp_route_push_hooks(cmcf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -533,6 +537,12 @@ ngx_rtmp_route_rtmp_init_process(ngx_cycle_t *cycle)
 
     ngx_rtmp_route_rtmp_streams_claim(mcf->number);
 
+    if (rmcf->pull
+        && ngx_rtmp_route_link_init(cycle, rmcf->core) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (ngx_worker != 0 || rmcf->proxies.nelts == 0) {
         return NGX_OK;
     }
@@ -723,7 +733,7 @@ ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
 {
     ngx_int_t                n;
     ngx_str_t                stream;
-    ngx_uint_t               publishers, players;
+    ngx_uint_t               publishers, players, pulled;
     ngx_rtmp_live_ctx_t     *ctx;
     ngx_rtmp_live_stream_t  *st;
 
@@ -733,6 +743,7 @@ ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
 
             publishers = 0;
             players = 0;
+            pulled = 0;
 
             for (ctx = st->ctx; ctx; ctx = ctx->next) {
 
@@ -741,16 +752,27 @@ ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
                 }
 
                 if (ctx->publishing) {
-                    publishers += (ngx_rtmp_route_relay_of(ctx->session)
-                                   == NULL);
+
+                    if (ngx_rtmp_route_relay_of(ctx->session)) {
+                        pulled = 1;
+
+                    } else {
+                        publishers++;
+                    }
 
                 } else if (!ctx->session->relay) {
                     players++;
                 }
             }
 
-            if ((publishers != 0) != published || publishers + players == 0) {
+            if ((publishers || pulled) != published
+                || (!published && players == 0))
+            {
                 continue;
+            }
+
+            if (publishers == 0 && pulled) {
+                publishers = NGX_RTMP_ROUTE_RTMP_PULLED;
             }
 
             stream.data = st->name;

@@ -228,15 +228,28 @@ void ngx_rtmp_route_choose_close(ngx_rtmp_route_choice_t *choice);
 
 /* ngx_rtmp_route_rtmp_link.c: other workers of this nginx */
 
-/* in a worker: a private listening socket, told to others through its slot */
-ngx_int_t ngx_rtmp_route_link_init(ngx_cycle_t *cycle);
+/*
+ * In a worker that has claimed its slot: private sockets, for servers with
+ * "rtmp_route ... pull", told to others through shared memory
+ */
+ngx_int_t ngx_rtmp_route_link_init(ngx_cycle_t *cycle,
+    ngx_rtmp_core_main_conf_t *cmcf);
+
+/* what a server is known by to other workers; 0: it has no port */
+in_port_t ngx_rtmp_route_link_port(ngx_rtmp_core_main_conf_t *cmcf,
+    void **srv_conf);
 
 /*
  * The worker that has the stream (published or pulled there), or that has to
- * pull it for all.  NGX_OK: sockaddr is set; NGX_DECLINED: this one has to.
+ * pull it for all; or with published only one that has a publisher of it.
+ * NGX_OK: sockaddr is set; NGX_DECLINED: this one has to.
  */
 ngx_int_t ngx_rtmp_route_link_find(in_port_t port, ngx_str_t *app,
-    ngx_str_t *name, ngx_sockaddr_t *sockaddr, socklen_t *socklen);
+    ngx_str_t *name, ngx_uint_t published, ngx_sockaddr_t *sockaddr,
+    socklen_t *socklen);
+
+/* that worker can't be reached: another one for some seconds */
+void ngx_rtmp_route_link_failed(ngx_sockaddr_t *sockaddr);
 
 /* whether a session is of another worker of this nginx */
 ngx_uint_t ngx_rtmp_route_link_is(ngx_rtmp_session_t *s);

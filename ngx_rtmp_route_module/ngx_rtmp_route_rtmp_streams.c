@@ -12,6 +12,8 @@
 
 #define NGX_RTMP_ROUTE_RTMP_MEMORY   (32 * 1024 * 1024)
 #define NGX_RTMP_ROUTE_RTMP_AREA     (128 * 1024)
+#define NGX_RTMP_ROUTE_RTMP_HEADER   256
+#define NGX_RTMP_ROUTE_RTMP_LINKS    8           /* servers of rtmp{} */
 #define NGX_RTMP_ROUTE_RTMP_TRIES    8
 
 
@@ -23,8 +25,17 @@
  */
 
 typedef struct {
+    ngx_atomic_t     port;          /* of the server; 0: none */
+    u_char           name[NGX_RTMP_ROUTE_RTMP_LINK];
+} ngx_rtmp_route_rtmp_link_t;
+
+
+typedef struct {
     ngx_atomic_t     generation;    /* of the slot; 0: nobody's */
     ngx_atomic_t     turn;
+    ngx_atomic_t     cycle;
+    ngx_rtmp_route_rtmp_link_t
+                     links[NGX_RTMP_ROUTE_RTMP_LINKS];
 } ngx_rtmp_route_rtmp_area_t;
 
 
@@ -42,6 +53,8 @@ typedef struct {
     uint32_t         players;
     uint16_t         port;
     uint16_t         len;
+    uint32_t         pulled;        /* from another server, so it is none of */
+                                    /* the publishers */
 } ngx_rtmp_route_rtmp_entry_t;
 
 
@@ -62,6 +75,10 @@ static ngx_int_t ngx_rtmp_route_rtmp_snapshot(ngx_uint_t slot,
     ngx_pool_t *pool, ngx_rtmp_route_rtmp_half_t **half);
 static ngx_int_t ngx_rtmp_route_rtmp_read(ngx_rtmp_route_rtmp_half_t *half,
     ngx_array_t *ports, ngx_array_t *all);
+static ngx_rtmp_route_rtmp_link_t *ngx_rtmp_route_rtmp_link(
+    ngx_rtmp_route_rtmp_area_t *area, in_port_t port);
+static ngx_uint_t ngx_rtmp_route_rtmp_has(ngx_rtmp_route_rtmp_area_t *area,
+    in_port_t port, ngx_str_t *app, ngx_str_t *name);
 static int ngx_libc_cdecl ngx_rtmp_route_rtmp_cmp(const void *one,
     const void *two);
 
@@ -135,13 +152,13 @@ static ngx_rtmp_route_rtmp_half_t *
 ngx_rtmp_route_rtmp_half(ngx_rtmp_route_rtmp_area_t *area, ngx_uint_t turn)
 {
     return (ngx_rtmp_route_rtmp_half_t *)
-               ((u_char *) area + 64
+               ((u_char *) area + NGX_RTMP_ROUTE_RTMP_HEADER
                 + (turn & 1) * (ngx_rtmp_route_rtmp_area_size / 2));
 }
 
 
 #define ngx_rtmp_route_rtmp_room                                              \
-    (ngx_rtmp_route_rtmp_area_size / 2 - 64                                   \
+    (ngx_rtmp_route_rtmp_area_size / 2 - NGX_RTMP_ROUTE_RTMP_HEADER           \
      - sizeof(ngx_rtmp_route_rtmp_half_t))
 
 
@@ -165,6 +182,9 @@ ngx_rtmp_route_rtmp_streams_claim(ngx_uint_t cycle)
     area->generation = 0;
     ngx_memory_barrier();
 
+    area->cycle = cycle;
+    ngx_memzero(area->links, sizeof(area->links));
+
     ngx_memzero(ngx_rtmp_route_rtmp_half(area, area->turn),
                 sizeof(ngx_rtmp_route_rtmp_half_t));
 
@@ -172,6 +192,33 @@ ngx_rtmp_route_rtmp_streams_claim(ngx_uint_t cycle)
     area->generation = ngx_rtmp_route_slot_generation(slot);
 
     ngx_rtmp_route_rtmp_own = area;
+}
+
+
+ngx_int_t
+ngx_rtmp_route_rtmp_streams_link(in_port_t port, u_char *name)
+{
+    ngx_uint_t                   i;
+    ngx_rtmp_route_rtmp_area_t  *area;
+
+    area = ngx_rtmp_route_rtmp_own;
+
+    if (area == NULL) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < NGX_RTMP_ROUTE_RTMP_LINKS; i++) {
+
+        if (area->links[i].port == 0) {
+            ngx_memcpy(area->links[i].name, name, NGX_RTMP_ROUTE_RTMP_LINK);
+            ngx_memory_barrier();
+            area->links[i].port = port;
+
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -231,6 +278,12 @@ ngx_rtmp_route_rtmp_streams_add(in_port_t port, ngx_str_t *app,
            > ngx_rtmp_route_rtmp_room)
     {
         return NGX_DECLINED;
+    }
+
+    entry.pulled = (publishers == NGX_RTMP_ROUTE_RTMP_PULLED);
+
+    if (entry.pulled) {
+        publishers = 0;
     }
 
     entry.publishers = (uint32_t) publishers;
@@ -509,6 +562,155 @@ ngx_rtmp_route_rtmp_read(ngx_rtmp_route_rtmp_half_t *half,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Publishers come before pulls, which are of use only for those of the same
+ * configuration; then it is the one that all of these agree on
+ */
+
+ngx_int_t
+ngx_rtmp_route_rtmp_streams_where(in_port_t port, ngx_str_t *app,
+    ngx_str_t *name, ngx_uint_t published, ngx_uint_t (*bad)(u_char *link),
+    u_char *link)
+{
+    uint64_t                     hash, score, best;
+    ngx_uint_t                   i, has, most;
+    ngx_rtmp_route_rtmp_area_t  *area, *own, *to;
+    ngx_rtmp_route_rtmp_link_t  *l;
+
+    own = ngx_rtmp_route_rtmp_own;
+
+    if (own == NULL) {
+        return NGX_DECLINED;
+    }
+
+    hash = ngx_rtmp_route_rtmp_hash(port, app, name);
+    most = 0;
+    best = 0;
+    to = NULL;
+
+    for (i = 0; i < ngx_rtmp_route_rtmp_nareas; i++) {
+
+        area = ngx_rtmp_route_rtmp_area(i);
+
+        if (area != own && !ngx_rtmp_route_rtmp_alive(i)) {
+            continue;
+        }
+
+        l = ngx_rtmp_route_rtmp_link(area, port);
+
+        if (l == NULL || (area != own && bad(l->name))) {
+            continue;
+        }
+
+        has = (area != own) ? ngx_rtmp_route_rtmp_has(area, port, app, name)
+                            : 0;
+
+        if ((published || area->cycle != own->cycle) && has != 2) {
+            continue;
+        }
+
+        score = (hash ^ area->generation ^ ((uint64_t) i << 32))
+                * 0x9e3779b97f4a7c15;
+        score ^= score >> 29;
+        score *= 0xbf58476d1ce4e5b9;
+        score ^= score >> 32;
+
+        if (to == NULL || has > most || (has == most && score > best)) {
+            most = has;
+            best = score;
+            to = area;
+        }
+    }
+
+    if (to == NULL || to == own) {
+        return NGX_DECLINED;
+    }
+
+    l = ngx_rtmp_route_rtmp_link(to, port);
+
+    if (l == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(link, l->name, NGX_RTMP_ROUTE_RTMP_LINK);
+
+    return NGX_OK;
+}
+
+
+static ngx_rtmp_route_rtmp_link_t *
+ngx_rtmp_route_rtmp_link(ngx_rtmp_route_rtmp_area_t *area, in_port_t port)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_RTMP_ROUTE_RTMP_LINKS; i++) {
+        if (area->links[i].port == port) {
+            return &area->links[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* 2: it is published there; 1: pulled; 0: neither, as far as it can be told */
+
+static ngx_uint_t
+ngx_rtmp_route_rtmp_has(ngx_rtmp_route_rtmp_area_t *area, in_port_t port,
+    ngx_str_t *app, ngx_str_t *name)
+{
+    size_t                        len;
+    u_char                       *p, *last;
+    ngx_uint_t                    n, turn, has;
+    ngx_rtmp_route_rtmp_half_t   *half;
+    ngx_rtmp_route_rtmp_entry_t   entry;
+
+    for (n = 0; n < NGX_RTMP_ROUTE_RTMP_TRIES; n++) {
+
+        turn = area->turn;
+        ngx_memory_barrier();
+
+        half = ngx_rtmp_route_rtmp_half(area, turn);
+        len = half->len;
+
+        p = (u_char *) &half[1];
+        last = p + ngx_min(len, ngx_rtmp_route_rtmp_room);
+        has = 0;
+
+        while ((size_t) (last - p) > sizeof(ngx_rtmp_route_rtmp_entry_t)) {
+
+            ngx_memcpy(&entry, p, sizeof(ngx_rtmp_route_rtmp_entry_t));
+            p += sizeof(ngx_rtmp_route_rtmp_entry_t);
+
+            if (last - p < entry.len) {
+                break;
+            }
+
+            if (entry.port == port
+                && (entry.publishers || entry.pulled)
+                && entry.len == app->len + 1 + name->len
+                && ngx_memcmp(p, app->data, app->len) == 0
+                && p[app->len] == '/'
+                && ngx_memcmp(p + app->len + 1, name->data, name->len) == 0)
+            {
+                has = entry.publishers ? 2 : 1;
+                break;
+            }
+
+            p += entry.len;
+        }
+
+        ngx_memory_barrier();
+
+        if (area->turn == turn) {
+            return has;
+        }
+    }
+
+    return 0;
 }
 
 
