@@ -206,7 +206,7 @@ $core->fault('stream', results => [
 ]);
 
 ok(wait_until(sub { get('/api/1/routes/osp/streams/live/cam1', 8085)
-    =~ /"127\.0\.0\.3"/ }, 10), 'long strings: the good ones are taken');
+    =~ /"127\.0\.0\.3"/ }, 60), 'long strings: the good ones are taken');
 like(get('/live/cam1/index.m3u8'), qr/ 200 OK/, 'long strings: known');
 unlike(get('/api/1/routes/osp/streams/', 8085), qr!zzzz|live/l(ong|arge)!,
     'long strings: not the others');

@@ -600,7 +600,11 @@ sub run_daemon {
 sub stop_daemons {
     my ($self) = @_;
 
-    kill('TERM', @{$self->{_daemons}}) if @{$self->{_daemons}};
+    # one that was stopped hears of it when it goes on
+
+    for my $signal (qw/ TERM CONT /) {
+        kill($signal, @{$self->{_daemons}}) if @{$self->{_daemons}};
+    }
 
     while (defined(my $pid = shift @{$self->{_daemons}})) {
         stop_process($pid, ['TERM', 5]);

@@ -465,7 +465,7 @@ sub hls_wait {
     my ($code, $timeout) = @_;
     my ($end, $rc);
 
-    $end = time() + ($timeout || 5);
+    $end = time() + ($timeout || 20);
 
     while (!($rc = $code->())) {
         return $rc if time() > $end;

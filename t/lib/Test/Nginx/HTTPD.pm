@@ -128,7 +128,7 @@ sub wait {
     my ($self, $re, $count, $timeout) = @_;
     my ($end, @list);
 
-    $end = time() + ($timeout || 5);
+    $end = time() + ($timeout || 20);
     $count ||= 1;
 
     while ((@list = $self->requests($re)) < $count) {

@@ -470,7 +470,7 @@ sub wait {
     my ($self, $name, $n, $timeout) = @_;
     my ($end, @list);
 
-    $end = time() + ($timeout || 5);
+    $end = time() + ($timeout || 20);
     $n ||= 1;
 
     while ((@list = $self->requests($name)) < $n) {

@@ -1133,7 +1133,7 @@ sub wait_until {
     my ($code, $timeout) = @_;
     my ($end, $rc);
 
-    $end = time() + ($timeout || 5);
+    $end = time() + ($timeout || 20);
 
     while (!($rc = $code->()) && time() < $end) {
         sleep(0.02);

@@ -121,7 +121,7 @@ sub conns {
 sub wait_conns {
     my ($route, $want) = @_;
 
-    for (1 .. 100) {
+    for (1 .. 400) {
         return 1 if conns($route) eq $want;
         sleep(0.05);
     }
@@ -142,7 +142,7 @@ sub wait_sessions {
     my ($route, $want) = @_;
     my (@all, @set_up);
 
-    for (1 .. 200) {
+    for (1 .. 400) {
         @all = sessions($route);
         @set_up = grep { $_->{state} eq 'relay' } @all;
 

@@ -42,7 +42,7 @@ sub read_state {
 sub wait_state {
     my ($name, $code) = @_;
 
-    for (1 .. 100) {
+    for (1 .. 400) {
 
         if (open(my $fh, '<:raw', $name)) {
             local ($/, $_);
@@ -61,7 +61,7 @@ sub wait_state {
 sub logged {
     my ($t, $re) = @_;
 
-    for (1 .. 100) {
+    for (1 .. 400) {
         return 1 if $t->read_file('error.log') =~ $re;
         sleep(0.05);
     }
@@ -77,7 +77,7 @@ sub upgrade {
 
     kill('USR2', $old);
 
-    for (1 .. 200) {
+    for (1 .. 400) {
         my $pid = -e "$d/nginx.pid.oldbin" && -e "$d/nginx.pid"
             ? $t->pid_file() : undef;
 
@@ -102,7 +102,7 @@ sub kill_all {
 sub all_gone {
     my ($t) = @_;
 
-    for (1 .. 100) {
+    for (1 .. 400) {
         last if Test::Nginx::process_gone($t->{_master});
         sleep(0.05);
     }

@@ -160,7 +160,7 @@ sub wait {
     my ($count, $timeout, @events);
 
     $count = delete $want{count} || 1;
-    $timeout = delete $want{timeout} || 5;
+    $timeout = delete $want{timeout} || 20;
 
     wait_until(sub {
         @events = $self->events(%want);
@@ -181,7 +181,7 @@ sub wait_media {
         @media = $self->events(event => 'media');
         return @media > ($self->{media_seen} || 0)
             && $media[-1]{digest} eq $digest;
-    }, $timeout || 5);
+    }, $timeout || 20);
 
     splice(@media, 0, $self->{media_seen} || 0);
     $self->{media_seen} += @media;
@@ -272,7 +272,7 @@ sub serve_connection {
 
     $c = Test::Nginx::RTMP->new($socket);
     $self->{c} = $c;
-    $self->{timeout} ||= 30;
+    $self->{timeout} ||= 120;
 
     # as if the script was over
     delete @$self{qw/ script handshake connect create publish play before /}
