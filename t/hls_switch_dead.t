@@ -107,7 +107,12 @@ $d->live('cam2', base => '/two', auto => 1, start => 50);
 
 ok(hls_wait(sub { $_->report()->{polls} > 4 }), $_->{name}) for @v;
 
-# one has gone, and another one has what was left there
+# one has gone, and another one has what was left there; at a time when the
+# viewers have all that was listed
+
+my @n = map { segments($_) } $a, $c;
+
+hls_wait(sub { segments($a) > $n[0] && segments($c) > $n[1] });
 
 $p = playlist('/live/cam1');
 $a->stop();
@@ -153,6 +158,12 @@ sub playlist {
 
     return { %$p, body => $r->{body}, status => $r->{status},
         cache => $r->{headers}{'x-status'} };
+}
+
+sub segments {
+    my ($origin) = @_;
+
+    return scalar(grep { $_->{path} =~ /\.ts$/ } $origin->requests());
 }
 
 sub source {

@@ -130,9 +130,14 @@ while (time() < $end) {
 }
 
 stop($pid);
-$c->close();
 
-cmp_ok($count, '>', 60, 'others are served');
+cmp_ok($count, '>', 10, 'others are served');
+
+# what it has sent would keep the worker for seconds
+
+api('DELETE', "live/sessions/$_->{id}") for sessions('live');
+wait_sessions('live', 0);
+$c->close();
 
 ###############################################################################
 
