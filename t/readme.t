@@ -108,7 +108,7 @@ $c->close();
 
 my @broken;
 
-for my $page (glob('../README.md ../*/README.md')) {
+for my $page (glob('../README.md ../*/*.md ../*/*/README.md')) {
     my $text = do { local (@ARGV, $/) = $page; <> };
     (my $dir = $page) =~ s![^/]*$!!;
 
