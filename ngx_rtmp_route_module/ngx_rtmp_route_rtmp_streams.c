@@ -10,8 +10,8 @@
 #include "ngx_rtmp_route_slot.h"
 
 
-#define NGX_RTMP_ROUTE_RTMP_MEMORY   (32 * 1024 * 1024)
-#define NGX_RTMP_ROUTE_RTMP_AREA     (128 * 1024)
+#define NGX_RTMP_ROUTE_RTMP_MEMORY   (512 * 1024 * 1024)
+#define NGX_RTMP_ROUTE_RTMP_AREA     (2 * 1024 * 1024)
 #define NGX_RTMP_ROUTE_RTMP_HEADER   256
 #define NGX_RTMP_ROUTE_RTMP_LINKS    8           /* servers of rtmp{} */
 #define NGX_RTMP_ROUTE_RTMP_TRIES    8
@@ -112,7 +112,9 @@ ngx_rtmp_route_rtmp_streams_create(ngx_uint_t cycle, ngx_log_t *log)
             return NGX_OK;
         }
 
-        size = ngx_max(NGX_RTMP_ROUTE_RTMP_MEMORY / n,
+        /* a half has room for all that is registered at once */
+
+        size = ngx_min(NGX_RTMP_ROUTE_RTMP_MEMORY / n,
                        NGX_RTMP_ROUTE_RTMP_AREA);
         size = ngx_align(size, ngx_pagesize);
 
