@@ -49,6 +49,8 @@
 #define NGX_RTMP_ROUTE_PP_V2         3
 #define NGX_RTMP_ROUTE_PP_SRS        4
 
+#define NGX_RTMP_ROUTE_PREAMBLE      107   /* room for the longest one */
+
 /* session states, in the order in which they are passed */
 
 #define NGX_RTMP_ROUTE_S_CONNECT     0
@@ -396,6 +398,13 @@ void ngx_rtmp_route_session_stay(ngx_rtmp_route_session_t *session);
  */
 ngx_int_t ngx_rtmp_route_takeover(ngx_rtmp_route_t *route, ngx_str_t *key,
     ngx_msec_t idle);
+
+/*
+ * What a server expects in front of RTMP, written to a buffer: where a client
+ * comes from, and where it came to, or NULL.  Returns its end; NULL: no room.
+ */
+u_char *ngx_rtmp_route_preamble(struct sockaddr *client,
+    struct sockaddr *local, ngx_uint_t type, u_char *buf, u_char *last);
 
 /* ends a session; harmless if it was never opened or is closed already */
 void ngx_rtmp_route_session_close(ngx_rtmp_route_session_t *session);

@@ -111,8 +111,9 @@ ngx_int_t ngx_rtmp_route_rtmp_streams_where(in_port_t port, ngx_str_t *app,
  * are published than before.
  */
 
-/* publishers of a stream that is pulled: it is another server's */
+/* publishers of a stream that is another server's: pulled, or pushed there */
 #define NGX_RTMP_ROUTE_RTMP_PULLED  ((ngx_uint_t) -1)
+#define NGX_RTMP_ROUTE_RTMP_PUSHED  ((ngx_uint_t) -2)
 
 void ngx_rtmp_route_rtmp_streams_begin(void);
 ngx_int_t ngx_rtmp_route_rtmp_streams_add(in_port_t port, ngx_str_t *app,

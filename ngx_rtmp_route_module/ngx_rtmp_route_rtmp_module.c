@@ -69,7 +69,6 @@ static ngx_int_t ngx_rtmp_route_rtmp_close_stream(ngx_rtmp_session_t *s,
 static ngx_int_t ngx_rtmp_route_rtmp_media(ngx_rtmp_session_t *s,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
 static ngx_uint_t ngx_rtmp_route_rtmp_publishing(ngx_rtmp_session_t *s);
-static void ngx_rtmp_route_rtmp_soon(void);
 static void ngx_rtmp_route_rtmp_look_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_rtmp_route_rtmp_apps(ngx_array_t *apps, in_port_t port,
     ngx_uint_t published, ngx_uint_t depth);
@@ -621,7 +620,7 @@ ngx_rtmp_route_rtmp_publishing(ngx_rtmp_session_t *s)
 }
 
 
-static void
+void
 ngx_rtmp_route_rtmp_soon(void)
 {
     ngx_msec_t  due;
@@ -724,7 +723,7 @@ ngx_rtmp_route_rtmp_apps(ngx_array_t *apps, in_port_t port,
 /*
  * A session between workers (rtmp_auto_push) is neither publisher nor player,
  * nor is one that pushes the stream on a player, nor one that pulls it a
- * publisher: the stream is another server's.
+ * publisher: the stream is another server's, as is one that is pushed there.
  */
 
 static ngx_uint_t
@@ -733,7 +732,7 @@ ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
 {
     ngx_int_t                n;
     ngx_str_t                stream;
-    ngx_uint_t               publishers, players, pulled;
+    ngx_uint_t               publishers, players, pulled, pushed;
     ngx_rtmp_live_ctx_t     *ctx;
     ngx_rtmp_live_stream_t  *st;
 
@@ -744,6 +743,7 @@ ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
             publishers = 0;
             players = 0;
             pulled = 0;
+            pushed = 0;
 
             for (ctx = st->ctx; ctx; ctx = ctx->next) {
 
@@ -756,6 +756,9 @@ ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
                     if (ngx_rtmp_route_relay_of(ctx->session)) {
                         pulled = 1;
 
+                    } else if (ngx_rtmp_route_push_away(ctx->session)) {
+                        pushed = 1;
+
                     } else {
                         publishers++;
                     }
@@ -765,13 +768,16 @@ ngx_rtmp_route_rtmp_app(ngx_str_t *name, ngx_rtmp_live_app_conf_t *lacf,
                 }
             }
 
-            if ((publishers || pulled) != published
+            if ((publishers || pulled || pushed) != published
                 || (!published && players == 0))
             {
                 continue;
             }
 
-            if (publishers == 0 && pulled) {
+            if (publishers == 0 && pushed) {
+                publishers = NGX_RTMP_ROUTE_RTMP_PUSHED;
+
+            } else if (publishers == 0 && pulled) {
                 publishers = NGX_RTMP_ROUTE_RTMP_PULLED;
             }
 

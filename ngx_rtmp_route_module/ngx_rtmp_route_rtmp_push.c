@@ -22,6 +22,7 @@
 #define NGX_RTMP_ROUTE_PUSH_LOOK     1000     /* whether it has moved */
 #define NGX_RTMP_ROUTE_PUSH_MOVE     5000     /* after a move that failed */
 #define NGX_RTMP_ROUTE_PUSH_WORKS    5000     /* after that it is a new start */
+#define NGX_RTMP_ROUTE_PUSH_HERE     3000     /* without a server it is ours */
 
 
 typedef struct ngx_rtmp_route_push_s  ngx_rtmp_route_push_t;
@@ -123,6 +124,25 @@ ngx_rtmp_route_push_hooks(ngx_rtmp_core_main_conf_t *cmcf)
     ngx_rtmp_close_stream = ngx_rtmp_route_push_close_stream;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_rtmp_route_push_away(ngx_rtmp_session_t *s)
+{
+    ngx_rtmp_route_push_t  *push;
+
+    push = ngx_rtmp_route_push_get(s);
+
+    if (push == NULL || !push->on) {
+        return 0;
+    }
+
+    if (push->way) {
+        return !push->way->looped;
+    }
+
+    return ngx_current_msec - push->start < NGX_RTMP_ROUTE_PUSH_HERE;
 }
 
 
@@ -530,6 +550,7 @@ ngx_rtmp_route_push_connect(ngx_rtmp_route_push_way_t *way)
     relay->addr = choice->peer.name;
     relay->host = choice->peer.host;
     relay->proxy_protocol = choice->peer.proxy_protocol;
+    relay->client = s->connection;
     relay->app = choice->to_app;
     relay->path = choice->to_path;
     relay->quiet = (push->fails != 0);
@@ -595,6 +616,7 @@ ngx_rtmp_route_push_ready(ngx_rtmp_route_push_way_t *way)
     way->since = ngx_current_msec;
 
     ngx_rtmp_route_choose_works(&way->choice);
+    ngx_rtmp_route_rtmp_soon();
 
     ngx_log_error(NGX_LOG_INFO, push->session->connection->log, 0,
                   "a stream is pushed to server %V", &way->choice.peer.name);
@@ -647,6 +669,8 @@ ngx_rtmp_route_push_closed(ngx_rtmp_route_push_way_t *way)
 
             push->way = way;
             push->next = NULL;
+
+            ngx_rtmp_route_rtmp_soon();
 
             if (push->event.timer_set) {
                 ngx_del_timer(&push->event);

@@ -28,6 +28,8 @@
 #define NGX_RTMP_ROUTE_RELAY_MARKS     8
 
 
+static ngx_int_t ngx_rtmp_route_relay_preamble(
+    ngx_rtmp_route_relay_ctx_t *ctx);
 static ngx_int_t ngx_rtmp_route_relay_session(
     ngx_rtmp_route_relay_ctx_t *ctx, ngx_connection_t *c);
 static ngx_int_t ngx_rtmp_route_relay_get_peer(ngx_peer_connection_t *pc,
@@ -72,14 +74,6 @@ ngx_rtmp_route_relay_open(ngx_rtmp_route_relay_t *relay)
     relay->refused = 0;
     relay->reason.len = 0;
 
-    if (relay->proxy_protocol > NGX_RTMP_ROUTE_PP_OFF) {
-        ngx_log_error(ngx_rtmp_route_relay_level(relay),
-                      ngx_cycle->log, 0,
-                      "server %V wants a PROXY protocol, which \"rtmp_route\" "
-                      "of rtmp{} does not speak", &relay->addr);
-        return NGX_ERROR;
-    }
-
     pool = ngx_create_pool(4096, ngx_cycle->log);
     if (pool == NULL) {
         return NGX_ERROR;
@@ -107,6 +101,10 @@ ngx_rtmp_route_relay_open(ngx_rtmp_route_relay_t *relay)
     }
 
     ngx_memcpy(pc->sockaddr, relay->sockaddr, relay->socklen);
+
+    if (ngx_rtmp_route_relay_preamble(ctx) != NGX_OK) {
+        goto failed;
+    }
 
     pc->socklen = relay->socklen;
     pc->name = &ctx->addr;
@@ -153,6 +151,43 @@ failed:
     ngx_destroy_pool(pool);
 
     return NGX_ERROR;
+}
+
+
+/* for servers with "proxy_protocol" */
+
+static ngx_int_t
+ngx_rtmp_route_relay_preamble(ngx_rtmp_route_relay_ctx_t *ctx)
+{
+    u_char                  *p;
+    struct sockaddr         *local;
+    ngx_connection_t        *c;
+    ngx_rtmp_route_relay_t  *relay;
+
+    relay = ctx->relay;
+
+    if (relay->proxy_protocol <= NGX_RTMP_ROUTE_PP_OFF) {
+        return NGX_OK;
+    }
+
+    c = relay->client;
+    local = NULL;
+
+    if (c && c->sockaddr && ngx_connection_local_sockaddr(c, NULL, 0) == NGX_OK)
+    {
+        local = c->local_sockaddr;
+    }
+
+    p = ngx_rtmp_route_preamble(local ? c->sockaddr : NULL, local,
+                                relay->proxy_protocol, ctx->preamble,
+                                ctx->preamble + NGX_RTMP_ROUTE_PREAMBLE);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->first = p - ctx->preamble;
+
+    return NGX_OK;
 }
 
 
@@ -293,6 +328,15 @@ ngx_rtmp_route_relay_connected(ngx_event_t *ev)
 
     if (c->write->timer_set) {
         ngx_del_timer(c->write);
+    }
+
+    /* nothing was sent yet: there is room for that */
+
+    if (ctx->first
+        && c->send(c, ctx->preamble, ctx->first) != (ssize_t) ctx->first)
+    {
+        ngx_rtmp_route_relay_fail(ctx, 0, "no PROXY protocol could be sent");
+        return;
     }
 
     ngx_rtmp_client_handshake(s, 0);

@@ -77,6 +77,8 @@ struct ngx_rtmp_route_relay_s {
     ngx_str_t                  addr;       /* as text, for logs and stat */
     ngx_str_t                  host;       /* for tcUrl */
     ngx_uint_t                 proxy_protocol;
+    ngx_connection_t          *client;     /* whose addresses it tells then, */
+                                           /* or NULL; while it is opened */
     ngx_str_t                  app;        /* as the server knows it */
     ngx_str_t                  path;       /* ... and the name, with */
                                            /* arguments */
@@ -259,6 +261,17 @@ ngx_uint_t ngx_rtmp_route_link_is(ngx_rtmp_session_t *s);
 
 ngx_int_t ngx_rtmp_route_pull_hooks(ngx_rtmp_core_main_conf_t *cmcf);
 ngx_int_t ngx_rtmp_route_push_hooks(ngx_rtmp_core_main_conf_t *cmcf);
+
+/*
+ * Whether the stream of a publisher is another server's, or will be: there
+ * viewers are to find it, not here
+ */
+ngx_uint_t ngx_rtmp_route_push_away(ngx_rtmp_session_t *s);
+
+
+/* ngx_rtmp_route_rtmp_module.c: what is registered may have changed */
+
+void ngx_rtmp_route_rtmp_soon(void);
 
 
 /* ngx_rtmp_route_rtmp_app.c: "rtmp_route" of an application */

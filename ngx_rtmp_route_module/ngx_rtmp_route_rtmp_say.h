@@ -47,6 +47,8 @@ typedef struct {
     ngx_str_t                   addr;
     ngx_log_t                   log;
     ngx_peer_connection_t       peer;
+    size_t                      first;      /* bytes in front of RTMP */
+    u_char                      preamble[NGX_RTMP_ROUTE_PREAMBLE];
     u_char                      code[NGX_RTMP_ROUTE_RELAY_CODE];
 } ngx_rtmp_route_relay_ctx_t;
 

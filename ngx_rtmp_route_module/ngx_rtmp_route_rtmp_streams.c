@@ -53,8 +53,8 @@ typedef struct {
     uint32_t         players;
     uint16_t         port;
     uint16_t         len;
-    uint32_t         pulled;        /* from another server, so it is none of */
-                                    /* the publishers */
+    uint32_t         pulled;        /* from another server, or ... */
+    uint32_t         pushed;        /* ... to one: it is not registered */
 } ngx_rtmp_route_rtmp_entry_t;
 
 
@@ -283,8 +283,9 @@ ngx_rtmp_route_rtmp_streams_add(in_port_t port, ngx_str_t *app,
     }
 
     entry.pulled = (publishers == NGX_RTMP_ROUTE_RTMP_PULLED);
+    entry.pushed = (publishers == NGX_RTMP_ROUTE_RTMP_PUSHED);
 
-    if (entry.pulled) {
+    if (entry.pulled || entry.pushed) {
         publishers = 0;
     }
 
@@ -692,13 +693,13 @@ ngx_rtmp_route_rtmp_has(ngx_rtmp_route_rtmp_area_t *area, in_port_t port,
             }
 
             if (entry.port == port
-                && (entry.publishers || entry.pulled)
+                && (entry.publishers || entry.pulled || entry.pushed)
                 && entry.len == app->len + 1 + name->len
                 && ngx_memcmp(p, app->data, app->len) == 0
                 && p[app->len] == '/'
                 && ngx_memcmp(p + app->len + 1, name->data, name->len) == 0)
             {
-                has = entry.publishers ? 2 : 1;
+                has = entry.pulled ? 1 : 2;
                 break;
             }
 

@@ -270,7 +270,15 @@ ngx_stream_osp_connected(ngx_stream_osp_session_t *os)
     type = setup->peer.proxy_protocol ? setup->peer.proxy_protocol
                                       : os->conf->proxy_protocol;
 
-    p = ngx_stream_osp_preamble(c, type, buf, buf + sizeof(buf));
+    p = NULL;
+
+    if (type <= NGX_RTMP_ROUTE_PP_OFF
+        || ngx_connection_local_sockaddr(c, NULL, 0) == NGX_OK)
+    {
+        p = ngx_rtmp_route_preamble(c->sockaddr, c->local_sockaddr, type, buf,
+                                    buf + sizeof(buf));
+    }
+
     if (p == NULL) {
         ngx_stream_osp_finalize(os, NGX_STREAM_INTERNAL_SERVER_ERROR,
                                 NGX_STREAM_OSP_INTERNAL_ERROR);

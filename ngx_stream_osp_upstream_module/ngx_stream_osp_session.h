@@ -910,11 +910,6 @@ void ngx_stream_osp_peer_save_ssl_session(ngx_connection_t *c);
 ngx_int_t ngx_stream_osp_peer_attempt(ngx_stream_osp_session_t *os);
 void ngx_stream_osp_peers_exit(ngx_cycle_t *cycle);
 
-/* ngx_stream_osp_proxy_protocol.c */
-
-u_char *ngx_stream_osp_preamble(ngx_connection_t *c, ngx_uint_t type,
-    u_char *buf, u_char *last);
-
 /* ngx_stream_osp_ssl.c */
 
 #if (NGX_SSL)

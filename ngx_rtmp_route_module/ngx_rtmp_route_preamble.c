@@ -13,11 +13,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ngx_stream.h>
-#include "ngx_stream_osp_session.h"
-
-
-#define NGX_STREAM_OSP_PP_V1_MAX   107
+#include "ngx_rtmp_route.h"
 
 
 typedef struct {
@@ -27,59 +23,53 @@ typedef struct {
     u_char         dst[16];
     in_port_t      src_port;
     in_port_t      dst_port;
-} ngx_stream_osp_addrs_t;
+} ngx_rtmp_route_pp_addrs_t;
 
 
-static void ngx_stream_osp_preamble_addrs(ngx_connection_t *c,
-    ngx_stream_osp_addrs_t *addrs);
-static ngx_uint_t ngx_stream_osp_preamble_addr(struct sockaddr *sa,
+static void ngx_rtmp_route_preamble_addrs(struct sockaddr *client,
+    struct sockaddr *local, ngx_rtmp_route_pp_addrs_t *addrs);
+static ngx_uint_t ngx_rtmp_route_preamble_addr(struct sockaddr *sa,
     u_char *addr, in_port_t *port);
-static void ngx_stream_osp_preamble_map(u_char *addr);
-static u_char *ngx_stream_osp_preamble_v1(ngx_stream_osp_addrs_t *addrs,
+static void ngx_rtmp_route_preamble_map(u_char *addr);
+static u_char *ngx_rtmp_route_preamble_v1(ngx_rtmp_route_pp_addrs_t *addrs,
     u_char *p, u_char *last);
-static u_char *ngx_stream_osp_preamble_v2(ngx_stream_osp_addrs_t *addrs,
+static u_char *ngx_rtmp_route_preamble_v2(ngx_rtmp_route_pp_addrs_t *addrs,
     u_char *p);
 
 
-static u_char  ngx_stream_osp_v2_signature[] = {
+static u_char  ngx_rtmp_route_pp_signature[] = {
     0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a
 };
 
-static u_char  ngx_stream_osp_v4_mapped[] = {
+static u_char  ngx_rtmp_route_pp_mapped[] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
 };
 
 
-/* returns the end of what was written, NULL if it can't be written */
-
 u_char *
-ngx_stream_osp_preamble(ngx_connection_t *c, ngx_uint_t type, u_char *buf,
-    u_char *last)
+ngx_rtmp_route_preamble(struct sockaddr *client, struct sockaddr *local,
+    ngx_uint_t type, u_char *buf, u_char *last)
 {
-    u_char                  *p;
-    ngx_stream_osp_addrs_t   addrs;
+    u_char                     *p;
+    ngx_rtmp_route_pp_addrs_t   addrs;
 
-    if (type == NGX_RTMP_ROUTE_PP_OFF) {
+    if (type <= NGX_RTMP_ROUTE_PP_OFF) {
         return buf;
     }
 
-    if (last - buf < NGX_STREAM_OSP_PP_V1_MAX) {
+    if (last - buf < NGX_RTMP_ROUTE_PREAMBLE) {
         return NULL;
     }
 
-    if (ngx_connection_local_sockaddr(c, NULL, 0) != NGX_OK) {
-        return NULL;
-    }
-
-    ngx_stream_osp_preamble_addrs(c, &addrs);
+    ngx_rtmp_route_preamble_addrs(client, local, &addrs);
 
     switch (type) {
 
     case NGX_RTMP_ROUTE_PP_V1:
-        return ngx_stream_osp_preamble_v1(&addrs, buf, last);
+        return ngx_rtmp_route_preamble_v1(&addrs, buf, last);
 
     case NGX_RTMP_ROUTE_PP_V2:
-        return ngx_stream_osp_preamble_v2(&addrs, buf);
+        return ngx_rtmp_route_preamble_v2(&addrs, buf);
 
     default: /* NGX_RTMP_ROUTE_PP_SRS */
 
@@ -100,17 +90,15 @@ ngx_stream_osp_preamble(ngx_connection_t *c, ngx_uint_t type, u_char *buf,
 
 
 static void
-ngx_stream_osp_preamble_addrs(ngx_connection_t *c,
-    ngx_stream_osp_addrs_t *addrs)
+ngx_rtmp_route_preamble_addrs(struct sockaddr *client, struct sockaddr *local,
+    ngx_rtmp_route_pp_addrs_t *addrs)
 {
     ngx_uint_t  src, dst;
 
-    ngx_memzero(addrs, sizeof(ngx_stream_osp_addrs_t));
+    ngx_memzero(addrs, sizeof(ngx_rtmp_route_pp_addrs_t));
 
-    src = ngx_stream_osp_preamble_addr(c->sockaddr, addrs->src,
-                                       &addrs->src_port);
-    dst = ngx_stream_osp_preamble_addr(c->local_sockaddr, addrs->dst,
-                                       &addrs->dst_port);
+    src = ngx_rtmp_route_preamble_addr(client, addrs->src, &addrs->src_port);
+    dst = ngx_rtmp_route_preamble_addr(local, addrs->dst, &addrs->dst_port);
 
     if (src == AF_UNSPEC || dst == AF_UNSPEC) {
         addrs->family = AF_UNSPEC;
@@ -127,11 +115,11 @@ ngx_stream_osp_preamble_addrs(ngx_connection_t *c,
     if (src == AF_INET6 || dst == AF_INET6) {
 
         if (src == AF_INET) {
-            ngx_stream_osp_preamble_map(addrs->src);
+            ngx_rtmp_route_preamble_map(addrs->src);
         }
 
         if (dst == AF_INET) {
-            ngx_stream_osp_preamble_map(addrs->dst);
+            ngx_rtmp_route_preamble_map(addrs->dst);
         }
 
         addrs->family = AF_INET6;
@@ -143,7 +131,7 @@ ngx_stream_osp_preamble_addrs(ngx_connection_t *c,
 
 
 static ngx_uint_t
-ngx_stream_osp_preamble_addr(struct sockaddr *sa, u_char *addr,
+ngx_rtmp_route_preamble_addr(struct sockaddr *sa, u_char *addr,
     in_port_t *port)
 {
     struct sockaddr_in   *sin;
@@ -151,6 +139,10 @@ ngx_stream_osp_preamble_addr(struct sockaddr *sa, u_char *addr,
     u_char               *p;
     struct sockaddr_in6  *sin6;
 #endif
+
+    if (sa == NULL) {
+        return AF_UNSPEC;
+    }
 
     switch (sa->sa_family) {
 
@@ -186,15 +178,15 @@ ngx_stream_osp_preamble_addr(struct sockaddr *sa, u_char *addr,
 
 
 static void
-ngx_stream_osp_preamble_map(u_char *addr)
+ngx_rtmp_route_preamble_map(u_char *addr)
 {
     ngx_memmove(addr + 12, addr, 4);
-    ngx_memcpy(addr, ngx_stream_osp_v4_mapped, 12);
+    ngx_memcpy(addr, ngx_rtmp_route_pp_mapped, 12);
 }
 
 
 static u_char *
-ngx_stream_osp_preamble_v1(ngx_stream_osp_addrs_t *addrs, u_char *p,
+ngx_rtmp_route_preamble_v1(ngx_rtmp_route_pp_addrs_t *addrs, u_char *p,
     u_char *last)
 {
     if (addrs->family == AF_UNSPEC) {
@@ -217,12 +209,12 @@ ngx_stream_osp_preamble_v1(ngx_stream_osp_addrs_t *addrs, u_char *p,
 
 
 static u_char *
-ngx_stream_osp_preamble_v2(ngx_stream_osp_addrs_t *addrs, u_char *p)
+ngx_rtmp_route_preamble_v2(ngx_rtmp_route_pp_addrs_t *addrs, u_char *p)
 {
     size_t  len;
 
-    p = ngx_cpymem(p, ngx_stream_osp_v2_signature,
-                   sizeof(ngx_stream_osp_v2_signature));
+    p = ngx_cpymem(p, ngx_rtmp_route_pp_signature,
+                   sizeof(ngx_rtmp_route_pp_signature));
 
     *p++ = 0x21;    /* version 2, PROXY */
 
