@@ -24,12 +24,11 @@ use Test::Nginx;
 
 ###############################################################################
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy access realip rewrite
-    stream stream_ssl stream_ssl_preread/);
+my $t = Test::Nginx->new()->has(qw/http http_ssl http_v2 proxy access realip
+    rewrite stream stream_ssl stream_ssl_preread stream_realip/);
 
 my $dir = $t->testdir();
 my $conf = "$FindBin::Bin/../conf";
-my $rtmp = $t->has_module('rtmp');
 my (%sockets, %hosts);
 
 # where a part may stand, each around the one behind it
@@ -50,9 +49,19 @@ my %around = (
 
 my @order = qw/ main server location http session stream route rtmp /;
 
+# where an nginx of its own source puts logs
+
+mkdir("$dir/logs");
+
 system('openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost '
     . "-keyout $dir/key -out $dir/crt >/dev/null 2>&1") == 0
     or plan(skip_all => 'no openssl');
+
+# it may be built without headers of nginx-rtmp
+
+my $rtmp = $t->has_module('rtmp')
+    && nginx_says("rtmp { rtmp_route_register http://127.0.0.1/; }")
+       !~ /unknown directive/;
 
 my @pages = glob('../README.md ../*/README.md ../*/*/README.md ../docs/*.md');
 my @parts = map { parts($_, 'nginx') } @pages;
@@ -69,7 +78,7 @@ for my $part (@parts) {
     my ($where, $text) = @$part;
 
     SKIP: {
-        skip 'no rtmp', 1 if $text =~ /^rtmp \{|rtmp_route_register/m && !$rtmp;
+        skip 'no rtmp', 1 if $text =~ /^rtmp \{/m && !$rtmp;
 
         is(refusal($text), '', $where);
     }
@@ -181,6 +190,7 @@ sub nginx_says {
     $stream = "upstream origin { rtmp_route live rtmp; }\n"
         if $all =~ /proxy_pass\s+origin;/ && $all !~ /upstream origin \{/;
 
+    $text =~ s/^http \{\n\K(?!%%)/%%TEST_GLOBALS_HTTP%%\n/mg;
     $text =~ s/%%HTTP%%/$http/;
     $text =~ s/%%STREAM%%/$stream/;
 
