@@ -20,6 +20,24 @@
 typedef struct ngx_rtmp_route_pull_s  ngx_rtmp_route_pull_t;
 
 
+/* pulls of an application, in this process */
+
+typedef struct {
+    ngx_rbtree_t                     tree;
+    ngx_rbtree_node_t                sentinel;
+} ngx_rtmp_route_pulls_t;
+
+
+/* a play that is held, or that nginx-rtmp has not accepted yet */
+
+typedef struct {
+    ngx_queue_t                      queue;
+    ngx_rtmp_session_t              *session;
+    ngx_msec_t                       time;
+    ngx_rtmp_play_t                  v;
+} ngx_rtmp_route_pull_play_t;
+
+
 /* one server, or worker, that is asked for the stream, or gives it */
 
 typedef struct {
@@ -60,10 +78,13 @@ struct ngx_rtmp_route_pull_s {
     ngx_msec_t                       backoff;
     ngx_msec_t                       left;      /* when the last one went */
     ngx_msec_t                       move;      /* no move before that */
+    ngx_msec_t                       last;      /* that something came */
+    uint32_t                         bytes;     /* ... until then */
     unsigned                         idle:1;    /* there are no players */
     unsigned                         media:1;   /* there was some */
     unsigned                         failing:1; /* logged */
     unsigned                         moves:1;   /* next is, cur is there */
+    unsigned                         eof:1;     /* cur has said so */
     unsigned                         goes:1;    /* who is held goes on */
     unsigned                         over:1;
 };
@@ -71,17 +92,37 @@ struct ngx_rtmp_route_pull_s {
 
 /* ngx_rtmp_route_rtmp_pull.c */
 
+/* that name of an application, or NULL */
+ngx_rtmp_live_stream_t *ngx_rtmp_route_pull_stream(
+    ngx_rtmp_live_app_conf_t *lacf, u_char *name);
+ngx_rtmp_route_pull_t *ngx_rtmp_route_pull_find(
+    ngx_rtmp_route_rtmp_app_conf_t *racf, ngx_str_t *name);
+
+/* the same; created if it is not there, for a player.  NULL: no memory */
+ngx_rtmp_route_pull_t *ngx_rtmp_route_pull_get(ngx_rtmp_session_t *s,
+    ngx_str_t *name, u_char *args);
+
+/* whether there are players, held ones included; of another worker */
+ngx_uint_t ngx_rtmp_route_pull_players(ngx_rtmp_route_pull_t *pull);
+ngx_uint_t ngx_rtmp_route_pull_linked(ngx_rtmp_route_pull_t *pull);
+
 /* the stream is published here, by cur: those who are held may go on */
 void ngx_rtmp_route_pull_go(ngx_rtmp_route_pull_t *pull);
 
-/* nobody has the stream: players are told so, and the pull ends soon */
-void ngx_rtmp_route_pull_missing(ngx_rtmp_route_pull_t *pull);
-
-/* somebody else publishes it here: the pull ends soon */
+/* it ends soon: somebody else publishes it here, or nobody anywhere */
 void ngx_rtmp_route_pull_done(ngx_rtmp_route_pull_t *pull);
 
-/* whether another worker plays it from here */
-ngx_uint_t ngx_rtmp_route_pull_linked(ngx_rtmp_route_pull_t *pull);
+
+/* ngx_rtmp_route_rtmp_pull_play.c */
+
+/* NULL: there are no pulls in the session's application */
+ngx_rtmp_route_rtmp_app_conf_t *ngx_rtmp_route_pull_conf(ngx_rtmp_session_t *s);
+ngx_uint_t ngx_rtmp_route_pull_is_player(ngx_rtmp_live_ctx_t *ctx);
+
+/* those who are held go on; are told that there is no such stream, as others */
+void ngx_rtmp_route_pull_release(ngx_rtmp_route_pull_t *pull);
+void ngx_rtmp_route_pull_missing(ngx_rtmp_route_pull_t *pull);
+void ngx_rtmp_route_pull_refuse(ngx_rtmp_session_t *s);
 
 
 /* ngx_rtmp_route_rtmp_pull_try.c */

@@ -22,8 +22,11 @@
 #define NGX_RTMP_ROUTE_PULL_EMPTY   3000     /* without media, then another */
 #define NGX_RTMP_ROUTE_PULL_HAVE    10000    /* ... it stays where it was */
 #define NGX_RTMP_ROUTE_PULL_MOVE    5000     /* after a move that failed */
+#define NGX_RTMP_ROUTE_PULL_EOF     2000     /* after an end without a begin */
+#define NGX_RTMP_ROUTE_PULL_SILENT  10000    /* ... or without a word */
 
 
+static ngx_uint_t ngx_rtmp_route_pull_ended(ngx_rtmp_route_pull_t *pull);
 static ngx_uint_t ngx_rtmp_route_pull_elsewhere(
     ngx_rtmp_route_pull_try_t *try);
 static ngx_rtmp_route_pull_try_t *ngx_rtmp_route_pull_try(
@@ -94,6 +97,23 @@ ngx_rtmp_route_pull_follow(ngx_rtmp_route_pull_t *pull)
         return;
     }
 
+    if (!cur->link && ngx_rtmp_route_pull_ended(pull)) {
+
+        /* its publisher may be elsewhere by now, or come back */
+
+        pull->moves = 0;
+
+        if (pull->next) {
+            ngx_rtmp_route_pull_drop(pull->next);
+        }
+
+        pull->cur = NULL;
+        pull->next = cur;
+
+        ngx_rtmp_route_pull_failed(cur, 0);
+        return;
+    }
+
     if (cur->link
         || pull->next
         || (ngx_msec_int_t) (ngx_current_msec - pull->move) < 0
@@ -116,6 +136,33 @@ ngx_rtmp_route_pull_follow(ngx_rtmp_route_pull_t *pull)
     if (ngx_rtmp_route_pull_choose(try) != NGX_OK) {
         ngx_rtmp_route_pull_drop(try);
     }
+}
+
+
+/* there are servers that keep players of what is published no longer */
+
+static ngx_uint_t
+ngx_rtmp_route_pull_ended(ngx_rtmp_route_pull_t *pull)
+{
+    ngx_msec_int_t       ms;
+    ngx_rtmp_session_t  *s;
+
+    s = pull->cur->relay.session;
+
+    if (s == NULL) {
+        return 0;
+    }
+
+    if (s->in_bytes != pull->bytes && !pull->eof) {
+        pull->bytes = s->in_bytes;
+        pull->last = ngx_current_msec;
+        return 0;
+    }
+
+    ms = (ngx_msec_int_t) (ngx_current_msec - pull->last);
+
+    return ms >= (pull->eof ? NGX_RTMP_ROUTE_PULL_EOF
+                            : NGX_RTMP_ROUTE_PULL_SILENT);
 }
 
 
@@ -574,6 +621,8 @@ ngx_rtmp_route_pull_ready(ngx_rtmp_route_pull_try_t *try)
     pull->cur = try;
     pull->next = NULL;
     pull->move = ngx_current_msec;
+    pull->last = ngx_current_msec;
+    pull->eof = 0;
     pull->backoff = 0;
     pull->media = 1;
     pull->failing = 0;
