@@ -23,15 +23,12 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http proxy access stream rewrite/)
-    ->plan(11);
+    ->plan(10);
 
 my $readme = do { local (@ARGV, $/) = '../README.md'; <> };
 
 my ($conf) = $readme =~ /## A complete nginx\.conf.*?```nginx\n(.*?)```/s
     or die "no configuration in README.md\n";
-
-my $file = do { local (@ARGV, $/) = '../docker/nginx.conf'; <> };
-is($file =~ s/^\n#.*\n\n//r, $conf, 'docker/nginx.conf');
 
 # the modules under test, ports, and an address that is here
 
