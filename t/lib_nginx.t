@@ -24,7 +24,7 @@ select STDOUT; $| = 1;
 
 plan(skip_all => 'another library') unless Test::Nginx->can('without');
 
-my $t = Test::Nginx->new()->has(qw/http proxy gzip rewrite/)->plan(31);
+my $t = Test::Nginx->new()->has(qw/http proxy gzip rewrite/)->plan(33);
 
 $t->write_file_expand('nginx.conf', <<'EOF');
 
@@ -176,6 +176,17 @@ $out = other('', '$t->todo_alerts()->run(); ok(1); '
     . '$t->write_file("error.log", "[alert] x");');
 
 like($out, qr/not ok 2 - no alerts # TODO/, 'expected alerts');
+
+my $locked = '$t->run(); ok(1); $t->write_file("error.log", '
+    . '"[alert] shared memory zone \"live\" was locked by 1");';
+
+$out = other('', '$t->{_ignore_alerts} = qr/exited on signal 9/;' . $locked);
+
+like($out, qr/^ok 2 - no alerts/m, 'what comes of a process that was killed');
+
+$out = other('', '$t->{_ignore_alerts} = qr/exited on signal 11/;' . $locked);
+
+like($out, qr/^not ok 2 - no alerts/m, 'where none was killed');
 
 $out = other('nonsense;', '$t->run(); pass();');
 

@@ -53,14 +53,6 @@ our @EXPORT = qw/ chaos chaos_conf chaos_origin chaos_hls alone /;
 
 my $json = JSON::PP->new()->canonical(1)->latin1(1);
 
-# what nginx itself says, in its master, of a process that was killed: that it
-# has gone, that it had a lock, and that messages to it cannot be sent
-
-our $killed = qr/ process\ \d+\ exited\ on\ signal\ 9
-    | shared\ memory\ zone\ "\w+"\ was\ locked\ by\ \d+
-    | sendmsg\(\)\ failed\ \((?:32:\ Broken\ pipe|104:\ Connection\ reset)
-    | kill\(\d+,\ \d+\)\ failed\ \(3:\ No\ such\ process\)/x;
-
 my %storms;
 
 END {
@@ -88,7 +80,7 @@ sub chaos {
         later   => [],
         done    => [],
         owner   => $$,
-        allowed => $killed,
+        allowed => $Test::Nginx::killed,
         %opt,
     };
 
