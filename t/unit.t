@@ -14,7 +14,7 @@ use Test::More;
 
 use File::Basename qw/ basename dirname /;
 
-use constant TIMEOUT => 60;
+use constant TIMEOUT => 300;
 
 ###############################################################################
 
