@@ -456,10 +456,19 @@ ngx_rtmp_route_rtmp_hooks(ngx_rtmp_core_main_conf_t *cmcf)
 static ngx_rtmp_route_rtmp_main_conf_t *
 ngx_rtmp_route_rtmp_main_conf(ngx_cycle_t *cycle)
 {
+    ngx_uint_t                        i;
     ngx_rtmp_conf_ctx_t              *ctx;
     ngx_rtmp_route_rtmp_main_conf_t  *rmcf;
 
-    if (&ngx_rtmp_module == NULL) {
+    /* after a reload without nginx-rtmp another module may have its index */
+
+    for (i = 0; cycle->modules[i]; i++) {
+        if (cycle->modules[i] == &ngx_rtmp_module) {
+            break;
+        }
+    }
+
+    if (cycle->modules[i] == NULL) {
         return NULL;
     }
 
