@@ -89,7 +89,7 @@ my @good = (
         PROXY_PORT_1935_TCP => 'x' },
 );
 
-plan(tests => 29 + 2 * @wrong + @good);
+plan(tests => 30 + 2 * @wrong + @good);
 
 ###############################################################################
 # settings
@@ -149,6 +149,11 @@ like($said, qr/PROXY_SRT_SERVER has no meaning here.*PROXY_WHATEVER has no/s,
     'settings of SRS, warnings');
 unlike($said . conf(), qr/hidden|abc/, 'no secrets');
 is((stat("$dir/run/tokens"))[2] & 0777, 0600, 'file of tokens');
+
+($rc, $said) = entrypoint(%usual, OSP_REGISTER_OPEN => 'on',
+    OSP_API_ALLOW => '10.9.0.0/16,fd00::/8');
+like(conf(), qr!rtmp_route_api\ \ write=on;\n\s+allow\ \ 10\.9\.0\.0/16;\n
+    \s+allow\ \ fd00::/8;\n\s+deny\ \ all;!x, 'networks of the API');
 
 # an origin
 
