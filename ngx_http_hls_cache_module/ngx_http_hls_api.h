@@ -17,4 +17,11 @@
 ngx_int_t ngx_http_hls_api_init(ngx_conf_t *cf);
 
 
+/* ngx_http_hls_status.c: the same for the status page and metrics */
+ngx_int_t ngx_http_hls_status_init(ngx_conf_t *cf);
+
+/* counts the answer of a viewer's request, in the log phase */
+ngx_int_t ngx_http_hls_status_count(ngx_http_request_t *r);
+
+
 #endif /* _NGX_HTTP_HLS_API_H_INCLUDED_ */

@@ -499,7 +499,8 @@ ngx_http_hls_init(ngx_conf_t *cf)
     }
 
     if (ngx_rtmp_route_on_wake(ngx_http_hls_woken) != NGX_OK
-        || ngx_http_hls_api_init(cf) != NGX_OK)
+        || ngx_http_hls_api_init(cf) != NGX_OK
+        || ngx_http_hls_status_init(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -521,6 +522,13 @@ ngx_http_hls_init(ngx_conf_t *cf)
     }
 
     *h = ngx_http_hls_cors_handler;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_hls_status_count;
 
     ngx_http_hls_cors_init();
 

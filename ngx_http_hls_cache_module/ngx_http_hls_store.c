@@ -450,11 +450,26 @@ ngx_http_hls_store_stat(ngx_http_hls_store_t *store,
     stat->failed = sh->failed;
     stat->rebuilt = sh->rebuilt;
 
+    for (i = 0; i < NGX_HTTP_HLS_STORE_ANSWERS; i++) {
+        stat->answers[i] = sh->answers[i];
+    }
+
+    stat->sent = sh->sent;
+
     for (i = 0; i < sh->nslots; i++) {
         stat->refs += ngx_http_hls_head(sh, i)->refs;
     }
 
     ngx_http_hls_store_unlock(store);
+}
+
+
+void
+ngx_http_hls_store_answered(ngx_http_hls_store_t *store, ngx_uint_t kind,
+    off_t bytes)
+{
+    (void) ngx_atomic_fetch_add(&store->sh->answers[kind], 1);
+    (void) ngx_atomic_fetch_add(&store->sh->sent, bytes);
 }
 
 

@@ -39,6 +39,7 @@
 #define NGX_HTTP_HLS_STORE_HEAD_LEN  8192
 #define NGX_HTTP_HLS_STORE_DATA      80     /* bytes that are the caller's */
 #define NGX_HTTP_HLS_STORE_HINTS     256
+#define NGX_HTTP_HLS_STORE_ANSWERS   6      /* what the caller counts */
 
 /* what a look-up has found */
 
@@ -197,6 +198,8 @@ typedef struct {
     uint64_t                     filled;     /* fills that ended well */
     uint64_t                     failed;
     uint64_t                     rebuilt;
+    uint64_t                     answers[NGX_HTTP_HLS_STORE_ANSWERS];
+    uint64_t                     sent;       /* bytes of them */
 } ngx_http_hls_store_stat_t;
 
 
@@ -244,6 +247,10 @@ void ngx_http_hls_store_sweep(ngx_http_hls_store_t *store);
 
 void ngx_http_hls_store_stat(ngx_http_hls_store_t *store,
     ngx_http_hls_store_stat_t *stat);
+
+/* counts an answer of that kind, and its bytes; without the lock */
+void ngx_http_hls_store_answered(ngx_http_hls_store_t *store, ngx_uint_t kind,
+    off_t bytes);
 
 /*
  * Compares all records with what is derived from them.  The lock is held all

@@ -31,7 +31,7 @@
 
 
 #define NGX_HTTP_HLS_MAGIC            0x65726f7473736c68ULL
-#define NGX_HTTP_HLS_LAYOUT           2
+#define NGX_HTTP_HLS_LAYOUT           3
 
 /* records that are handled within one hold of the lock */
 #define NGX_HTTP_HLS_BATCH            256
@@ -329,6 +329,9 @@ struct ngx_http_hls_shm_s {
     uint64_t                    filled;
     uint64_t                    failed;
     uint64_t                    rebuilt;
+
+    ngx_atomic_t                answers[NGX_HTTP_HLS_STORE_ANSWERS];
+    ngx_atomic_t                sent;
 
     ngx_http_hls_order_t        orders[NGX_HTTP_HLS_ORDERS];
 

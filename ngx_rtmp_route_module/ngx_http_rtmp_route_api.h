@@ -15,14 +15,12 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_http_rtmp_route_api_section.h"
+#include "ngx_http_rtmp_route_status.h"
 #include "ngx_rtmp_route_conf.h"
 #include "ngx_rtmp_route_json.h"
+#include "ngx_rtmp_route_metrics.h"
+#include "ngx_rtmp_route_version.h"
 
-
-#define NGX_RTMP_ROUTE_VERSION           "0.1.0"
-#define NGX_RTMP_ROUTE_VERSION_MAJOR     0
-#define NGX_RTMP_ROUTE_VERSION_MINOR     1
-#define NGX_RTMP_ROUTE_VERSION_REVISION  0
 
 #define NGX_HTTP_RTMP_ROUTE_API_HREF                                          \
     "ngx_rtmp_route_module/README.md#errors"
@@ -74,6 +72,9 @@ typedef struct {
     ngx_uint_t                     nviewers;
     ngx_http_rtmp_route_api_viewers_pt
                      viewers[NGX_HTTP_RTMP_ROUTE_API_MAX_SECTIONS];
+    ngx_uint_t                     nparts;     /* of the status page */
+    ngx_http_rtmp_route_status_part_t
+                      *parts[NGX_HTTP_RTMP_ROUTE_STATUS_MAX_PARTS];
 } ngx_http_rtmp_route_api_main_conf_t;
 
 
@@ -153,6 +154,7 @@ struct ngx_http_rtmp_route_api_ctx_s {
     ngx_http_rtmp_route_api_filter_t
                                   *filter;    /* of sessions; NULL: none */
     void                          *data;      /* of a handler */
+    ngx_str_t                     *type;      /* of the answer; NULL: JSON */
     ngx_uint_t                     hide;      /* names of streams, see entry */
 
     ngx_queue_t                    queue;     /* of those who wait for a turn */

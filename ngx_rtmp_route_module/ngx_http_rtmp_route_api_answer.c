@@ -117,6 +117,8 @@ ngx_http_rtmp_route_api_refuse(ngx_http_request_t *r,
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "registration was refused: %ui %V",
                       err->status, &err->code);
+
+        ngx_rtmp_route_count_registration(ctx->route, err->status);
     }
 
     /* the client need not send a body that nobody wants */

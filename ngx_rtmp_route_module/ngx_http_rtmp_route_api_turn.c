@@ -180,6 +180,11 @@ ngx_http_rtmp_route_api_turn_header(ngx_http_rtmp_route_api_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    if (ctx->type) {
+        r->headers_out.content_type = *ctx->type;
+        r->headers_out.content_type_len = ctx->type->len;
+    }
+
     if (ctx->more && ngx_http_rtmp_route_api_next(r, ctx->cursor) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -179,6 +179,8 @@ ngx_http_rtmp_route_api_register(ngx_http_request_t *r,
                                              "internal error");
     }
 
+    ngx_rtmp_route_count_registration(ctx->route, NGX_HTTP_OK);
+
     ngx_http_rtmp_route_api_register_log(r, ctx, &desc, &listing);
 
     return ngx_http_rtmp_route_api_register_answer(r);

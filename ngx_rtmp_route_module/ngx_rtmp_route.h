@@ -450,4 +450,23 @@ ngx_int_t ngx_rtmp_route_slots_init(ngx_cycle_t *cycle);
 extern ngx_module_t  ngx_rtmp_route_module;
 
 
+/*
+ * What is counted for operators, see ngx_rtmp_route_metrics.h; in any process,
+ * without a lock.  route may be NULL: it is not known.
+ */
+
+/* a session has ended; reason is a number of the following names */
+void ngx_rtmp_route_count_end(ngx_rtmp_route_t *route, ngx_uint_t reason);
+
+/* ... or passes media from now on, so many ms after it was accepted */
+void ngx_rtmp_route_count_setup(ngx_rtmp_route_t *route, ngx_msec_t time);
+
+/*
+ * While the configuration is read: names of n reasons, which live as long as
+ * it does; the first one, 0, is for a process that has died.
+ */
+void ngx_rtmp_route_reasons(ngx_conf_t *cf, ngx_str_t *(*name)(ngx_uint_t n),
+    ngx_uint_t n);
+
+
 #endif /* _NGX_RTMP_ROUTE_H_INCLUDED_ */

@@ -150,6 +150,8 @@ typedef struct {
     ngx_cycle_t                     *cycle;
     ngx_uint_t                       number;    /* of those of this master */
     uint64_t                         loaded;    /* ms since the epoch */
+    ngx_str_t                     *(*reason)(ngx_uint_t n);
+    ngx_uint_t                       nreasons;  /* why sessions end */
     ngx_uint_t                       nwakes;    /* of other modules */
     void                           (*wakes[NGX_RTMP_ROUTE_MAX_WAKES])(void);
     ngx_rtmp_route_place_t           proxies;   /* "proxies" with a route */

@@ -30,6 +30,22 @@
 
 typedef struct ngx_rtmp_route_control_s  ngx_rtmp_route_control_t;
 
+
+/* what it counts, for all processes together */
+
+typedef struct {
+    ngx_uint_t               up;           /* the last poll was good */
+    time_t                   last;         /* a good one, s; 0: never */
+    ngx_uint_t               servers;
+    ngx_uint_t               streams;
+    uint64_t                 polls;        /* good ones */
+    uint64_t                 polls_failed;
+    uint64_t                 yes;          /* answers to questions */
+    uint64_t                 no;
+    uint64_t                 failed;
+} ngx_rtmp_route_control_stat_t;
+
+
 struct ngx_rtmp_route_control_s {
     ngx_str_t                name;         /* of its directive */
     void                    *data;
@@ -59,6 +75,10 @@ struct ngx_rtmp_route_control_s {
 
     /* reads all anew, soon */
     void                   (*refresh)(ngx_rtmp_route_control_t *control);
+
+    /* for metrics and the status page; or NULL */
+    void                   (*stat)(ngx_rtmp_route_control_t *control,
+                                   ngx_rtmp_route_control_stat_t *stat);
 
     /* writes an object for the API, without secrets; or NULL */
     void                   (*show)(ngx_rtmp_route_control_t *control,

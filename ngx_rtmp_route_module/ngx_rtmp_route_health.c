@@ -9,6 +9,7 @@
 #include <ngx_event.h>
 #include "ngx_rtmp_route_events.h"
 #include "ngx_rtmp_route_health.h"
+#include "ngx_rtmp_route_metrics.h"
 
 
 /* how often it is looked for servers whose time has come, in ms */
@@ -325,6 +326,9 @@ ngx_rtmp_route_checker_result(ngx_rtmp_route_probe_t *probe,
     if (ngx_exiting || !ngx_rtmp_route_table_current(table)) {
         return;
     }
+
+    ngx_rtmp_route_health_took(table, &probe->target.ref,
+                               ngx_current_msec - probe->begun);
 
     if (ngx_rtmp_route_health_result(table, &probe->target.ref, error,
                                      check->fails, check->passes, &was, &health)

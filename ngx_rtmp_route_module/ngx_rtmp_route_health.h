@@ -89,6 +89,7 @@ struct ngx_rtmp_route_probe_s {
     ngx_uint_t                       protocol;
     ngx_uint_t                       endpoint;
     const char                      *action;
+    ngx_msec_t                       begun;
     ngx_buf_t                        out;
     ngx_rtmp_route_probe_answer_t    answer;
     ngx_str_t                        error;

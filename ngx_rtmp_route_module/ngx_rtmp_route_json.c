@@ -275,6 +275,53 @@ ngx_rtmp_route_json_time(ngx_rtmp_route_json_t *json, uint64_t msec)
 }
 
 
+void
+ngx_rtmp_route_json_raw(ngx_rtmp_route_json_t *json, u_char *p, size_t len)
+{
+    ngx_rtmp_route_json_write(json, p, len);
+}
+
+
+/* as Prometheus has it: only these three are escaped */
+
+void
+ngx_rtmp_route_json_label(ngx_rtmp_route_json_t *json, ngx_str_t *text)
+{
+    u_char  *p, *last, *next, esc[2];
+
+    ngx_rtmp_route_json_write(json, (u_char *) "\"", 1);
+
+    p = text->data;
+    last = text->data + text->len;
+    esc[0] = '\\';
+
+    while (p < last) {
+
+        next = p + 1;
+
+        if (*p >= 0x80) {
+            next = ngx_rtmp_route_json_utf8(p, last);
+        }
+
+        if (next == NULL || *p == '\0') {
+            ngx_rtmp_route_json_write(json, (u_char *) "\xef\xbf\xbd", 3);
+            next = p + 1;
+
+        } else if (*p == '"' || *p == '\\' || *p == LF) {
+            esc[1] = (*p == LF) ? 'n' : *p;
+            ngx_rtmp_route_json_write(json, esc, 2);
+
+        } else {
+            ngx_rtmp_route_json_write(json, p, next - p);
+        }
+
+        p = next;
+    }
+
+    ngx_rtmp_route_json_write(json, (u_char *) "\"", 1);
+}
+
+
 static void
 ngx_rtmp_route_json_separate(ngx_rtmp_route_json_t *json)
 {

@@ -89,6 +89,12 @@ void ngx_rtmp_route_json_seconds(ngx_rtmp_route_json_t *json, uint64_t msec);
 void ngx_rtmp_route_json_time(ngx_rtmp_route_json_t *json, uint64_t msec);
 
 
+/* for texts of another kind: as it is, and as a value of a metric's label */
+void ngx_rtmp_route_json_raw(ngx_rtmp_route_json_t *json, u_char *p,
+    size_t len);
+void ngx_rtmp_route_json_label(ngx_rtmp_route_json_t *json, ngx_str_t *text);
+
+
 /* a name that is a literal */
 #define ngx_rtmp_route_json_name(json, text)                                  \
     do {                                                                      \

@@ -123,6 +123,8 @@ ngx_rtmp_route_probe_start(ngx_rtmp_route_probe_t *probe)
     probe->dumb.data = probe;
     probe->dumb.log = &probe->log;
 
+    probe->begun = ngx_current_msec;
+
     ngx_post_event(ev, &ngx_posted_events);
 
     return NGX_OK;

@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include "ngx_rtmp_route_metrics.h"
 #include "ngx_rtmp_route_slot.h"
 
 #include <sys/eventfd.h>
@@ -31,6 +32,8 @@ typedef struct {
 typedef struct {
     ngx_atomic_t              drain;        /* since then; 0: it does not */
     ngx_atomic_t              reserved[7];
+    ngx_rtmp_route_counters_t
+                              counters;     /* of what has no route */
 } ngx_rtmp_route_slots_head_t;
 
 
@@ -439,6 +442,14 @@ ngx_rtmp_route_slots_draining(void)
 {
     return ngx_rtmp_route_nslots ? (time_t) ngx_rtmp_route_slots_head->drain
                                  : 0;
+}
+
+
+ngx_rtmp_route_counters_t *
+ngx_rtmp_route_slots_counters(void)
+{
+    return ngx_rtmp_route_nslots ? &ngx_rtmp_route_slots_head->counters
+                                 : NULL;
 }
 
 

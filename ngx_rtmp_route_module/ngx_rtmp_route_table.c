@@ -225,6 +225,10 @@ ngx_rtmp_route_table_lock(ngx_rtmp_route_table_t *table)
 {
     ngx_shmtx_lock(&table->shpool->mutex);
 
+    if (table->sh->carry.valid) {
+        ngx_rtmp_route_session_carried(table->sh);
+    }
+
     if (table->sh->dirty) {
         ngx_rtmp_route_table_rebuild(table->sh);
         table->log_rebuilt = 1;

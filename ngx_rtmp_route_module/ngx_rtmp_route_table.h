@@ -196,6 +196,7 @@ typedef struct {
     ngx_msec_t                  downstart;      /* ms ago, 0: is in use */
     ngx_msec_t                  last;           /* check, ms ago */
     ngx_uint_t                  last_passed;
+    ngx_msec_t                  took;           /* the same, how long */
     ngx_str_t                   error;          /* why it failed last */
     u_char                      error_buf[NGX_RTMP_ROUTE_WHY_LEN];
 } ngx_rtmp_route_health_stat_t;
@@ -217,6 +218,8 @@ typedef struct {
     uint64_t                         selected;
     uint64_t                         fails;
     uint64_t                         unavail;
+    uint64_t                         in;        /* bytes of RTMP sessions, */
+    uint64_t                         out;       /* from clients, to them */
     ngx_msec_t                       last_seen; /* as ngx_current_msec */
     ngx_msec_t                       expires;   /* ms from now, 0: never */
 } ngx_rtmp_route_server_stat_t;

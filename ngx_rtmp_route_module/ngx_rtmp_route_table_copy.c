@@ -101,6 +101,8 @@ ngx_rtmp_route_copy_all(ngx_rtmp_route_copy_t *ctx)
         return NGX_DECLINED;
     }
 
+    ngx_rtmp_route_metrics_copy(sh, osh);
+
     for (i = 0; i < osh->server_top; i++) {
         if (ngx_rtmp_route_hot(osh, i)->valid) {
             ngx_rtmp_route_copy_server(ctx, i);
@@ -192,6 +194,8 @@ ngx_rtmp_route_copy_server(ngx_rtmp_route_copy_t *ctx, ngx_uint_t n)
     cold->selected = ocold->selected;
     cold->fails = ocold->fails;
     cold->unavail = ocold->unavail;
+    cold->in = ocold->in;
+    cold->out = ocold->out;
 }
 
 

@@ -537,6 +537,7 @@ ngx_rtmp_route_health_copy(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     hot->wanted = ohot->wanted;
     hot->slow = ohot->slow;
     hot->out = ohot->out;
+    hot->noted = ohot->noted;
     hot->check = ohot->check;
     hot->staled = ohot->staled;
     hot->started = ohot->started;
@@ -567,6 +568,7 @@ ngx_rtmp_route_health_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     ago = ngx_rtmp_route_passed(h->last);
     stat->last = ngx_max(ago, 0);
     stat->last_passed = h->passed;
+    stat->took = h->took;
 
     if (hot->out) {
         ago = ngx_rtmp_route_passed(h->downstart);
@@ -635,6 +637,7 @@ ngx_rtmp_route_health_sweep(ngx_rtmp_route_table_t *table)
         out = hot->out;
 
         ngx_rtmp_route_health_note(table, i);
+        ngx_rtmp_route_server_note(sh, i);
 
         /*
          * The other changes are told by who makes them, and that some are

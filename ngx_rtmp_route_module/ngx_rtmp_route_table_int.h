@@ -22,11 +22,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_rtmp_route_addr.h"
+#include "ngx_rtmp_route_metrics.h"
 #include "ngx_rtmp_route_table.h"
 
 
 #define NGX_RTMP_ROUTE_MAGIC          0x65746f726f70736fULL
-#define NGX_RTMP_ROUTE_LAYOUT         13
+#define NGX_RTMP_ROUTE_LAYOUT         14
 
 #define NGX_RTMP_ROUTE_MAX_SERVERS    65535
 #define NGX_RTMP_ROUTE_CLIENT_LEN     64
@@ -59,6 +60,7 @@
 #define NGX_RTMP_ROUTE_SESSION_IDLE   0x02  /* publishes nothing any more */
 #define NGX_RTMP_ROUTE_SESSION_ADDR   0x04  /* client is an address and port */
 #define NGX_RTMP_ROUTE_SESSION_YIELDS 0x08  /* publishes, but is never live */
+#define NGX_RTMP_ROUTE_SESSION_ENDED  0x10  /* all its bytes are counted */
 
 #define ngx_rtmp_route_session_publishes(s)                                   \
     ((s)->kind == NGX_RTMP_ROUTE_PUBLISH                                      \
@@ -141,6 +143,7 @@ typedef struct {
     u_char                           wanted;      /* to be checked */
     u_char                           slow;        /* its weight grows */
     u_char                           out;         /* NGX_RTMP_ROUTE_OUT_* */
+    u_char                           noted;       /* its state then, and 1 */
     uint32_t                         seq;         /* of this incarnation */
     uint32_t                         adopt;       /* next cell to be seen */
     uint32_t                         fails;
@@ -168,6 +171,7 @@ typedef struct {
     ngx_msec_t                       downstart;   /* if hot->out */
     ngx_msec_t                       last;
     uint32_t                         count;       /* results like the last */
+    uint32_t                         took;        /* ms */
     u_char                           passed;
     u_char                           error_len;
     u_char                           error[NGX_RTMP_ROUTE_WHY_LEN];
@@ -194,6 +198,8 @@ typedef struct {
     uint64_t                         selected;
     uint64_t                         fails;
     uint64_t                         unavail;
+    uint64_t                         in;          /* bytes of sessions, from */
+    uint64_t                         out;         /* clients and to them */
 } ngx_rtmp_route_cold_t;
 
 
@@ -262,8 +268,26 @@ typedef struct {
     uint32_t                         rate;        /* bytes/s, when sampled */
     uint32_t                         sampled;     /* ms */
     uint32_t                         sample;      /* bytes then, and wraps */
-    u_char                           data[20];    /* client, agent, key */
+    uint16_t                         carried;     /* see session_carry() */
+    u_char                           data[18];    /* client, agent, key */
 } ngx_rtmp_route_session_cell_t;
+
+
+/* what session_carry() is about to write; a change that is done as a whole */
+
+typedef struct {
+    ngx_atomic_t                     valid;
+    uint32_t                         cell;
+    uint32_t                         sample;
+    uint32_t                         carried;
+    uint32_t                         server;
+    uint16_t                         known;       /* the server is */
+    uint16_t                         end;
+    uint64_t                         server_in;
+    uint64_t                         server_out;
+    uint64_t                         in;
+    uint64_t                         out;
+} ngx_rtmp_route_carry_t;
 
 
 /* a server lists a stream that is elsewhere */
@@ -368,6 +392,13 @@ struct ngx_rtmp_route_shm_s {
     uint64_t                         evicted;
     uint64_t                         full;
     uint64_t                         rebuilt;
+
+    uint64_t                         in;          /* bytes of sessions */
+    uint64_t                         out;
+    ngx_rtmp_route_carry_t           carry;
+    ngx_rtmp_route_counters_t        counters;
+    uint32_t                         nhistory;    /* so many were made */
+    ngx_rtmp_route_history_t         history[NGX_RTMP_ROUTE_HISTORY];
 
     uint32_t                         free;        /* derived from here on */
     uint32_t                         nfree;
@@ -508,6 +539,7 @@ void ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i);
 ngx_uint_t ngx_rtmp_route_server_conns(ngx_rtmp_route_shm_t *sh,
     ngx_uint_t i, uint32_t birth, ngx_int_t add);
 void ngx_rtmp_route_server_sweep(ngx_rtmp_route_table_t *table);
+ngx_uint_t ngx_rtmp_route_server_state(ngx_rtmp_route_hot_t *hot);
 
 /* params get what new says otherwise than given, which gets it, too */
 ngx_uint_t ngx_rtmp_route_server_merge(
@@ -733,6 +765,22 @@ void ngx_rtmp_route_session_addr(ngx_rtmp_route_session_cell_t *s,
 /* ngx_rtmp_route_table_rate.c: bits/s of the last seconds */
 
 uint64_t ngx_rtmp_route_session_rate(ngx_rtmp_route_session_cell_t *s);
+
+
+/* ngx_rtmp_route_table_metrics.c */
+
+/* bytes of a session that are new are its server's, too; end: all of them */
+void ngx_rtmp_route_session_carry(ngx_rtmp_route_shm_t *sh, uint32_t i,
+    ngx_uint_t end);
+
+/* does what a process has not finished */
+void ngx_rtmp_route_session_carried(ngx_rtmp_route_shm_t *sh);
+
+/* if its state is another one than before */
+void ngx_rtmp_route_server_note(ngx_rtmp_route_shm_t *sh, ngx_uint_t i);
+
+void ngx_rtmp_route_metrics_copy(ngx_rtmp_route_shm_t *sh,
+    ngx_rtmp_route_shm_t *osh);
 
 
 /* ngx_rtmp_route_table_stray.c */

@@ -209,6 +209,8 @@ ngx_rtmp_route_server_join(ngx_rtmp_route_table_t *table, ngx_str_t *id,
     cold->selected += ocold->selected;
     cold->fails += ocold->fails;
     cold->unavail += ocold->unavail;
+    cold->in += ocold->in;
+    cold->out += ocold->out;
 
     /* first: who is killed leaves it to others */
 

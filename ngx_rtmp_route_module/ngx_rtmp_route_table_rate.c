@@ -46,6 +46,7 @@ ngx_rtmp_route_table_rates(ngx_rtmp_route_table_t *table,
         s = ngx_rtmp_route_session_own(table->sh, sessions[i]);
 
         if (s) {
+            ngx_rtmp_route_session_carry(table->sh, sessions[i]->cell, 0);
             ngx_rtmp_route_session_sample(s, sessions[i]);
         }
     }

@@ -30,7 +30,6 @@ static ngx_uint_t ngx_rtmp_route_server_restarted(
     ngx_rtmp_route_server_info_t *old, ngx_rtmp_route_server_info_t *info);
 static void ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     ngx_rtmp_route_server_stat_t *stat);
-static ngx_uint_t ngx_rtmp_route_server_state(ngx_rtmp_route_hot_t *hot);
 
 
 ngx_int_t
@@ -178,6 +177,8 @@ ngx_rtmp_route_server_drop(ngx_rtmp_route_shm_t *sh, ngx_uint_t i)
 
     ngx_memory_barrier();
     ngx_rtmp_route_point();
+
+    ngx_rtmp_route_server_note(sh, i);
 
     sh->strays += ngx_rtmp_route_hot(sh, i)->conns;
 
@@ -923,6 +924,8 @@ ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
     stat->selected = cold->selected;
     stat->fails = cold->fails;
     stat->unavail = cold->unavail;
+    stat->in = cold->in;
+    stat->out = cold->out;
     stat->last_seen = hot->last_seen;
     stat->expires = 0;
 
@@ -938,7 +941,7 @@ ngx_rtmp_route_server_fill(ngx_rtmp_route_shm_t *sh, ngx_uint_t i,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_rtmp_route_server_state(ngx_rtmp_route_hot_t *hot)
 {
     if (hot->flags & NGX_RTMP_ROUTE_SERVER_DOWN) {

@@ -384,6 +384,10 @@ ngx_rtmp_route_table_next(ngx_rtmp_route_table_t *table,
         if (rc == NGX_OK) {
             ngx_rtmp_route_pick_copy(sh, &choice, peer, &endpoint);
 
+            if (s) {
+                ngx_rtmp_route_session_carry(sh, session->cell, 0);
+            }
+
             if (s
                 && ngx_rtmp_route_session_move(sh, s, choice.index,
                                                &endpoint))
@@ -774,6 +778,10 @@ ngx_rtmp_route_session_drop(ngx_rtmp_route_table_t *table, uint32_t i)
 
     s = ngx_rtmp_route_session_cell(sh, i);
     type = s->type;
+
+    if (type == NGX_RTMP_ROUTE_CELL_SESSION) {
+        ngx_rtmp_route_session_carry(sh, i, 1);
+    }
 
     s->type = NGX_RTMP_ROUTE_CELL_FREE;
 

@@ -155,6 +155,10 @@ ngx_rtmp_route_session_settle(ngx_rtmp_route_table_t *table, uint32_t i,
     sh = table->sh;
     s = ngx_rtmp_route_session_cell(sh, i);
 
+    if (s->type == NGX_RTMP_ROUTE_CELL_SESSION) {
+        ngx_rtmp_route_session_carry(sh, i, 0);
+    }
+
     (void) ngx_rtmp_route_server_conns(sh, s->server, s->birth, -1);
 
     s->birth = 0;
@@ -251,6 +255,10 @@ ngx_rtmp_route_session_undo(ngx_rtmp_route_table_t *table, ngx_uint_t slot,
 
         if (age < 0 || (age == 0 && alive)) {
             return 0;
+        }
+
+        if (s->type == NGX_RTMP_ROUTE_CELL_SESSION) {
+            sh->counters.ended[0]++;
         }
 
         ngx_rtmp_route_session_drop(table, i);

@@ -54,6 +54,11 @@ typedef struct {
     uint32_t                         poll_streams;
     uint32_t                         poll_slot;     /* of who polls, and 1 */
     uint32_t                         site_https;
+    time_t                           poll_time;     /* of poll_good, s */
+    ngx_atomic_t                     polls[2];      /* good ones, others */
+
+    /* to how many questions the answer was NGX_OSP_CORE_YES ... */
+    ngx_atomic_t                     answers[3];
 
     uint32_t                         site_len;      /* 0: unknown */
     u_char                           site[NGX_RTMP_ROUTE_HOST_LEN + 1];

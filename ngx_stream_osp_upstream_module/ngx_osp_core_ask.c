@@ -13,7 +13,7 @@
 
 
 #define NGX_OSP_CORE_MAGIC     0x61736b6f
-#define NGX_OSP_CORE_LAYOUT    2
+#define NGX_OSP_CORE_LAYOUT    3
 
 #define NGX_OSP_CORE_SEED      32
 #define NGX_OSP_CORE_WAYS      8
@@ -436,6 +436,9 @@ ngx_osp_core_ask_end(ngx_osp_core_asks_t *asks, ngx_osp_core_ask_t *ask,
     /* the answer comes before the question goes: nobody asks in between */
 
     ngx_osp_core_ask_put(asks->sh, &ask->digest, answer, ttl);
+
+    asks->sh->shared.answers[ngx_min(answer, NGX_OSP_CORE_FAILED)
+                             - NGX_OSP_CORE_YES]++;
 
     rc = ngx_osp_core_ask_health(asks->sh, ask->kind, answer);
 

@@ -32,6 +32,8 @@
 static void ngx_osp_core_poll_refresh(ngx_rtmp_route_control_t *control);
 static void ngx_osp_core_poll_show(ngx_rtmp_route_control_t *control,
     ngx_rtmp_route_json_t *json);
+static void ngx_osp_core_poll_stat(ngx_rtmp_route_control_t *control,
+    ngx_rtmp_route_control_stat_t *stat);
 static void ngx_osp_core_poll_woken(void);
 static void ngx_osp_core_poll_handler(ngx_event_t *ev);
 static void ngx_osp_core_poll_begin(ngx_osp_core_poll_t *poll);
@@ -79,6 +81,7 @@ ngx_osp_core_poll_init(ngx_conf_t *cf, ngx_osp_core_t *core)
 
     core->control.refresh = ngx_osp_core_poll_refresh;
     core->control.show = ngx_osp_core_poll_show;
+    core->control.stat = ngx_osp_core_poll_stat;
 
     if (ngx_rtmp_route_on_wake(ngx_osp_core_poll_woken) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -199,6 +202,30 @@ ngx_osp_core_poll_show(ngx_rtmp_route_control_t *control,
     }
 
     ngx_rtmp_route_json_close(json, '}');
+}
+
+
+/* in any process */
+
+static void
+ngx_osp_core_poll_stat(ngx_rtmp_route_control_t *control,
+    ngx_rtmp_route_control_stat_t *stat)
+{
+    ngx_osp_core_t         *core;
+    ngx_osp_core_shared_t  *shared;
+
+    core = control->data;
+    shared = core->shared;
+
+    stat->up = shared->poll_done && shared->poll_failed == 0;
+    stat->last = shared->poll_once ? shared->poll_time : 0;
+    stat->servers = shared->poll_servers;
+    stat->streams = shared->poll_streams;
+    stat->polls = shared->polls[0];
+    stat->polls_failed = shared->polls[1];
+    stat->yes = shared->answers[0];
+    stat->no = shared->answers[1];
+    stat->failed = shared->answers[2];
 }
 
 
@@ -504,10 +531,12 @@ ngx_osp_core_poll_finish(ngx_osp_core_poll_t *poll)
 
     if (failed == 0) {
         shared->poll_good = ngx_current_msec;
+        shared->poll_time = ngx_time();
         shared->poll_once = 1;
     }
 
     shared->poll_done = 1;
+    shared->polls[failed != 0]++;
 
     if (poll->refreshes != shared->refreshes) {
         ngx_osp_core_poll_schedule(poll, 0);

@@ -27,6 +27,7 @@ typedef struct {
 } ngx_stream_osp_reason_t;
 
 
+static ngx_str_t *ngx_stream_osp_reason_counted(ngx_uint_t reason);
 static ngx_uint_t ngx_stream_osp_is_code(ngx_str_t *text);
 
 
@@ -124,6 +125,48 @@ ngx_str_t *
 ngx_stream_osp_reason_name(ngx_uint_t reason)
 {
     return &ngx_stream_osp_reasons[reason].name;
+}
+
+
+void
+ngx_stream_osp_reasons_init(ngx_conf_t *cf)
+{
+    ngx_rtmp_route_reasons(cf, ngx_stream_osp_reason_counted,
+                           sizeof(ngx_stream_osp_reasons)
+                           / sizeof(ngx_stream_osp_reason_t));
+}
+
+
+static ngx_str_t *
+ngx_stream_osp_reason_counted(ngx_uint_t reason)
+{
+    static ngx_str_t  died = ngx_string("worker_died");
+
+    return (reason == NGX_STREAM_OSP_NONE)
+           ? &died : ngx_stream_osp_reason_name(reason);
+}
+
+
+/* once, next to the end of its record in the table */
+
+void
+ngx_stream_osp_count_end(ngx_stream_osp_session_t *os)
+{
+    ngx_rtmp_route_t  *route;
+
+    if (os->counted) {
+        return;
+    }
+
+    os->counted = 1;
+
+    route = os->conf->route;
+
+    if (route == NULL) {
+        route = os->setup ? os->setup->route : os->rs.route;
+    }
+
+    ngx_rtmp_route_count_end(route, os->reason);
 }
 
 

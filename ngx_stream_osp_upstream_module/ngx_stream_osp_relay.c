@@ -100,6 +100,10 @@ ngx_stream_osp_relay_start(ngx_stream_osp_session_t *os)
 
     if (os->reason != NGX_STREAM_OSP_NONE) {
         ngx_stream_osp_limit_free(os);
+
+    } else {
+        ngx_rtmp_route_count_setup(os->rs.route,
+                                   ngx_current_msec - c->start_time);
     }
 
     ngx_rtmp_route_session_state(&os->rs,

@@ -498,6 +498,8 @@ ngx_stream_osp_leave(ngx_stream_osp_session_t *os)
     os->flow[NGX_STREAM_OSP_DOWN].count = &ngx_stream_osp_uncounted;
 
     ngx_stream_osp_limit_free(os);
+
+    ngx_stream_osp_count_end(os);
     ngx_rtmp_route_session_close(&os->rs);
 
     ngx_stream_osp_relay_end(os);
@@ -577,6 +579,8 @@ ngx_stream_osp_finalize(ngx_stream_osp_session_t *os, ngx_uint_t status,
 
     ngx_stream_osp_rate_free(os);
     ngx_stream_osp_limit_free(os);
+
+    ngx_stream_osp_count_end(os);
     ngx_rtmp_route_session_close(&os->rs);
 
     ngx_stream_osp_buf_free(&os->flow[NGX_STREAM_OSP_UP].buf);

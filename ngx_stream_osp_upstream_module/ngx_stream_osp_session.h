@@ -368,6 +368,7 @@ struct ngx_stream_osp_session_s {
     unsigned                         exiting:1;  /* with this process */
     unsigned                         between:1;  /* two messages down */
     unsigned                         ended:1;    /* the client said so */
+    unsigned                         counted:1;  /* its end */
     unsigned                         closing:1;
     unsigned                         moving:1;   /* to another server */
     unsigned                         paused:1;   /* the player wants it */
@@ -921,6 +922,10 @@ void ngx_stream_osp_ssl_connect(ngx_stream_osp_session_t *os);
 /* ngx_stream_osp_reason.c */
 
 ngx_str_t *ngx_stream_osp_reason_name(ngx_uint_t reason);
+
+/* what ends are counted by, while the configuration is read; and counts */
+void ngx_stream_osp_reasons_init(ngx_conf_t *cf);
+void ngx_stream_osp_count_end(ngx_stream_osp_session_t *os);
 
 /* what has happened to the connection that has just failed, never 0 */
 ngx_err_t ngx_stream_osp_lost_error(void);

@@ -167,6 +167,8 @@ ngx_stream_osp_add_variables(ngx_conf_t *cf)
 {
     ngx_stream_variable_t  *var, *v;
 
+    ngx_stream_osp_reasons_init(cf);
+
     for (v = ngx_stream_osp_vars; v->name.len; v++) {
         var = ngx_stream_add_variable(cf, &v->name, v->flags);
         if (var == NULL) {

@@ -6,6 +6,7 @@
 
 /* sources: ngx_rtmp_route_acl.c ngx_rtmp_route_table_rules.c */
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
+/* sources: ngx_rtmp_route_table_metrics.c */
 /* sources: ngx_rtmp_route_table_conflict.c */
 /* sources: ngx_rtmp_route_table.c ngx_rtmp_route_table_cell.c */
 /* sources: ngx_rtmp_route_table_check.c ngx_rtmp_route_table_copy.c */

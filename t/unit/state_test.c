@@ -19,6 +19,7 @@
 /* sources: ngx_rtmp_route_table_stray.c */
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_rules.c */
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
+/* sources: ngx_rtmp_route_table_metrics.c */
 /* sources: ngx_rtmp_route_table_core.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_table_health.c */
 /* sources: ngx_rtmp_route_events.c ngx_rtmp_route_table_event.c */

@@ -14,6 +14,7 @@
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_addr.c ngx_rtmp_route_table_rules.c */
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
+/* sources: ngx_rtmp_route_table_metrics.c */
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c ngx_rtmp_route_events.c */
 /* sources: ngx_rtmp_route_zone.c */

@@ -15,6 +15,7 @@
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
+/* sources: ngx_rtmp_route_table_metrics.c */
 /* sources: ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c */
 /* sources: ngx_rtmp_route_zone.c */
@@ -36,6 +37,8 @@
 #define SESSIONS 24
 
 
+static void test_bytes(ngx_rtmp_route_table_t *table);
+static void pass_bytes(ngx_rtmp_route_table_t *table, ngx_uint_t point);
 static void run(ngx_rtmp_route_table_t *table, const char *what, size_t size,
     ngx_uint_t nkeys, ngx_uint_t kills);
 static void start(ngx_rtmp_route_table_t *table, ngx_uint_t check);
@@ -89,7 +92,99 @@ main(void)
     run(&table, "roomy zone", 1024 * 1024, 200, kills / 2);
     run(&table, "full zone", 12 * ngx_pagesize, 60, kills - kills / 2);
 
+    test_bytes(&table);
+
     return done();
+}
+
+
+/* bytes are counted once, wherever who counts them is killed */
+
+static void
+test_bytes(ngx_rtmp_route_table_t *table)
+{
+    int                            status;
+    uint64_t                       in, out;
+    ngx_pid_t                      pid;
+    ngx_str_t                      id;
+    ngx_uint_t                     n, i, killed, wrong;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    table_make(table, 1024 * 1024);
+    server_add(table, "s0", 1, NULL);
+
+    id = unit_str("s0");
+    wrong = 0;
+    killed = 1;
+
+    for (n = 1; killed; n++) {
+        pid = fork();
+
+        if (pid == 0) {
+            ngx_pid = getpid();
+            pass_bytes(table, n);
+            exit(0);
+        }
+
+        if (pid == -1 || waitpid(pid, &status, 0) != pid) {
+            abort();
+        }
+
+        killed = WIFSIGNALED(status) != 0;
+
+        (void) ngx_shmtx_force_unlock(&table->shpool->mutex, pid);
+
+        for (i = 0; i < 5; i++) {
+            ngx_rtmp_route_table_sweep(table);
+        }
+
+        ngx_rtmp_route_table_bytes(table, &in, &out);
+        (void) ngx_rtmp_route_server_get(table, &id, &stat);
+
+        wrong += (in != n * 101000 || out != n * 9000
+                  || stat.in != in || stat.out != out);
+    }
+
+    is_uint(wrong, 0, "bytes, killed at %lu places", (unsigned long) n - 2);
+    ok(n > 20, "there are so many");
+    ok(ngx_rtmp_route_table_check(table) == NGX_OK, "bytes: consistent");
+
+    unit_zone_free(table->shpool);
+}
+
+
+/* kills begin when all was passed */
+
+static void
+pass_bytes(ngx_rtmp_route_table_t *table, ngx_uint_t point)
+{
+    ngx_rtmp_route_peer_t      peer;
+    ngx_rtmp_route_session_t   session, *one;
+
+    ngx_time_update();
+    table_slot();
+
+    one = &session;
+    ngx_memzero(one, sizeof(ngx_rtmp_route_session_t));
+
+    if (session_open(table, "live/a", NGX_RTMP_ROUTE_PUBLISH, one, &peer)
+        != NGX_OK)
+    {
+        exit(1);
+    }
+
+    *one->in += 1000;
+    *one->out += 4999;
+
+    ngx_rtmp_route_table_rates(table, &one, 1);
+
+    *one->in += 100000;
+    *one->out += 4001;
+
+    ngx_rtmp_route_kill_after = point;
+
+    ngx_rtmp_route_table_rates(table, &one, 1);
+    ngx_rtmp_route_table_close(table, one);
 }
 
 

@@ -13,6 +13,7 @@
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */
 /* sources: ngx_rtmp_route_addr.c ngx_rtmp_route_table_rules.c */
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
+/* sources: ngx_rtmp_route_table_metrics.c */
 /* sources: ngx_rtmp_route_table_conflict.c ngx_rtmp_route_table_core.c */
 /* sources: ngx_rtmp_route_table_health.c ngx_rtmp_route_events.c */
 /* sources: ngx_rtmp_route_table_name.c */
@@ -47,6 +48,7 @@ static void test_large(void);
 static void test_player(void);
 static void test_many(void);
 static void test_client(void);
+static void test_totals(void);
 static void begin(ngx_uint_t type);
 static void end(void);
 static void flow(ngx_uint_t ms, uint64_t bps);
@@ -89,6 +91,7 @@ main(void)
     test_player();
     test_many();
     test_client();
+    test_totals();
 
     return done();
 }
@@ -389,6 +392,48 @@ test_client(void)
     }
 
     ok(ngx_rtmp_route_table_check(table) == NGX_OK, "consistent");
+}
+
+
+/* bytes of sessions are their server's, too, all of them in the end */
+
+static void
+test_totals(void)
+{
+    uint64_t                       in, out, first_in, first_out;
+    ngx_str_t                      id;
+    ngx_rtmp_route_server_stat_t   stat;
+
+    id = unit_str("s1");
+
+    ngx_rtmp_route_table_bytes(table, &first_in, &first_out);
+
+    begin(PLAY);
+
+    *one.in += 100;
+    *one.out += 3000000000;
+
+    end();
+
+    begin(PUBLISH);
+
+    *one.in += 5000;
+    *one.out += 5000;
+
+    flow(2000, 8000);
+
+    ngx_rtmp_route_table_bytes(table, &in, &out);
+    ok(in - first_in > 5000, "carried over while it runs");
+
+    end();
+
+    ngx_rtmp_route_table_bytes(table, &in, &out);
+    is_uint(in - first_in, 100 + 5000 + 2000, "from clients");
+    is_uint(out - first_out, 3000000000 + 5000, "to clients");
+
+    (void) ngx_rtmp_route_server_get(table, &id, &stat);
+    is_uint(stat.in, in, "the same of the server");
+    is_uint(stat.out, out, "in both directions");
 }
 
 

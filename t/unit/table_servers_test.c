@@ -12,6 +12,7 @@
 /* sources: ngx_rtmp_route_table_name.c */
 /* sources: ngx_rtmp_route_table_bans.c */
 /* sources: ngx_rtmp_route_table_rate.c */
+/* sources: ngx_rtmp_route_table_metrics.c */
 /* sources: ngx_rtmp_route_table_event.c */
 /* sources: ngx_rtmp_route_table_stray.c */
 /* sources: ngx_rtmp_route_method.c ngx_rtmp_route_pick.c */

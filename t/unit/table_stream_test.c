@@ -16,6 +16,7 @@
 /* sources: ngx_rtmp_route_slot.c ngx_rtmp_route_addr.c */
 /* sources: ngx_rtmp_route_table_rules.c ngx_rtmp_route_table_conflict.c */
 /* sources: ngx_rtmp_route_table_bans.c ngx_rtmp_route_table_rate.c */
+/* sources: ngx_rtmp_route_table_metrics.c */
 /* sources: ngx_rtmp_route_table_health.c */
 /* sources: ngx_rtmp_route_zone.c */
 
