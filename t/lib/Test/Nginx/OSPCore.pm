@@ -109,6 +109,7 @@ use Fcntl qw/ :flock /;
 use JSON::PP;
 use POSIX qw/ strftime /;
 use Socket qw/ SOL_SOCKET SO_LINGER /;
+use Storable qw/ retrieve store /;
 use Test::Nginx::HTTPD;
 use Time::HiRes qw/ sleep time /;
 
@@ -271,17 +272,13 @@ sub read_state {
     my ($file) = @_;
 
     # never seen half-written: it is renamed
-    return $json->decode(slurp($file));
+    return retrieve($file);
 }
 
 sub write_state {
     my ($file, $state) = @_;
 
-    open(my $fh, '>', "$file.tmp") or die "Can't create $file.tmp: $!\n";
-    binmode($fh);
-    print $fh $json->encode($state);
-    close($fh) or die "Can't write $file.tmp: $!\n";
-
+    store($state, "$file.tmp") or die "Can't write $file.tmp: $!\n";
     rename("$file.tmp", $file) or die "Can't rename $file.tmp: $!\n";
 }
 
