@@ -28,7 +28,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http/)->plan(9);
+my $t = Test::Nginx->new()->has(qw/http/)->plan(10);
 my $dns = port(8980, udp => 1);
 
 my @names = map { sprintf('n%03d.example.com', $_) } 1 .. 100;
@@ -117,7 +117,14 @@ cmp_ok($slow, '<', 2, "answers while they do, $n of them");
 my $log = $t->read_file('error.log');
 
 is(scalar(() = $log =~ /has 2 addresses, new/g), 200, 'a line for each change');
-is(scalar(() = $log =~ /could not be resolved/g), 100, 'and for each failure');
+
+# on a loaded machine some of them have failed twice until all are found
+
+my @failed = $log =~ /server "(\S+)" of .* could not be resolved/g;
+my %failed = map { $_ => 1 } @failed;
+
+is(scalar(keys %failed), 100, 'and for each failure');
+cmp_ok(scalar(@failed), '<=', 200, 'one');
 unlike($log, qr/table was rebuilt/, 'no harm');
 
 ###############################################################################
