@@ -30,7 +30,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http/);
 
-need_register(need_media($t))->plan(24)->write_file_expand('nginx.conf',
+need_register(need_media($t))->plan(30)->write_file_expand('nginx.conf',
     <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
@@ -73,9 +73,6 @@ my $uri = 'http://127.0.0.1:' . port(8080) . '/api/v1/srs/register';
 
 my $a = register_origin($t, 'a', <<"EOF_CONF");
 worker_processes 3;
-worker_shutdown_timeout 60s;
-rtmp_auto_push on;
-rtmp_socket_dir @{[$t->testdir()]};
 
 rtmp_route origins {
     zone      origins 1m;
@@ -163,7 +160,7 @@ ok(wait_until(sub { 3 == grep { my $pid = $_; !grep { $pid == $_ } @old }
 sleep 0.5;
 ok($c->write_raw(''), 'publisher stays');
 is(publishes('two'), 1, 'and its push');
-ok(told('live/two', 'b'), 'at the origin') or diag(stream('live/two'));
+ok(told('live/two', 'b'), 'at the origin');
 
 my $d = rtmp_publish(port(8081), 'live', 'three');
 ok(told('live/three', 'b'), 'by a new worker');
@@ -178,6 +175,39 @@ ok(told('live/three', 'none', 10), 'killed');
 ok(wait_until(sub { 3 == (() = $a->workers()) }, 10), 'new workers');
 $d = rtmp_publish(port(8081), 'live', 'three');
 ok(told('live/three', 'b', 10), 'published again');
+
+# with rtmp_auto_push all workers have the stream, and one of them pushes it;
+# old workers of nginx-rtmp do not outlive a reload with it
+
+my $e = register_origin($t, 'e', <<"EOF_CONF");
+worker_processes 3;
+rtmp_auto_push on;
+rtmp_socket_dir @{[$t->testdir()]};
+
+rtmp_route origins {
+    zone    origins 1m;
+    server  127.0.0.1 rtmp=%%PORT_8083%%;
+}
+
+rtmp {
+    server {
+        listen 127.0.0.1:%%PORT_8084%%;
+
+        application live {
+            live on;
+            rtmp_route origins push;
+        }
+    }
+}
+EOF_CONF
+
+$c = rtmp_publish(port(8084), 'live', 'auto');
+ok(told('live/auto', 'b'), 'auto push');
+sleep 0.5;
+is(publishes('auto'), 1, 'one push');
+$c->close();
+ok(told('live/auto', 'none'), 'ends');
+unlike($_->log(), qr/ exited on signal 11/, 'no crash') for $a, $b, $e;
 
 # the origin goes
 
