@@ -79,17 +79,23 @@ sub log_format {
         . "$documented\naccess_log %%TESTDIR%%/rtmp.log rtmp;\n";
 }
 
-# In all places where it is.
+# In all places where it is.  The one to be included leaves out of the
+# application what may be a name.
 
 sub read_log_formats {
     return map {
         my ($format) = slurp("$FindBin::Bin/../$_")
-            =~ /^[# ]*(log_format rtmp '.*?;)/ms;
+            =~ /^[# ]*(log_format +rtmp +'.*?;)/ms;
 
-        defined $format ? $format =~ s/^#?\s+//mgr : "none in $_";
+        $format = "none in $_" unless defined $format;
 
-    } 'README.md', 'ngx_stream_osp_upstream_module/README.md',
-        'conf/custom/osp-proxy-custom-rtmp.conf';
+        $format =~ s/^#?\s+//mg;
+        $format =~ s/^log_format +rtmp +/log_format rtmp /;
+        $format =~ s/\$rtmp_log_app\b/\$rtmp_app/;
+
+        $format;
+
+    } 'ngx_stream_osp_upstream_module/README.md', 'conf/logs/rtmp.conf';
 }
 
 sub slurp {
