@@ -25,8 +25,15 @@
 
 static void test_list(void);
 static void test_ports(void);
+static void test_where(void);
 static void test_room(void);
 static void test_kill(void);
+static ngx_pid_t start_other(ngx_uint_t cycle, const char *link,
+    ngx_uint_t publishers);
+static ngx_uint_t is_bad(u_char *link);
+static ngx_int_t where(ngx_uint_t published);
+static void is_where(ngx_uint_t published, const char *expected,
+    const char *what);
 static void write_list(ngx_uint_t n, ngx_uint_t tag);
 static void write_for_ever(void);
 static ngx_int_t add(in_port_t port, const char *app, const char *name,
@@ -38,6 +45,9 @@ static void is_list(const char *expected, const char *what);
 static in_port_t    port = 1935;
 static ngx_pool_t  *pool;
 static ngx_array_t  ports, streams;
+static const char  *bad;
+static ngx_uint_t   number;
+static u_char       found[NGX_RTMP_ROUTE_RTMP_LINK];
 
 
 int
@@ -54,6 +64,7 @@ main(void)
 
     test_list();
     test_ports();
+    test_where();
     test_room();
     test_kill();
 
@@ -138,6 +149,73 @@ test_ports(void)
 }
 
 
+/* which of several workers has a stream, or is to pull it */
+
+static void
+test_where(void)
+{
+    int         status;
+    ngx_pid_t   pid;
+    ngx_uint_t  i, n;
+
+    ngx_rtmp_route_rtmp_streams_claim(7);
+
+    is_where(0, "", "alone");
+    is_uint(ngx_rtmp_route_rtmp_streams_link(1935, (u_char *) "own..."),
+            NGX_OK, "link");
+    is_where(0, "", "alone, with a link");
+
+    pid = start_other(7, "other1", NGX_RTMP_ROUTE_RTMP_PULLED);
+    is_where(0, "other1", "it is pulled there");
+    is_where(1, "", "which is no publisher");
+
+    bad = "other1";
+    is_where(0, "", "it can't be reached");
+    bad = NULL;
+
+    kill(pid, SIGKILL);
+    (void) waitpid(pid, &status, 0);
+    unit_tick(2000);
+    is_where(0, "", "it is gone");
+
+    pid = start_other(6, "other2", NGX_RTMP_ROUTE_RTMP_PULLED);
+    is_where(0, "", "pulled by a worker of before");
+    kill(pid, SIGKILL);
+    (void) waitpid(pid, &status, 0);
+    unit_tick(2000);
+
+    pid = start_other(6, "other3", 1);
+    is_where(0, "other3", "published there");
+    is_where(1, "other3", "by a publisher");
+    kill(pid, SIGKILL);
+    (void) waitpid(pid, &status, 0);
+    unit_tick(2000);
+
+    /* one of two for each stream, the same for all */
+
+    pid = start_other(7, "other4", 0);
+
+    for (i = 0, n = 0; i < 100; i++) {
+        number = i;
+        n += (where(0) == NGX_OK);
+    }
+
+    ok(n > 25 && n < 75, "half of the streams are the other one's: %u",
+       (unsigned) n);
+    is_where(1, "", "none of them published");
+
+    kill(pid, SIGKILL);
+    (void) waitpid(pid, &status, 0);
+    unit_tick(2000);
+
+    ngx_rtmp_route_rtmp_streams_begin();
+    add(1935, "live", "wanted0", NGX_RTMP_ROUTE_RTMP_PULLED, 3);
+    ngx_rtmp_route_rtmp_streams_end(0);
+    is_list("", "pulled ones are not registered");
+    is_uint(ngx_rtmp_route_rtmp_streams_sum(), 0, "nor in the sum");
+}
+
+
 /* as many as are registered, with names that fit into 1 MB of JSON */
 
 static void
@@ -215,6 +293,97 @@ test_kill(void)
     ok(reads >= ROUNDS, "some were read");
     is_uint(torn, 0, "none of them torn");
     is_uint(gone, ROUNDS, "what the dead had is gone");
+}
+
+
+static ngx_pid_t
+start_other(ngx_uint_t cycle, const char *link, ngx_uint_t publishers)
+{
+    int        fd[2];
+    char       c;
+    ngx_pid_t  pid;
+
+    number = 0;
+
+    if (pipe(fd) == -1) {
+        return -1;
+    }
+
+    ngx_rtmp_route_slot_release();
+
+    pid = fork();
+
+    if (pid == 0) {
+        ngx_pid = getpid();
+
+        ngx_rtmp_route_slot_claim(&unit_cycle, NULL);
+        ngx_rtmp_route_rtmp_streams_claim(cycle);
+        ngx_rtmp_route_rtmp_streams_link(1935, (u_char *) link);
+
+        ngx_rtmp_route_rtmp_streams_begin();
+
+        if (publishers) {
+            add(1935, "live", "wanted0", publishers, 0);
+        }
+
+        ngx_rtmp_route_rtmp_streams_end(0);
+
+        (void) !write(fd[1], "x", 1);
+
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    (void) !read(fd[0], &c, 1);
+    close(fd[0]);
+    close(fd[1]);
+
+    ngx_rtmp_route_slot_claim(&unit_cycle, NULL);
+    ngx_rtmp_route_rtmp_streams_claim(7);
+    ngx_rtmp_route_rtmp_streams_link(1935, (u_char *) "own...");
+
+    return pid;
+}
+
+
+static ngx_uint_t
+is_bad(u_char *link)
+{
+    return bad && ngx_memcmp(link, bad, NGX_RTMP_ROUTE_RTMP_LINK) == 0;
+}
+
+
+static ngx_int_t
+where(ngx_uint_t published)
+{
+    u_char     *p, text[32];
+    ngx_str_t   app, name;
+
+    ngx_str_set(&app, "live");
+
+    p = ngx_sprintf(text, "wanted%ui", number);
+    name.data = text;
+    name.len = p - text;
+
+    return ngx_rtmp_route_rtmp_streams_where(1935, &app, &name, published,
+                                             is_bad, found);
+}
+
+
+static void
+is_where(ngx_uint_t published, const char *expected, const char *what)
+{
+    ngx_str_t  got;
+
+    ngx_str_set(&got, "");
+
+    if (where(published) == NGX_OK) {
+        got.data = found;
+        got.len = NGX_RTMP_ROUTE_RTMP_LINK;
+    }
+
+    is_str(&got, expected, "%s", what);
 }
 
 

@@ -41,6 +41,7 @@
 static void test_answer(void);
 static void test_unknown(void);
 static void test_guess(void);
+static void test_yields(void);
 static void test_hash(void);
 static void test_hash_weights(void);
 static void test_hash_order(void);
@@ -80,6 +81,7 @@ main(void)
     test_answer();
     test_unknown();
     test_guess();
+    test_yields();
     test_hash();
     test_hash_weights();
     test_hash_order();
@@ -249,6 +251,61 @@ test_guess(void)
     ngx_rtmp_route_table_state(&table, &session, NGX_RTMP_ROUTE_S_RELAY);
     pick(&table, "live/b", PLAY, &peer);
     is_uint(peer.guess, 0, "published");
+    ngx_rtmp_route_table_close(&table, &session);
+
+    IS_CHECKED(&table);
+}
+
+
+/* a publisher that goes where others say: known, and hides nothing */
+
+static void
+test_yields(void)
+{
+    ngx_str_t                       key;
+    ngx_rtmp_route_session_t        session;
+    ngx_rtmp_route_session_info_t   info;
+
+    fresh(3);
+
+    key = unit_str("live/a");
+
+    ngx_memzero(&session, sizeof(ngx_rtmp_route_session_t));
+    ngx_memzero(&info, sizeof(ngx_rtmp_route_session_info_t));
+    info.type = PUBLISH;
+    info.client = unit_str("unix:");
+    info.agent = unit_str("test");
+
+    stream_set(&table, "live/a", "s0", NGX_RTMP_ROUTE_FROM_PIN);
+    query_init(&query, "live/a", PUBLISH);
+    query.yields = 1;
+    is_uint(ngx_rtmp_route_table_open(&table, &query, &info, &session, &peer),
+            NGX_OK, "opened");
+    ngx_rtmp_route_table_state(&table, &session, NGX_RTMP_ROUTE_S_RELAY);
+    ngx_rtmp_route_stream_delete(&table, &key);
+    stream_set(&table, "live/a", "s1", NGX_RTMP_ROUTE_FROM_LIST);
+    pick(&table, "live/a", PUBLISH, &peer);
+    is_uint(peer.source, NGX_RTMP_ROUTE_FROM_LIST, "a listing is heard");
+    is_str(&peer.id, "s1", "of another server");
+
+    stream_set(&table, "live/a", "s2", NGX_RTMP_ROUTE_FROM_PIN);
+    pick(&table, "live/a", PUBLISH, &peer);
+    is_uint(peer.source, NGX_RTMP_ROUTE_FROM_PIN, "a pin");
+    ngx_rtmp_route_table_close(&table, &session);
+
+    query_init(&query, "live/b", PUBLISH);
+    query.yields = 1;
+    ngx_memzero(&session, sizeof(ngx_rtmp_route_session_t));
+    ngx_rtmp_route_table_open(&table, &query, &info, &session, &peer);
+
+    query_init(&query, "live/b", PLAY);
+    query.lookup = 1;
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_DECLINED,
+            "not known yet");
+
+    ngx_rtmp_route_table_state(&table, &session, NGX_RTMP_ROUTE_S_RELAY);
+    is_uint(ngx_rtmp_route_table_pick(&table, &query, &peer), NGX_OK,
+            "known");
     ngx_rtmp_route_table_close(&table, &session);
 
     IS_CHECKED(&table);
