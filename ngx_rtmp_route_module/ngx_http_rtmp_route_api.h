@@ -98,8 +98,8 @@ typedef ngx_int_t (*ngx_http_rtmp_route_api_pt)(ngx_http_request_t *r,
 /*
  * Writes a part of an answer into ctx->json, and adds the bytes that other
  * work is worth to made, until that has reached NGX_HTTP_RTMP_ROUTE_API_STEP.
- * NGX_AGAIN: there is more to do; NGX_DONE: this was the end; otherwise the
- * request was answered in another way.
+ * NGX_AGAIN: there is more to do; NGX_DONE: this was the end, of which a part
+ * was written; otherwise the request was answered in another way.
  */
 typedef ngx_int_t (*ngx_http_rtmp_route_api_step_pt)(ngx_http_request_t *r,
     ngx_http_rtmp_route_api_ctx_t *ctx, size_t *made);

@@ -256,6 +256,10 @@ ngx_http_rtmp_route_status_metrics_step(ngx_http_request_t *r,
             amcf->parts[i]->metrics(&ctx->json, st->parts[i]);
         }
 
+        /* the last step has to write something; and this was all of it */
+
+        ngx_http_rtmp_route_metric_write(&ctx->json, "# EOF\n");
+
         return NGX_DONE;
     }
 
