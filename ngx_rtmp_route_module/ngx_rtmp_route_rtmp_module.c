@@ -12,6 +12,7 @@
 #include <ngx_rtmp_live_module.h>
 #include "ngx_rtmp_route_conf.h"
 #include "ngx_rtmp_route_rtmp.h"
+#include "ngx_rtmp_route_rtmp_listen.h"
 #include "ngx_rtmp_route_rtmp_relay.h"
 
 
@@ -19,9 +20,11 @@
 
 extern ngx_module_t  ngx_rtmp_module;
 extern ngx_module_t  ngx_rtmp_gop_cache_module;
+extern ngx_module_t  ngx_http_flv_live_module;
 
 #pragma weak ngx_rtmp_module
 #pragma weak ngx_rtmp_gop_cache_module
+#pragma weak ngx_http_flv_live_module
 
 
 #define NGX_RTMP_ROUTE_RTMP_DELAY   20       /* ms, from a change to a look */
@@ -52,10 +55,11 @@ static char *ngx_rtmp_route_rtmp_route(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_rtmp_route_rtmp_loaded(ngx_conf_t *cf, ngx_command_t *cmd);
 static ngx_int_t ngx_rtmp_route_rtmp_init(ngx_conf_t *cf);
-static ngx_int_t ngx_rtmp_route_rtmp_listens(ngx_conf_t *cf,
-    ngx_rtmp_core_main_conf_t *cmcf);
+static ngx_int_t ngx_rtmp_route_rtmp_add_listens(ngx_rtmp_conf_ctx_t *ctx,
+    ngx_rtmp_route_rtmp_listen_t *ls);
 static ngx_int_t ngx_rtmp_route_rtmp_add_listen(
-    ngx_rtmp_route_rtmp_proxy_t *proxy, in_port_t port, ngx_rtmp_listen_t *ls);
+    ngx_rtmp_route_rtmp_proxy_t *proxy, in_port_t port,
+    ngx_rtmp_route_rtmp_listen_t *ls);
 static ngx_int_t ngx_rtmp_route_rtmp_hooks(ngx_rtmp_core_main_conf_t *cmcf);
 static ngx_rtmp_route_rtmp_main_conf_t *ngx_rtmp_route_rtmp_main_conf(
     ngx_cycle_t *cycle);
@@ -234,6 +238,13 @@ ngx_rtmp_route_rtmp_route(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (NGX_RTMP_ROUTE_HTTP_FLV) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" of an application works with nginx-rtmp, "
+                           "not with nginx-http-flv-module", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
     rv = ngx_rtmp_route_rtmp_app_set(cf, cmd, conf);
 
     if (rv == NGX_CONF_OK) {
@@ -255,17 +266,29 @@ ngx_rtmp_route_rtmp_loaded(ngx_conf_t *cf, ngx_command_t *cmd)
     if (&ngx_rtmp_core_module == NULL || &ngx_rtmp_live_module == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" needs nginx-rtmp to be loaded first: put "
-                           "\"load_module\" of ngx_rtmp_module.so before that "
-                           "of ngx_rtmp_route_module.so", &cmd->name);
+                           "\"load_module\" of %s before that "
+                           "of ngx_rtmp_route_module.so", &cmd->name,
+                           NGX_RTMP_ROUTE_HTTP_FLV
+                           ? "ngx_http_flv_live_module.so"
+                           : "ngx_rtmp_module.so");
         return NGX_CONF_ERROR;
     }
 
     /* sessions of nginx-http-flv-module look different */
 
-    if (&ngx_rtmp_gop_cache_module != NULL) {
+    if (NGX_RTMP_ROUTE_HTTP_FLV && &ngx_http_flv_live_module == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" works with nginx-rtmp, not with "
-                           "nginx-http-flv-module", &cmd->name);
+                           "\"%V\" was built with headers of "
+                           "nginx-http-flv-module, and works with that, not "
+                           "with nginx-rtmp", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!NGX_RTMP_ROUTE_HTTP_FLV && &ngx_rtmp_gop_cache_module != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" was built with headers of nginx-rtmp, and "
+                           "works with that, not with nginx-http-flv-module, "
+                           "which NGX_RTMP_SRC may name", &cmd->name);
         return NGX_CONF_ERROR;
     }
 
@@ -290,7 +313,9 @@ ngx_rtmp_route_rtmp_init(ngx_conf_t *cf)
     cmcf = ngx_rtmp_conf_get_module_main_conf(cf, ngx_rtmp_core_module);
     rmcf->core = cmcf;
 
-    if (ngx_rtmp_route_rtmp_listens(cf, cmcf) != NGX_OK) {
+    if (ngx_rtmp_route_rtmp_listens(cmcf, ngx_rtmp_route_rtmp_add_listens)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -336,40 +361,37 @@ ngx_rtmp_route_rtmp_init(ngx_conf_t *cf)
 /* a server registers with its own proxies, or with those of rtmp{} */
 
 static ngx_int_t
-ngx_rtmp_route_rtmp_listens(ngx_conf_t *cf, ngx_rtmp_core_main_conf_t *cmcf)
+ngx_rtmp_route_rtmp_add_listens(ngx_rtmp_conf_ctx_t *ctx,
+    ngx_rtmp_route_rtmp_listen_t *ls)
 {
-    ngx_uint_t                       i, n;
-    ngx_rtmp_listen_t               *ls;
+    in_port_t                        port;
+    ngx_uint_t                       n;
     ngx_rtmp_route_rtmp_proxy_t    **proxyp;
     ngx_rtmp_route_rtmp_srv_conf_t  *rscf;
 
-    ls = cmcf->listen.elts;
+    port = ngx_inet_get_port(&ls->sockaddr.sockaddr);
 
-    for (i = 0; i < cmcf->listen.nelts; i++) {
+    if (port == 0) {
+        return NGX_OK;
+    }
 
-        if (ngx_inet_get_port((struct sockaddr *) ls[i].sockaddr) == 0) {
-            continue;
-        }
+    rscf = ctx->srv_conf[ngx_rtmp_route_rtmp_module.ctx_index];
 
-        rscf = ls[i].ctx->srv_conf[ngx_rtmp_route_rtmp_module.ctx_index];
+    if (rscf->port == 0) {
+        rscf->port = port;
+    }
 
-        if (rscf->port == 0) {
-            rscf->port = ngx_inet_get_port((struct sockaddr *)
-                                           ls[i].sockaddr);
-        }
+    if (rscf->proxies == NULL) {
+        return NGX_OK;
+    }
 
-        if (rscf->proxies == NULL) {
-            continue;
-        }
+    proxyp = rscf->proxies->elts;
 
-        proxyp = rscf->proxies->elts;
-
-        for (n = 0; n < rscf->proxies->nelts; n++) {
-            if (ngx_rtmp_route_rtmp_add_listen(proxyp[n], rscf->port, &ls[i])
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
+    for (n = 0; n < rscf->proxies->nelts; n++) {
+        if (ngx_rtmp_route_rtmp_add_listen(proxyp[n], rscf->port, ls)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 
@@ -379,28 +401,30 @@ ngx_rtmp_route_rtmp_listens(ngx_conf_t *cf, ngx_rtmp_core_main_conf_t *cmcf)
 
 static ngx_int_t
 ngx_rtmp_route_rtmp_add_listen(ngx_rtmp_route_rtmp_proxy_t *proxy,
-    in_port_t port, ngx_rtmp_listen_t *ls)
+    in_port_t port, ngx_rtmp_route_rtmp_listen_t *ls)
 {
     in_port_t                     *portp;
     ngx_uint_t                     i;
     ngx_rtmp_route_rtmp_listen_t  *listen;
 
-    listen = ngx_array_push(&proxy->listens);
-    if (listen == NULL) {
-        return NGX_ERROR;
+    listen = proxy->listens.elts;
+
+    for (i = 0; i < proxy->listens.nelts; i++) {
+        if (ngx_memcmp(&listen[i], ls, sizeof(ngx_rtmp_route_rtmp_listen_t))
+            == 0)
+        {
+            break;
+        }
     }
 
-    ngx_memzero(listen, sizeof(ngx_rtmp_route_rtmp_listen_t));
+    if (i == proxy->listens.nelts) {
+        listen = ngx_array_push(&proxy->listens);
+        if (listen == NULL) {
+            return NGX_ERROR;
+        }
 
-    ngx_memcpy(&listen->sockaddr, ls->sockaddr,
-               ngx_min(ls->socklen, sizeof(ngx_sockaddr_t)));
-
-    listen->wildcard = ls->wildcard;
-
-#if (NGX_HAVE_INET6 && defined IPV6_V6ONLY)
-    listen->dual = (listen->sockaddr.sockaddr.sa_family == AF_INET6
-                    && ls->ipv6only == 0);
-#endif
+        *listen = *ls;
+    }
 
     portp = proxy->ports.elts;
 

@@ -48,7 +48,9 @@ our $NGINX = find_binary($ENV{TEST_NGINX_BINARY} || 'nginx');
 
 # in the order in which they have to be loaded
 
-my @system_modules = qw/ ngx_stream_module ngx_rtmp_module /;
+my @system_modules = qw/
+    ngx_stream_module ngx_rtmp_module ngx_http_flv_live_module
+/;
 my @osp_modules = qw/
     ngx_rtmp_route_module
     ngx_stream_osp_upstream_module
@@ -416,6 +418,11 @@ sub test_globals_modules {
     for my $name (@system_modules) {
         next if $self->{_without}{$name} || !-e "$system/$name.so";
         next if $name eq 'ngx_stream_module' && $args !~ /stream=dynamic/;
+
+        # it has all that nginx-rtmp has
+
+        next if $name eq 'ngx_http_flv_live_module' && $s =~ /ngx_rtmp_module/;
+
         $s .= "load_module $system/$name.so;\n";
     }
 
