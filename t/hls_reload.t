@@ -134,7 +134,7 @@ $o->forget();
 
 @r = during(sub { kill('KILL', $_) for hls_workers($t) },
     { uri => '/slow3.ts' }, { uri => '/late3.ts' },
-    map { { uri => $_, after => 0.4 } } '/slow3.ts', '/late3.ts', '/a.ts');
+    map { { uri => $_, after => 1 } } '/slow3.ts', '/late3.ts', '/a.ts');
 
 is(scalar(grep { $_->{complete} && $_->{body} eq $all } @r[2 .. 4]), 3,
     'all killed: who comes later');
