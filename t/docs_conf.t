@@ -5,8 +5,8 @@
 # Tests for each configuration in the documentation: nginx takes it.
 #
 # A block of ```nginx is a part of one that stands in any of the contexts
-# below, beside what a part may name without defining it: the route "live",
-# the cache "hls", the groups "origin" and "origin_api".  A rtmp_route{} that
+# below, beside what a part may name without defining it: routes, the cache
+# "hls", the groups "origin" and "origin_api".  A rtmp_route{} that
 # stands beside other directives is taken to the main context.  What nginx
 # would not take has no ```nginx.  Other than that, files and addresses are
 # those of the test, and nobody listens.  Blocks of ```haproxy are for HAProxy.
@@ -45,9 +45,11 @@ my %around = (
         . "osp_upstream live;\n%s\n}\n}\n",
     route => "rtmp_route live {\n%s\nserver 127.0.0.1 http=8080;\n}\n",
     rtmp => "rtmp {\n%s\n}\n",
+    published => "rtmp {\nserver {\nlisten 127.0.0.1:8999;\n%s\n}\n}\n",
 );
 
-my @order = qw/ main server location http session stream route rtmp /;
+my @order = qw/ main server location http session stream route rtmp
+    published /;
 
 # where an nginx of its own source puts logs
 
@@ -78,7 +80,8 @@ for my $part (@parts) {
     my ($where, $text) = @$part;
 
     SKIP: {
-        skip 'no rtmp', 1 if $text =~ /^rtmp \{/m && !$rtmp;
+        skip 'no rtmp', 1
+            if $text =~ /^(?:rtmp|application \w+) \{/m && !$rtmp;
 
         is(refusal($text), '', $where);
     }
@@ -150,6 +153,7 @@ sub refusal {
                     [stream => qr/^\s+(?:osp_upstream|ssl_preread)/m],
                     [http => qr/^server \{|^log_format/m],
                     [route => qr/^path /m],
+                    [published => qr/^application /m],
                     [session => qr/^osp_/m],
                     [main => qr/^(?:http|stream|rtmp|events) /m])
     {
@@ -197,8 +201,15 @@ sub nginx_says {
     my $core = $all =~ /hls_cache_auth\s+osp/
         ? 'osp_core http://127.0.0.1; resolver 127.0.0.1;' : '';
 
-    $text .= "\nrtmp_route live { server 127.0.0.1 http=80 api=81; $core }\n"
-        if $all !~ /^rtmp_route live \{/m;
+    my %routes = map { $_ => 1 } 'live', grep { !/^(?:off|proxies)$/ }
+        $all =~ /\b(?:rtmp_route(?:_acl)?|osp_upstream)\s+(\w+)\b[^{;]*;/g,
+        $all =~ /\sroute=(\w+)/g;
+
+    for my $name (sort keys %routes) {
+        $text .= "\nrtmp_route $name { server 127.0.0.1 http=80 api=81; "
+            . "$core }\n" if $all !~ /^rtmp_route $name \{/m;
+    }
+
     $text .= "\nevents { }\n" if $all !~ /^events /m;
 
     $t->write_file_expand('nginx.conf', "%%TEST_GLOBALS%%\n$text");
