@@ -70,7 +70,7 @@ ngx_rtmp_route_link_init(ngx_cycle_t *cycle, ngx_rtmp_core_main_conf_t *cmcf)
 
     for (i = 0; i < cmcf->servers.nelts; i++) {
 
-        port = ngx_rtmp_route_link_port(cmcf, cscf[i]->ctx->srv_conf);
+        port = ngx_rtmp_route_rtmp_port(cscf[i]->ctx->srv_conf);
 
         if (port == 0
             || !ngx_rtmp_route_link_pulls(&cscf[i]->applications, 0))
@@ -88,30 +88,6 @@ ngx_rtmp_route_link_init(ngx_cycle_t *cycle, ngx_rtmp_core_main_conf_t *cmcf)
     }
 
     return NGX_OK;
-}
-
-
-/* what a server is known by: the first port it has */
-
-in_port_t
-ngx_rtmp_route_link_port(ngx_rtmp_core_main_conf_t *cmcf, void **srv_conf)
-{
-    in_port_t           port;
-    ngx_uint_t          i;
-    ngx_rtmp_listen_t  *ls;
-
-    ls = cmcf->listen.elts;
-
-    for (i = 0; i < cmcf->listen.nelts; i++) {
-
-        port = ngx_inet_get_port((struct sockaddr *) ls[i].sockaddr);
-
-        if (port && ls[i].ctx->srv_conf == srv_conf) {
-            return port;
-        }
-    }
-
-    return 0;
 }
 
 

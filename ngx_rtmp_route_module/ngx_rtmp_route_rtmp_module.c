@@ -41,7 +41,7 @@ typedef struct {
 
 typedef struct {
     ngx_array_t                *proxies;     /* proxy pointers, or NULL */
-    in_port_t                   port;        /* first "listen" */
+    in_port_t                   port;        /* what it is known by */
 } ngx_rtmp_route_rtmp_srv_conf_t;
 
 
@@ -57,6 +57,8 @@ static char *ngx_rtmp_route_rtmp_loaded(ngx_conf_t *cf, ngx_command_t *cmd);
 static ngx_int_t ngx_rtmp_route_rtmp_init(ngx_conf_t *cf);
 static ngx_int_t ngx_rtmp_route_rtmp_add_listens(ngx_rtmp_conf_ctx_t *ctx,
     ngx_rtmp_route_rtmp_listen_t *ls);
+static in_port_t ngx_rtmp_route_rtmp_unused(ngx_rtmp_conf_ctx_t *ctx,
+    in_port_t port);
 static ngx_int_t ngx_rtmp_route_rtmp_add_listen(
     ngx_rtmp_route_rtmp_proxy_t *proxy, in_port_t port,
     ngx_rtmp_route_rtmp_listen_t *ls);
@@ -378,7 +380,7 @@ ngx_rtmp_route_rtmp_add_listens(ngx_rtmp_conf_ctx_t *ctx,
     rscf = ctx->srv_conf[ngx_rtmp_route_rtmp_module.ctx_index];
 
     if (rscf->port == 0) {
-        rscf->port = port;
+        rscf->port = ngx_rtmp_route_rtmp_unused(ctx, port);
     }
 
     if (rscf->proxies == NULL) {
@@ -396,6 +398,47 @@ ngx_rtmp_route_rtmp_add_listens(ngx_rtmp_conf_ctx_t *ctx,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A server is known by its first port, in all processes; of those that have
+ * the same at other addresses each but the first by the next one
+ */
+
+static in_port_t
+ngx_rtmp_route_rtmp_unused(ngx_rtmp_conf_ctx_t *ctx, in_port_t port)
+{
+    ngx_uint_t                   i;
+    ngx_rtmp_core_srv_conf_t   **cscf;
+    ngx_rtmp_core_main_conf_t   *cmcf;
+
+    cmcf = ctx->main_conf[ngx_rtmp_core_module.ctx_index];
+    cscf = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; /* void */ ) {
+
+        if (ngx_rtmp_route_rtmp_port(cscf[i]->ctx->srv_conf) != port) {
+            i++;
+            continue;
+        }
+
+        port = (port == 65535) ? 1 : port + 1;
+        i = 0;
+    }
+
+    return port;
+}
+
+
+in_port_t
+ngx_rtmp_route_rtmp_port(void **srv_conf)
+{
+    ngx_rtmp_route_rtmp_srv_conf_t  *rscf;
+
+    rscf = srv_conf[ngx_rtmp_route_rtmp_module.ctx_index];
+
+    return rscf->port;
 }
 
 

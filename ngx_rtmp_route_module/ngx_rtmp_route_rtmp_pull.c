@@ -143,9 +143,7 @@ ngx_rtmp_route_pull_create(ngx_rtmp_session_t *s,
     pull->cctx.main_conf = s->main_conf;
     pull->cctx.srv_conf = s->srv_conf;
     pull->cctx.app_conf = s->app_conf;
-    pull->port = ngx_rtmp_route_link_port(
-                     ngx_rtmp_get_module_main_conf(s, ngx_rtmp_core_module),
-                     s->srv_conf);
+    pull->port = ngx_rtmp_route_rtmp_port(s->srv_conf);
 
     ngx_queue_init(&pull->held);
 

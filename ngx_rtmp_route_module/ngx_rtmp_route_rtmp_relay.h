@@ -237,10 +237,6 @@ void ngx_rtmp_route_choose_close(ngx_rtmp_route_choice_t *choice);
 ngx_int_t ngx_rtmp_route_link_init(ngx_cycle_t *cycle,
     ngx_rtmp_core_main_conf_t *cmcf);
 
-/* what a server is known by to other workers; 0: it has no port */
-in_port_t ngx_rtmp_route_link_port(ngx_rtmp_core_main_conf_t *cmcf,
-    void **srv_conf);
-
 /*
  * The worker that has the stream (published or pulled there), or that has to
  * pull it for all; or with published only one that has a publisher of it.
@@ -269,8 +265,12 @@ ngx_int_t ngx_rtmp_route_push_hooks(ngx_rtmp_core_main_conf_t *cmcf);
 ngx_uint_t ngx_rtmp_route_push_away(ngx_rtmp_session_t *s);
 
 
-/* ngx_rtmp_route_rtmp_module.c: what is registered may have changed */
+/* ngx_rtmp_route_rtmp_module.c */
 
+/* what a server is known by in all processes; 0: it has no port */
+in_port_t ngx_rtmp_route_rtmp_port(void **srv_conf);
+
+/* what is registered may have changed */
 void ngx_rtmp_route_rtmp_soon(void);
 
 
