@@ -89,7 +89,7 @@ my @good = (
         PROXY_PORT_1935_TCP => 'x' },
 );
 
-plan(tests => 30 + 2 * @wrong + @good);
+plan(tests => 32 + 2 * @wrong + @good);
 
 ###############################################################################
 # settings
@@ -220,6 +220,8 @@ $t->run();
 
 like(http_get('/ping'), qr/ 200 .*pong/s, 'ping');
 like(api('/alive'), qr/ 200 .*alive/s, 'alive');
+like(api('/metrics'), qr/^nginx_rtmp_route_build_info\{.*\} 1$/m, 'metrics');
+like(api('/status'), qr/ 200 .*<html/is, 'status');
 like(api('/api/1/routes/live/servers/'), qr/"id":"127.0.0.1"/, 'api');
 like(api('/api/v1/srs/register'), qr/ 405 /, 'register');
 
