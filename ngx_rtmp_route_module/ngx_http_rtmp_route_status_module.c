@@ -16,6 +16,9 @@
 #include "ngx_http_rtmp_route.h"
 #include "ngx_http_rtmp_route_status_int.h"
 
+/* the page, made of ngx_http_rtmp_route_status.html by configure */
+#include "ngx_http_rtmp_route_status_page.h"
+
 #include <openssl/evp.h>
 
 
@@ -72,13 +75,6 @@ static ngx_int_t ngx_http_rtmp_route_status_init_csp(ngx_conf_t *cf,
     ngx_str_t *csp);
 static u_char *ngx_http_rtmp_route_status_hash(u_char *p, const char *tag,
     const char *end);
-
-
-/* made of ngx_http_rtmp_route_status.html by configure */
-
-static u_char  ngx_http_rtmp_route_status_html[] =
-#include "ngx_http_rtmp_route_status_page.h"
-;
 
 
 static ngx_str_t  ngx_http_rtmp_route_status_text =

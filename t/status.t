@@ -16,6 +16,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
 use Test::Nginx qw/ :DEFAULT http_content /;
 use Test::Nginx::HLS;
+use Test::Nginx::OSPCore;
 use Test::Nginx::Route qw/ :DEFAULT register /;
 use Test::Nginx::RTMP;
 
@@ -24,7 +25,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy stream rewrite/)->plan(66);
+my $t = Test::Nginx->new()->has(qw/http proxy stream rewrite/)->plan(76);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -46,6 +47,18 @@ rtmp_route live {
 rtmp_route open {
     zone      open 1m;
     register  open allow=127.0.0.0/8;
+}
+
+rtmp_route core {
+    zone      core 1m;
+    resolver  127.0.0.1:%%PORT_8980_UDP%%;
+    osp_core  http://127.0.0.1:%%PORT_8084%% interval=300ms;
+}
+
+rtmp_route dead {
+    zone      dead 1m;
+    resolver  127.0.0.1:%%PORT_8980_UDP%%;
+    osp_core  http://127.0.0.1:%%PORT_8085%% interval=300ms;
 }
 
 stream {
@@ -102,7 +115,11 @@ $t->{_ignore_alerts} = qr/exited on signal 9/;
 my $o = rtmp_origin($t, port(8081));
 my $h = hls_origin($t, port(8083));
 
+my $core = osp_core($t, port(8084));
+
 $h->live('secretname');
+$core->server('127.0.0.1');
+$core->channel('secretname', live => 1, server => '127.0.0.1');
 
 $t->run();
 
@@ -222,6 +239,19 @@ is(status()->{caches}{hls}{requests}{hit}, 2, 'in JSON');
 cmp_ok(hls('sent_bytes_total'), '>', 100, 'bytes');
 unlike(metrics() . http_get('/json'), qr/secretname/, 'no names');
 
+# cores
+
+ok(wait_until(sub { core('up') == 1 }), 'a core that is up');
+ok(wait_until(sub { core('streams') == 1 }), 'its streams');
+is(core('servers'), 1, 'servers');
+cmp_ok(core('polls_total', result => 'ok'), '>', 0, 'polls');
+cmp_ok(core('last_success_timestamp_seconds'), '>', time() - 60, 'when');
+is(metric('core_up', route => 'dead'), 0, 'one that is not');
+ok(wait_until(sub {
+    metric('core_polls_total', route => 'dead', result => 'failed')
+}), 'in vain');
+is(status()->{routes}{core}{core}{up}, JSON::PP::true, 'in JSON');
+
 # a reload keeps all of it
 
 $r = metric('in_bytes_total') . ' ' . osp('sessions_ended_total',
@@ -252,9 +282,8 @@ my $readme = do { local (@ARGV, $/) =
 my %said = map { $_ => 1 } $readme =~ /^\| `(nginx_\w+)` \|/mg;
 my %shown = map { $_ => 1 } metrics() =~ /^# TYPE (\S+)/mg;
 
-# those are of a core; a server that was never checked has no time of it
+# a server that was never checked has no time of it
 
-delete @said{grep { /_core_/ } keys %said};
 delete $_->{nginx_rtmp_route_server_health_check_seconds}
     for \%said, \%shown;
 is_deeply([sort keys %shown], [sort keys %said], 'as documented');
@@ -291,6 +320,13 @@ patch_status('/write', 'false');
 
 like($t->read_file('version.log'), qr/\A(\d+\.\d+\.\d+)\n(\1\n)+\z/, 'version');
 
+my ($version) = $t->read_file('version.log') =~ /^(.*)/;
+my $changes = do { local (@ARGV, $/) = "$FindBin::Bin/../CHANGES"; <> };
+
+like($changes, qr/\A\nChanges with nginx-osp \Q$version\E /, 'changes');
+is(decode_json(http_content(http_get('/api/v1/versions')))->{data}{version},
+    $version, 'as SRS tells it');
+
 ###############################################################################
 
 # those of the handshake, and all behind it
@@ -321,6 +357,12 @@ sub metric {
 
 sub osp {
     return value('nginx_stream_osp_', @_);
+}
+
+sub core {
+    my ($name, @labels) = @_;
+
+    return metric("core_$name", route => 'core', @labels);
 }
 
 sub hls {
