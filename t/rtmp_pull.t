@@ -92,6 +92,8 @@ rtmp {
 }
 
 http {
+    %%TEST_GLOBALS_HTTP%%
+
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location /api/ { rtmp_route_api write=on; }

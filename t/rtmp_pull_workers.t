@@ -81,6 +81,8 @@ rtmp {
 }
 
 http {
+    %%TEST_GLOBALS_HTTP%%
+
     server {
         listen 127.0.0.1:%%PORT_8080%%;
         location /api/ { rtmp_route_api write=on; }
@@ -116,6 +118,8 @@ rtmp {
 }
 
 http {
+    %%TEST_GLOBALS_HTTP%%
+
     server {
         listen 127.0.0.1:%%PORT_$o->[2]%%;
         location = /stat { rtmp_stat all; }

@@ -48,6 +48,8 @@ rtmp {
 }
 
 http {
+    %%TEST_GLOBALS_HTTP%%
+
     server {
         listen $stat;
         location = /stat { rtmp_stat all; }
