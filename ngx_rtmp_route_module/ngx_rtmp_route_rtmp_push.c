@@ -483,6 +483,7 @@ ngx_rtmp_route_push_host(ngx_str_t *url, ngx_str_t *host)
 static void
 ngx_rtmp_route_push_chosen(ngx_rtmp_route_choice_t *choice, ngx_int_t rc)
 {
+    ngx_uint_t                  same;
     ngx_rtmp_route_ref_t       *server;
     ngx_rtmp_route_push_t      *push;
     ngx_rtmp_route_push_way_t  *way;
@@ -507,19 +508,31 @@ ngx_rtmp_route_push_chosen(ngx_rtmp_route_choice_t *choice, ngx_int_t rc)
 
     /* where it is already, or has been */
 
-    if (push->way
-        && ((server->index == push->looped.index
-             && server->seq == push->looped.seq)
-            || (server->index == push->way->choice.peer.server.index
-                && server->seq == push->way->choice.peer.server.seq)))
-    {
-        ngx_rtmp_route_push_failed(way);
-        return;
+    if (push->way) {
+
+        same = (server->index == push->way->choice.peer.server.index
+                && server->seq == push->way->choice.peer.server.seq);
+
+        if (same) {
+            push->lost = 0;
+        }
+
+        if (same
+            || (server->index == push->looped.index
+                && server->seq == push->looped.seq))
+        {
+            ngx_rtmp_route_push_failed(way);
+            return;
+        }
     }
 
-    if (ngx_rtmp_route_push_connect(way) != NGX_OK
-        && ngx_rtmp_route_choose_next(choice, 1) != NGX_OK)
-    {
+    rc = ngx_rtmp_route_push_connect(way);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_rtmp_route_choose_next(choice, 1);
+    }
+
+    if (rc != NGX_OK) {
         ngx_rtmp_route_push_failed(way);
     }
 }
@@ -611,6 +624,7 @@ ngx_rtmp_route_push_ready(ngx_rtmp_route_push_way_t *way)
     push->way = way;
     push->next = NULL;
     push->lost = 0;
+    push->looped.seq = 0;
     push->move = ngx_current_msec;
 
     way->since = ngx_current_msec;

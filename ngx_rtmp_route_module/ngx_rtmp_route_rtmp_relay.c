@@ -124,7 +124,8 @@ ngx_rtmp_route_relay_open(ngx_rtmp_route_relay_t *relay)
     ctx->log.log_level = level;
 
     if (rc != NGX_OK && rc != NGX_AGAIN) {
-        goto failed;
+        ngx_destroy_pool(pool);
+        return (rc == NGX_DECLINED) ? NGX_DECLINED : NGX_ERROR;
     }
 
     c = pc->connection;
@@ -299,7 +300,10 @@ ngx_rtmp_route_relay_connected(ngx_event_t *ev)
     }
 
     ctx = ngx_rtmp_route_relay_ctx(s);
-    if (ctx == NULL) {
+
+    /* left by its owner; or the time to shut down is over */
+
+    if (ctx == NULL || c->close) {
         ngx_rtmp_finalize_session(s);
         return;
     }
@@ -573,15 +577,19 @@ ngx_rtmp_route_relay_ctx(ngx_rtmp_session_t *s)
 ngx_int_t
 ngx_rtmp_route_relay_ready(ngx_rtmp_route_relay_ctx_t *ctx)
 {
+    ngx_rtmp_route_relay_t  *relay;
+
+    relay = ctx->relay;
+
     ctx->state = NGX_RTMP_ROUTE_RELAY_S_RUN;
     ngx_add_timer(&ctx->event, NGX_RTMP_ROUTE_RELAY_TICK);
 
-    if (ctx->relay->type == NGX_RTMP_ROUTE_RELAY_PULL) {
+    if (relay->type == NGX_RTMP_ROUTE_RELAY_PULL) {
         return NGX_OK;
     }
 
-    ctx->relay->ready = 1;
-    ctx->relay->handler(ctx->relay, NGX_RTMP_ROUTE_RELAY_READY);
+    relay->ready = 1;
+    relay->handler(relay, NGX_RTMP_ROUTE_RELAY_READY);
 
     return ctx->relay ? ngx_rtmp_route_relay_play_here(ctx) : NGX_ERROR;
 }

@@ -174,7 +174,8 @@ ngx_int_t ngx_rtmp_route_rtmp_first(ngx_array_t *events,
 
 /*
  * Connects, with what the owner has filled in.  NGX_OK: the handler will be
- * called; NGX_ERROR: it will not.
+ * called; NGX_DECLINED: it will not, as the server can't be reached; NGX_ERROR:
+ * neither, for a reason of our own.
  */
 ngx_int_t ngx_rtmp_route_relay_open(ngx_rtmp_route_relay_t *relay);
 
