@@ -44,7 +44,7 @@ static ngx_int_t ngx_http_rtmp_route_status_servers(
 static ngx_uint_t ngx_http_rtmp_route_status_wanted(
     ngx_http_rtmp_route_status_ctx_t *st, ngx_rtmp_route_server_stat_t *stat);
 static void ngx_http_rtmp_route_status_server(ngx_rtmp_route_json_t *json,
-    ngx_rtmp_route_server_stat_t *stat);
+    ngx_rtmp_route_server_stat_t *stat, ngx_uint_t checks);
 
 
 ngx_int_t
@@ -461,7 +461,8 @@ ngx_http_rtmp_route_status_servers(ngx_http_rtmp_route_api_ctx_t *ctx,
 
         if (st->listed < st->limit) {
             st->listed++;
-            ngx_http_rtmp_route_status_server(&ctx->json, &stat);
+            ngx_http_rtmp_route_status_server(&ctx->json, &stat,
+                                              table->checks);
         }
 
         return NGX_OK;
@@ -518,7 +519,7 @@ ngx_http_rtmp_route_status_wanted(ngx_http_rtmp_route_status_ctx_t *st,
 
 static void
 ngx_http_rtmp_route_status_server(ngx_rtmp_route_json_t *json,
-    ngx_rtmp_route_server_stat_t *stat)
+    ngx_rtmp_route_server_stat_t *stat, ngx_uint_t checks)
 {
     ngx_str_t  text;
 
@@ -568,7 +569,11 @@ ngx_http_rtmp_route_status_server(ngx_rtmp_route_json_t *json,
     ngx_rtmp_route_json_name(json, "downtime");
     ngx_rtmp_route_json_number(json, stat->check.downtime);
 
-    if (stat->check.checks) {
+    /* without health_check a failed check means nothing */
+
+    if (stat->check.checks
+        && (checks || stat->health == NGX_RTMP_ROUTE_HEALTH_UP))
+    {
         ngx_rtmp_route_json_name(json, "checks");
         ngx_rtmp_route_json_number(json, stat->check.checks);
         ngx_rtmp_route_json_name(json, "check_fails");
