@@ -28,7 +28,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http/);
 
-need_register($t)->plan(32)->write_file_expand('nginx.conf', <<'EOF_CONF');
+need_register($t)->plan(35)->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
@@ -199,6 +199,16 @@ ok($c->write_raw(''), 'publisher is there');
 
 $c->unpublish('one');
 ok(wait_until(sub { sessions('live') == 0 }), 'ends with the publisher');
+
+# a publisher who stops, and does not leave
+
+$c = rtmp_publish(port(8081), 'live', 'stop');
+is(pushed('live/stop')->{state}, 'relay', 'pushed');
+$c->write_raw($c->command('deleteStream', 7, undef,
+    Test::Nginx::RTMP::amf_num(1), \{ csid => 3 }));
+ok(wait_until(sub { sessions('live') == 0 }), 'ends with the stream');
+ok($c->write_raw(''), 'publisher is there');
+$c->close();
 
 # refused: told once, tried again
 
