@@ -108,7 +108,7 @@ configure($t, '16m');
 @old = hls_workers($t);
 
 @r = during(sub { reload($t) }, { uri => '/slow2.ts' },
-    { uri => '/a.ts', after => 0.4 });
+    { uri => '/a.ts', after => 1 });
 
 is(scalar(grep { $_->{complete} && $_->{body} eq $all } @r), 2,
     'another size on the way');
