@@ -75,6 +75,13 @@ sub upgrade {
     my ($t, $old) = @_;
     my $d = $t->testdir();
 
+    # nginx does not hear it as long as who has started it is there
+
+    for (1 .. 200) {
+        last if parent_name($old) ne 'nginx';
+        sleep(0.05);
+    }
+
     kill('USR2', $old);
 
     for (1 .. 400) {
@@ -86,6 +93,22 @@ sub upgrade {
     }
 
     return undef;
+}
+
+sub parent_name {
+    my ($pid) = @_;
+    my ($parent) = first_line("/proc/$pid/stat") =~ /\) \S (\d+)/;
+
+    return defined $parent ? first_line("/proc/$parent/comm") : '';
+}
+
+sub first_line {
+    my ($name) = @_;
+
+    open(my $fh, '<', $name) or return '';
+    chomp(my $line = <$fh> // '');
+
+    return $line;
 }
 
 # kill -9 of the master and of all workers
