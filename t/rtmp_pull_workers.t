@@ -217,6 +217,8 @@ is(all(700), 6, 'publisher here');
 
 # a player whom on_play refuses starts no pull
 
+pin('live', 'asked/bad', 'a');
+
 my $bad = rtmp_play($edge, 'asked', 'bad', no_wait => 1);
 ok($bad->is_closed(5), 'refused');
 unlike(http_get('/stat', PeerAddr => '127.0.0.1:' . port(8083))
