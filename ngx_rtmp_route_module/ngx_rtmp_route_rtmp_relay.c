@@ -760,7 +760,9 @@ ngx_rtmp_route_relay_page(ngx_rtmp_route_relay_t *relay, u_char *p)
         len = 0;
     }
 
-    p = ngx_cpymem(p, relay->via.data, len);
+    if (len) {
+        p = ngx_cpymem(p, relay->via.data, len);
+    }
 
     if (relay->link) {
         return len ? p : start;
