@@ -540,13 +540,15 @@ sub refused {
     return $e->{error};
 }
 
-# all that a registration could change
+# all that a registration could change; what has expired is checked, and goes
+# some time later
 
 sub state {
     my ($all, $servers, $s);
 
     for my $route (qw/ none live free far short small secret /) {
-        $servers = api('GET', "$route/servers/");
+        $servers = [ grep { $_->{state} ne 'down' }
+            @{ api('GET', "$route/servers/") } ];
         delete @$_{qw/ last_seen expires state reason downtime downstart /}
             for @$servers;
 
