@@ -76,12 +76,12 @@ struct ngx_rtmp_route_pull_s {
     ngx_event_t                      retry;
     ngx_event_t                      event;     /* posted: goes on, ends */
     ngx_msec_t                       backoff;
+    ngx_msec_t                       since;     /* cur has given media */
     ngx_msec_t                       left;      /* when the last one went */
     ngx_msec_t                       move;      /* no move before that */
     ngx_msec_t                       last;      /* that something came */
     uint32_t                         bytes;     /* ... until then */
     unsigned                         idle:1;    /* there are no players */
-    unsigned                         media:1;   /* there was some */
     unsigned                         failing:1; /* logged */
     unsigned                         moves:1;   /* next is, cur is there */
     unsigned                         eof:1;     /* cur has said so */

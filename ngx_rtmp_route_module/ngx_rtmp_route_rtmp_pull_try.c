@@ -22,6 +22,7 @@
 #define NGX_RTMP_ROUTE_PULL_EMPTY   3000     /* without media, then another */
 #define NGX_RTMP_ROUTE_PULL_HAVE    10000    /* ... it stays where it was */
 #define NGX_RTMP_ROUTE_PULL_MOVE    5000     /* after a move that failed */
+#define NGX_RTMP_ROUTE_PULL_WORKS   5000     /* after that it is a new start */
 #define NGX_RTMP_ROUTE_PULL_EOF     2000     /* after an end without a begin */
 #define NGX_RTMP_ROUTE_PULL_SILENT  10000    /* ... or without a word */
 
@@ -623,9 +624,17 @@ ngx_rtmp_route_pull_ready(ngx_rtmp_route_pull_try_t *try)
     pull->move = ngx_current_msec;
     pull->last = ngx_current_msec;
     pull->eof = 0;
-    pull->backoff = 0;
-    pull->media = 1;
     pull->failing = 0;
+
+    /* there are servers that close soon after some media */
+
+    if (pull->since == 0
+        || ngx_current_msec - pull->since >= NGX_RTMP_ROUTE_PULL_WORKS)
+    {
+        pull->backoff = 0;
+    }
+
+    pull->since = ngx_current_msec;
 
     if (!try->link) {
         ngx_rtmp_route_choose_works(&try->choice);
