@@ -35,6 +35,8 @@ typedef struct {
 } ngx_rtmp_route_say_status_t;
 
 
+static ngx_int_t ngx_rtmp_route_say_client(ngx_rtmp_session_t *s,
+    ngx_rtmp_header_t *h, ngx_chain_t *in);
 static ngx_int_t ngx_rtmp_route_say_shaken(ngx_rtmp_session_t *s,
     ngx_rtmp_header_t *h, ngx_chain_t *in);
 static ngx_int_t ngx_rtmp_route_say_connect(ngx_rtmp_route_relay_ctx_t *ctx);
@@ -66,6 +68,22 @@ static ngx_rtmp_amf_handler_t  ngx_rtmp_route_say_handlers[] = {
 };
 
 
+/* commands of clients: nginx-rtmp would do what they say */
+
+static ngx_rtmp_amf_handler_t  ngx_rtmp_route_say_clients[] = {
+    { ngx_string("connect"), ngx_rtmp_route_say_client },
+    { ngx_string("createStream"), ngx_rtmp_route_say_client },
+    { ngx_string("closeStream"), ngx_rtmp_route_say_client },
+    { ngx_string("deleteStream"), ngx_rtmp_route_say_client },
+    { ngx_string("publish"), ngx_rtmp_route_say_client },
+    { ngx_string("play"), ngx_rtmp_route_say_client },
+    { ngx_string("play2"), ngx_rtmp_route_say_client },
+    { ngx_string("seek"), ngx_rtmp_route_say_client },
+    { ngx_string("pause"), ngx_rtmp_route_say_client },
+    { ngx_string("pauseraw"), ngx_rtmp_route_say_client }
+};
+
+
 ngx_int_t
 ngx_rtmp_route_relay_say_hooks(ngx_rtmp_core_main_conf_t *cmcf)
 {
@@ -93,7 +111,38 @@ ngx_rtmp_route_relay_say_hooks(ngx_rtmp_core_main_conf_t *cmcf)
         *ah = ngx_rtmp_route_say_handlers[i];
     }
 
+    /* before those of nginx-rtmp */
+
+    if (ngx_array_push_n(&cmcf->amf,
+                         sizeof(ngx_rtmp_route_say_clients)
+                         / sizeof(ngx_rtmp_amf_handler_t))
+        == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    ah = cmcf->amf.elts;
+
+    ngx_memmove((u_char *) ah + sizeof(ngx_rtmp_route_say_clients), ah,
+                cmcf->amf.nelts * sizeof(ngx_rtmp_amf_handler_t)
+                - sizeof(ngx_rtmp_route_say_clients));
+
+    ngx_memcpy(ah, ngx_rtmp_route_say_clients,
+               sizeof(ngx_rtmp_route_say_clients));
+
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_rtmp_route_say_client(ngx_rtmp_session_t *s, ngx_rtmp_header_t *h,
+    ngx_chain_t *in)
+{
+    ngx_rtmp_route_rtmp_ctx_t  *rctx;
+
+    rctx = ngx_rtmp_get_module_ctx(s, ngx_rtmp_route_rtmp_module);
+
+    return (rctx && rctx->relay) ? NGX_DONE : NGX_OK;
 }
 
 

@@ -1,0 +1,129 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-osp authors
+
+# Tests for "rtmp_route NAME" of nginx-rtmp: servers that do what they should
+# not.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use Time::HiRes qw/ sleep /;
+
+BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
+
+use Test::Nginx;
+use Test::Nginx::Pull;
+use Test::Nginx::Register;
+use Test::Nginx::RTMP;
+
+###############################################################################
+
+select STDERR; $| = 1;
+select STDOUT; $| = 1;
+
+my $t = Test::Nginx->new()->has(qw/http/);
+
+need_register($t)->plan(7);
+
+###############################################################################
+
+my $e = register_origin($t, 'edge', <<'EOF_CONF');
+worker_processes 1;
+
+rtmp_route live {
+    zone     live 1m;
+    server   127.0.0.1 rtmp=%%PORT_8081%%;
+}
+
+rtmp {
+    server {
+        listen 127.0.0.1:%%PORT_8085%%;
+
+        application live {
+            live on;
+            rtmp_route live pull;
+        }
+
+        application push {
+            live on;
+            rtmp_route live push;
+        }
+
+        application other {
+            live on;
+        }
+    }
+}
+
+http {
+    %%TEST_GLOBALS_HTTP%%
+
+    server {
+        listen 127.0.0.1:%%PORT_8080%%;
+        location = /stat { rtmp_stat all; }
+    }
+}
+EOF_CONF
+
+my $o = rtmp_origin($t, port(8081), before => \&origin, media => 200,
+    media_size => 400);
+my $edge = port(8085);
+
+# commands of clients
+
+my $p = rtmp_play($edge, 'live', 'publish');
+ok(source($p), 'media of what was asked for');
+is(clients(8080, 'stolen'), 'none', 'server can not publish');
+$p->close();
+
+$p = rtmp_play($edge, 'live', 'connect');
+ok(source($p), 'media where it was asked for');
+$p->close();
+
+$p = rtmp_publish($edge, 'push', 'publish');
+ok($o->wait(event => 'command', name => 'publish'), 'pushed');
+$p->send_media(media_messages(4));
+ok($o->wait(event => 'media'), 'media is pushed');
+is(clients(8080, 'stolen'), 'none', 'server of a push can not publish');
+
+# a server that closes after some media
+
+$p = rtmp_play($edge, 'live', 'close');
+sleep 3;
+my $n = () = $o->events(event => 'command', name => 'play');
+cmp_ok($n, '<', 12, 'pauses between tries');
+
+###############################################################################
+
+sub origin {
+    my ($c, $m, $self) = @_;
+    my $name;
+
+    return 0 unless $m->{name} =~ /^(?:play|publish)$/;
+
+    $name = $m->{args}[1];
+
+    if ($name eq 'publish') {
+        $self->out($c->command('publish', 0, undef, amf_str('stolen'),
+            amf_str('live'), \{ csid => 5, msid => 1 }));
+
+    } elsif ($name eq 'connect') {
+        $self->out($c->command('connect', 1, amf_obj(app => amf_str('other'))));
+
+    } elsif ($name eq 'close') {
+        $self->status('Play.Start');
+        $self->out($c->media_bytes(media_messages(6, play => 1)));
+        sleep 0.02;
+        $c->close();
+        POSIX::_exit(0);
+    }
+
+    return 0;
+}
+
+###############################################################################
