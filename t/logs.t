@@ -13,6 +13,7 @@ use Test::More;
 
 BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 
+use IO::Socket::UNIX;
 use JSON::PP;
 use Test::Nginx;
 use Test::Nginx::RTMP;
@@ -23,7 +24,8 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
-    ->has(qw/http proxy rewrite stream stream_map pcre/)->plan(39);
+    ->has(qw/http http_realip proxy map rewrite stream stream_map pcre unix/)
+    ->plan(41);
 my $logs = "$FindBin::Bin/../conf/logs";
 
 $t->write_file_expand('nginx.conf', <<"EOF");
@@ -46,6 +48,7 @@ stream {
 
     server {
         listen       127.0.0.1:8081;
+        listen       unix:%%TESTDIR%%/unix.sock;
         osp_upstream live;
     }
 }
@@ -65,6 +68,8 @@ http {
 
     server {
         listen 127.0.0.1:8080;
+        set_real_ip_from 127.0.0.1;
+        real_ip_header X-Forwarded-For;
 
         location / {
             hls_cache  hls;
@@ -115,9 +120,15 @@ User-Agent: a "quoted" \\ one
 EOF
 http("GET /live/a%22b%5c.ts HTTP/1.0\r\nHost: localhost\r\n\r\n");
 
-my @rtmp = json('rtmp_json.log', 3);
+# clients without a port
+
+http("GET / HTTP/1.0\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n");
+IO::Socket::UNIX->new($t->testdir() . '/unix.sock')->close();
+
+my @rtmp = json('rtmp_json.log', 4);
+my ($unix) = grep { $_->{client} eq 'unix:' } @rtmp;
 my ($publish) = grep { $_->{command} eq 'publish' } @rtmp;
-my ($silent) = grep { $_->{command} eq '' } @rtmp;
+my ($silent) = grep { $_->{command} eq '' && $_ != $unix } @rtmp;
 
 is($publish->{client}, '127.0.0.1', 'rtmp client');
 like($publish->{port}, qr/^\d+$/, 'rtmp port');
@@ -136,10 +147,11 @@ like($publish->{duration}, qr/^[\d.]+$/, 'rtmp duration');
 like($publish->{connect_time}, qr/^[\d.]+$/, 'rtmp connect time');
 is($silent->{reason}, 'client_closed', 'rtmp reason of another');
 is($silent->{server}, '', 'rtmp no server');
+is($unix->{port}, 0, 'rtmp no port');
 is(scalar(grep { $_->{app} eq 'live' && $_->{command} eq 'publish' } @rtmp), 2,
     'rtmp app of a whole name');
 
-my @hls = json('hls_json.log', 3);
+my @hls = json('hls_json.log', 4);
 
 is($hls[0]{client}, '127.0.0.1', 'hls client');
 is($hls[0]{method}, 'GET', 'hls method');
@@ -153,6 +165,7 @@ like($hls[1]{age}, qr/^\d+$/, 'hls age');
 like($hls[1]{duration}, qr/^[\d.]+$/, 'hls duration');
 is($hls[1]{agent}, 'a "quoted" \\ one', 'hls agent');
 is($hls[2]{path}, '/live/a"b\\.ts', 'hls odd path');
+is("$hls[3]{client} $hls[3]{port}", '192.0.2.1 0', 'hls no port');
 
 my ($line) = grep { / publish / } lines('rtmp.log', 3);
 like($line, qr!^127\.0\.0\.1\ \[.*\]\ publish\ live/\#[0-9a-f]{16}\ 200
