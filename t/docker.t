@@ -48,6 +48,7 @@ my @wrong = (
     [OSP_RTMP => '1935 ssl', 'OSP_RTMP is'],
     [PROXY_HTTP_API => 'host:1985', 'PROXY_HTTP_API is'],
     [OSP_HTTP => 'off', 'cannot be off'],
+    [OSP_API => '127.0.0.1:' . port(8080), 'OSP_HTTP and OSP_API are the same'],
     [OSP_HTTPS => '8443', 'need OSP_TLS_CERT and OSP_TLS_KEY'],
     [OSP_REGISTER_TOKEN => 'a;b', 'the token for registration'],
     [OSP_REGISTER_TOKEN_FILE => "/nonexistent\e[1m", 'cannot be read'],
@@ -89,7 +90,7 @@ my @good = (
         PROXY_PORT_1935_TCP => 'x' },
 );
 
-plan(tests => 32 + 2 * @wrong + @good);
+plan(tests => 34 + 2 * @wrong + @good);
 
 ###############################################################################
 # settings
@@ -152,8 +153,9 @@ is((stat("$dir/run/tokens"))[2] & 0777, 0600, 'file of tokens');
 
 ($rc, $said) = entrypoint(%usual, OSP_REGISTER_OPEN => 'on',
     OSP_API_ALLOW => '10.9.0.0/16,fd00::/8');
-like(conf(), qr!rtmp_route_api\ \ write=on;\n\s+allow\ \ 10\.9\.0\.0/16;\n
-    \s+allow\ \ fd00::/8;\n\s+deny\ \ all;!x, 'networks of the API');
+like(conf(), qr!rtmp_route_api\ \ write=on;\n\s+allow\ \ 127\.0\.0\.1;\n
+    \s+allow\ \ 10\.9\.0\.0/16;\n\s+allow\ \ fd00::/8;\n
+    \s+deny\ \ all;!x, 'networks of the API');
 
 # an origin
 
@@ -202,6 +204,7 @@ is(join(' ', grep { !$known{$_} && /^OSP/ } sort keys %documented), '',
 
 ($rc, $said) = entrypoint(%usual, OSP_REGISTER_TOKEN => 'abc',
     OSP_REGISTER_ALLOW => '127.0.0.0/8', OSP_LOG_LEVEL => 'info',
+    OSP_REAL_IP_FROM => '127.0.0.1', OSP_API_ALLOW => '192.0.2.0/24',
     OSP_ORIGINS => '127.0.0.1 rtmp=' . port(8086) . ' http=' . port(8087));
 
 my $conf = conf();
@@ -223,6 +226,14 @@ like(api('/alive'), qr/ 200 .*alive/s, 'alive');
 like(api('/metrics'), qr/^nginx_rtmp_route_build_info\{.*\} 1$/m, 'metrics');
 like(api('/status'), qr/ 200 .*<html/is, 'status');
 like(api('/api/1/routes/live/servers/'), qr/"id":"127.0.0.1"/, 'api');
+
+# what clients say of their address counts for viewers alone
+
+like(api('/status', 'X-Forwarded-For: 192.0.2.1'), qr/ 200 /,
+    'address of a client, status');
+http("GET /x.ts HTTP/1.0\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n");
+like(slurp("$dir/access.log"), qr/^192\.0\.2\.1 /m,
+    'address of a client, viewer');
 like(api('/api/v1/srs/register'), qr/ 405 /, 'register');
 
 is(entrypoint_does('health'), 0, 'health');
@@ -382,10 +393,13 @@ sub nginx_t {
 }
 
 sub api {
-    my ($uri) = @_;
+    my ($uri, $header) = @_;
 
-    return http_get($uri, socket => IO::Socket::IP->new(
-        PeerHost => '127.0.0.1', PeerPort => port(8082)));
+    $header = $header ? "$header\r\n" : '';
+
+    return http("GET $uri HTTP/1.0\r\nHost: localhost\r\n$header\r\n",
+        socket => IO::Socket::IP->new(PeerHost => '127.0.0.1',
+            PeerPort => port(8082)));
 }
 
 sub unknown_metrics {
