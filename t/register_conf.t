@@ -82,7 +82,7 @@ unlike(tested("rtmp_route_register $url?token=SECRET;"), qr/SECRET/,
 
 SKIP: {
     skip 'nginx-http-flv-module listens by itself', 1
-        if ($so || '') =~ /flv/ || $t->has_module('http-flv');
+        if $t->has_directive('gop_cache', 'rtmp');
 
     like(tested("rtmp_route_register $url;", '', 'none'),
         qr!rtmp_route_register http://\S+" has no server with "listen"!,

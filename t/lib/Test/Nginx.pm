@@ -244,14 +244,33 @@ sub has_module {
         return $args !~ /--without-\Q@{[substr($name, 0, 30)]}\E/;
     }
 
+    return $self->has_directive('rtmp') if $feature eq 'rtmp';
+
     $loaded = $self->test_globals();
 
-    return 1 if $feature eq 'rtmp' && $args =~ /nginx-rtmp|http-flv/;
     return 1 if $loaded =~ /load_module\s[^;]*ngx_(\w+_)?\Q$feature\E_module/;
     return $args =~ /--with-\Q$feature\E(?!\S)/
-        if $feature =~ /^(stream|mail|rtmp)$/;
+        if $feature =~ /^(stream|mail)$/;
 
     return $args =~ /$feature/;
+}
+
+# Whether nginx knows a directive, in a block or in none.  What was linked in
+# has no other name than that of its folder, which may be any.
+
+sub has_directive {
+    my ($self, $name, $block) = @_;
+    my ($dir, $loads);
+
+    $dir = $self->{_testdir};
+    $loads = join "\n", $self->test_globals() =~ /load_module\s[^;]+;/g;
+    $name = "$block {\n$name" if defined $block;
+
+    $self->write_file('directive.conf',
+        "$loads\npid $dir/directive.pid;\nevents {}\n$name;\n");
+
+    return `$NGINX -t -e stderr -p $dir/ -c directive.conf 2>&1`
+        !~ /unknown directive "/;
 }
 
 sub has_feature {

@@ -1105,8 +1105,7 @@ sub rtmp_origin {
 sub need_rtmp_module {
     my ($t) = @_;
 
-    return $t if $t->test_globals() =~ /ngx_rtmp_module|ngx_http_flv_live/;
-    return $t if $t->has_module('nginx-rtmp|http-flv');
+    return $t if $t->has_module('rtmp');
 
     Test::More::plan(skip_all => 'no nginx-rtmp available');
 }
