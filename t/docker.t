@@ -450,8 +450,17 @@ sub bad_references {
     for my $pod (@pods) {
         my %volumes = map { $_->{name} => 1 } @{$pod->{spec}{volumes}};
 
+        # a drain, and those who are still sent there for some seconds
+
+        my $stop = join(' ', map { @{$_->{lifecycle}{preStop}{exec}{command}} }
+            grep { $_->{lifecycle} } @{$pod->{spec}{containers}});
+        my $time = 0;
+
+        $time += $1 while $stop =~ / (\d+)/g;
+
         push @bad, 'no time to end'
-            unless $pod->{spec}{terminationGracePeriodSeconds};
+            if $pod->{spec}{terminationGracePeriodSeconds} < $time + 20
+            || $stop && $stop !~ /; sleep \d+$/;
 
         for my $c (@{$pod->{spec}{containers}}) {
             my %ports = map { $_->{name} => 1 } @{$c->{ports}};
