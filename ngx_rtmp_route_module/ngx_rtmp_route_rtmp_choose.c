@@ -31,6 +31,8 @@ static ngx_int_t ngx_rtmp_route_choose_split(ngx_rtmp_route_choice_t *choice,
 static ngx_uint_t ngx_rtmp_route_choose_parts(ngx_str_t *path);
 static ngx_int_t ngx_rtmp_route_choose_join(ngx_rtmp_route_choice_t *choice,
     ngx_str_t *name, ngx_uint_t args, ngx_str_t *path);
+static ngx_uint_t ngx_rtmp_route_choose_banned(
+    ngx_rtmp_route_choice_t *choice);
 static void ngx_rtmp_route_choose_ask(ngx_rtmp_route_choice_t *choice);
 static void ngx_rtmp_route_choose_done(ngx_rtmp_route_choice_t *choice,
     ngx_int_t rc);
@@ -54,6 +56,7 @@ ngx_rtmp_route_choose(ngx_rtmp_route_choice_t *choice)
 
     choice->failed = 0;
     choice->missing = 0;
+    choice->banned = 0;
 
     ev = &choice->timer;
 
@@ -68,7 +71,7 @@ ngx_rtmp_route_choose(ngx_rtmp_route_choice_t *choice)
         return NGX_ERROR;
     }
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_OK || ngx_rtmp_route_choose_banned(choice)) {
         ngx_rtmp_route_choose_done(choice, NGX_DECLINED);
         return NGX_OK;
     }
@@ -277,6 +280,33 @@ ngx_rtmp_route_choose_join(ngx_rtmp_route_choice_t *choice, ngx_str_t *name,
     ngx_memcpy(p, choice->args.data, choice->args.len);
 
     return NGX_OK;
+}
+
+
+/* by its name, and the address without a port */
+
+static ngx_uint_t
+ngx_rtmp_route_choose_banned(ngx_rtmp_route_choice_t *choice)
+{
+    ngx_str_t  addr;
+
+    addr = choice->client;
+
+    while (addr.len && addr.data[--addr.len] != ':') { /* void */ }
+
+    if (ngx_rtmp_route_banned(choice->route, &choice->query.key, choice->op,
+                              &addr, &choice->banned)
+        != NGX_OK)
+    {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, choice->log, 0,
+                  "a stream is not %s, banned for %T s",
+                  choice->op == NGX_RTMP_ROUTE_PUBLISH ? "pushed" : "pulled",
+                  choice->banned);
+
+    return 1;
 }
 
 

@@ -79,6 +79,8 @@ static ngx_int_t ngx_rtmp_route_push_ask(ngx_rtmp_route_push_way_t *way);
 static void ngx_rtmp_route_push_host(ngx_str_t *url, ngx_str_t *host);
 static void ngx_rtmp_route_push_chosen(ngx_rtmp_route_choice_t *choice,
     ngx_int_t rc);
+static void ngx_rtmp_route_push_banned(ngx_rtmp_route_push_t *push,
+    time_t left);
 static ngx_int_t ngx_rtmp_route_push_connect(ngx_rtmp_route_push_way_t *way);
 static void ngx_rtmp_route_push_relayed(ngx_rtmp_route_relay_t *relay,
     ngx_uint_t what);
@@ -493,6 +495,11 @@ ngx_rtmp_route_push_chosen(ngx_rtmp_route_choice_t *choice, ngx_int_t rc)
 
     if (rc != NGX_OK) {
 
+        if (push->way == NULL && choice->banned) {
+            ngx_rtmp_route_push_banned(push, choice->banned);
+            return;
+        }
+
         if (push->way == NULL) {
             ngx_log_error((push->fails ? NGX_LOG_INFO : NGX_LOG_ERR),
                           ngx_cycle->log, 0,
@@ -535,6 +542,26 @@ ngx_rtmp_route_push_chosen(ngx_rtmp_route_choice_t *choice, ngx_int_t rc)
     if (rc != NGX_OK) {
         ngx_rtmp_route_push_failed(way);
     }
+}
+
+
+/* the operator does not want it anywhere: as a proxy would do */
+
+static void
+ngx_rtmp_route_push_banned(ngx_rtmp_route_push_t *push, time_t left)
+{
+    u_char               text[sizeof("banned for  s") + NGX_TIME_T_LEN];
+    ngx_rtmp_session_t  *s;
+
+    s = push->session;
+
+    ngx_rtmp_route_push_stop(push);
+
+    *ngx_sprintf(text, "banned for %T s", left) = '\0';
+
+    (void) ngx_rtmp_send_status(s, "NetStream.Publish.Denied", "error",
+                                (char *) text);
+    ngx_rtmp_finalize_session(s);
 }
 
 

@@ -144,6 +144,7 @@ struct ngx_rtmp_route_choice_s {
     ngx_int_t                  rc;
     ngx_rtmp_route_ref_t       named;      /* that has failed, and when */
     ngx_msec_t                 failed;
+    time_t                     banned;     /* s, for how long; 0: not */
     unsigned                   answered:1;
     unsigned                   waiting:1;
     unsigned                   opened:1;
@@ -203,8 +204,8 @@ void ngx_rtmp_route_relay_init(void);
  * Starts to ask, anew if it has asked before: what it had is closed; texts are
  * put into the pool each time.  The handler is called once for each start or
  * next, never from within: NGX_OK: peer, to_app, to_path are set and a session
- * is open in the table; NGX_DECLINED: there is no such stream; NGX_BUSY: no
- * server, or nobody can tell.
+ * is open in the table; NGX_DECLINED: there is no such stream, or it is banned;
+ * NGX_BUSY: no server, or nobody can tell.
  */
 ngx_int_t ngx_rtmp_route_choose(ngx_rtmp_route_choice_t *choice);
 

@@ -28,7 +28,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http/);
 
-need_register($t)->plan(35)->write_file_expand('nginx.conf', <<'EOF_CONF');
+need_register($t)->plan(39)->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
@@ -258,6 +258,16 @@ is(pushed('idle/again')->{state}, 'relay', 'published again');
 my $id = session('idle/again')->{id};
 api('DELETE', "live/sessions/$id");
 ok(wait_until(sub { $c->is_closed() }), 'kicked: publisher is closed');
+
+for my $ban ({ stream => 'idle/again' }, { client => '127.0.0.0/8' }) {
+    api('POST', 'live/bans/', { type => 'publish', time => 60, %$ban });
+
+    $c = rtmp_publish(port(8081), 'idle', 'again');
+    is($c->status()->{code}, 'NetStream.Publish.Denied', "@{[%$ban]} banned");
+    ok(wait_until(sub { $c->is_closed() }), 'banned: publisher is closed');
+
+    api('DELETE', 'live/bans/');
+}
 
 # no server, until one registers
 
