@@ -25,6 +25,7 @@ typedef struct {
     ngx_sockaddr_t                   sockaddr;
     unsigned                         wildcard:1;
     unsigned                         dual:1;      /* IPv6, and IPv4 as well */
+    unsigned                         proxy_protocol:1;
 } ngx_rtmp_route_rtmp_listen_t;
 
 

@@ -11,7 +11,7 @@
 
 static void ngx_rtmp_route_rtmp_listen_init(
     ngx_rtmp_route_rtmp_listen_t *listen, void *sockaddr, socklen_t socklen,
-    ngx_uint_t wildcard, ngx_uint_t ipv6only);
+    ngx_uint_t wildcard, ngx_uint_t ipv6only, ngx_uint_t proxy_protocol);
 
 
 #if (NGX_RTMP_ROUTE_HTTP_FLV)
@@ -45,7 +45,8 @@ ngx_rtmp_route_rtmp_listens(ngx_rtmp_core_main_conf_t *cmcf,
             ngx_rtmp_route_rtmp_listen_init(&listen, &addr[a].opt.sockaddr,
                                             addr[a].opt.socklen,
                                             addr[a].opt.wildcard,
-                                            addr[a].opt.ipv6only);
+                                            addr[a].opt.ipv6only,
+                                            addr[a].opt.proxy_protocol);
 
             cscf = addr[a].servers.elts;
 
@@ -88,7 +89,7 @@ ngx_rtmp_route_rtmp_listens(ngx_rtmp_core_main_conf_t *cmcf,
 
         ngx_rtmp_route_rtmp_listen_init(&listen, ls[i].sockaddr,
                                         ls[i].socklen, ls[i].wildcard,
-                                        ipv6only);
+                                        ipv6only, ls[i].proxy_protocol);
 
         rc = handler(ls[i].ctx, &listen);
 
@@ -107,7 +108,7 @@ ngx_rtmp_route_rtmp_listens(ngx_rtmp_core_main_conf_t *cmcf,
 static void
 ngx_rtmp_route_rtmp_listen_init(ngx_rtmp_route_rtmp_listen_t *listen,
     void *sockaddr, socklen_t socklen, ngx_uint_t wildcard,
-    ngx_uint_t ipv6only)
+    ngx_uint_t ipv6only, ngx_uint_t proxy_protocol)
 {
     ngx_memzero(listen, sizeof(ngx_rtmp_route_rtmp_listen_t));
 
@@ -117,4 +118,5 @@ ngx_rtmp_route_rtmp_listen_init(ngx_rtmp_route_rtmp_listen_t *listen,
     listen->wildcard = wildcard;
     listen->dual = (listen->sockaddr.sockaddr.sa_family == AF_INET6
                     && ipv6only == 0);
+    listen->proxy_protocol = proxy_protocol;
 }

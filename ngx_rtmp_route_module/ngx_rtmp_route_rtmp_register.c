@@ -478,18 +478,28 @@ ngx_rtmp_route_rtmp_endpoints(ngx_rtmp_route_json_t *json,
 {
     u_char                         text[NGX_SOCKADDR_STRLEN];
     ngx_str_t                      ip;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, plain;
     struct sockaddr               *sa, *own;
     ngx_rtmp_route_rtmp_listen_t  *listen;
 
     listen = proxy->listens.elts;
     own = NULL;
+    plain = 0;
+
+    /* proxies send a PROXY header to all addresses of a server, or to none */
+
+    for (i = 0; i < proxy->listens.nelts; i++) {
+        plain |= !listen[i].proxy_protocol
+                 && ngx_rtmp_route_rtmp_reachable(proxy, &listen[i], c);
+    }
 
     /* the address of the connection, or that of a "listen" if all have one */
 
     for (i = 0; i < proxy->listens.nelts; i++) {
 
-        if (!ngx_rtmp_route_rtmp_reachable(proxy, &listen[i], c)) {
+        if ((plain && listen[i].proxy_protocol)
+            || !ngx_rtmp_route_rtmp_reachable(proxy, &listen[i], c))
+        {
             continue;
         }
 
@@ -523,7 +533,9 @@ ngx_rtmp_route_rtmp_endpoints(ngx_rtmp_route_json_t *json,
 
     for (i = 0; i < proxy->listens.nelts; i++) {
 
-        if (!ngx_rtmp_route_rtmp_reachable(proxy, &listen[i], c)) {
+        if ((plain && listen[i].proxy_protocol)
+            || !ngx_rtmp_route_rtmp_reachable(proxy, &listen[i], c))
+        {
             continue;
         }
 
@@ -543,6 +555,15 @@ ngx_rtmp_route_rtmp_endpoints(ngx_rtmp_route_json_t *json,
     }
 
     ngx_rtmp_route_json_close(json, ']');
+
+    if (!plain) {
+        /* the only version that it knows */
+
+        ngx_str_set(&ip, "v1");
+
+        ngx_rtmp_route_json_name(json, "proxy_protocol");
+        ngx_rtmp_route_json_string(json, &ip);
+    }
 
     return NGX_OK;
 }

@@ -27,7 +27,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http/);
 
-need_register($t)->plan(12)->write_file_expand('nginx.conf', <<'EOF_CONF');
+need_register($t)->plan(15)->write_file_expand('nginx.conf', <<'EOF_CONF');
 
 %%TEST_GLOBALS%%
 
@@ -139,12 +139,41 @@ is(join(' ', map { (servers($_))[0]->{state} } qw/ live bare host /),
 $_->close() for @open;
 ok(listed('live', ''), 'all gone');
 
+# what expects a PROXY header is told to be so, if there is nothing else
+
+my $p = register_origin($t, 'behind', <<"EOF_CONF");
+rtmp {
+    server {
+        rtmp_route_register $uri=live id=behind;
+        listen 127.0.0.1:%%PORT_8082%% proxy_protocol;
+    }
+
+    server {
+        rtmp_route_register $uri=live id=both;
+        listen 127.0.0.1:%%PORT_8083%% proxy_protocol;
+        listen 127.0.0.1:%%PORT_8084%%;
+    }
+}
+EOF_CONF
+
+ok(wait_until(sub { servers('live') == 3 }), 'two more');
+
+is(endpoints('behind'), port(8082) . ' v1', 'behind a proxy');
+is(endpoints('both'), port(8084) . ' ', 'both');
+
 ###############################################################################
 
 sub publish {
     my ($app, $name) = @_;
 
     return rtmp_publish(port(8081), $app, $name);
+}
+
+sub endpoints {
+    my $server = api('GET', "live/servers/$_[0]");
+
+    return join(' ', map({ /:(\d+)$/ } @{$server->{rtmp}}),
+        $server->{proxy_protocol});
 }
 
 sub listed {
