@@ -17,6 +17,7 @@ BEGIN { use FindBin; push @INC, "$FindBin::Bin/lib"; }
 use Test::Nginx;
 use Test::Nginx::HLS;
 use Test::Nginx::OSPCore;
+use Test::Nginx::Register;
 use Test::Nginx::Route;
 use Test::Nginx::RTMP;
 
@@ -28,8 +29,11 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
-    ->has(qw/http http_ssl proxy access stream stream_ssl/)->plan(18)
-    ->write_file_expand('nginx.conf', <<'EOF');
+    ->has(qw/http http_ssl proxy access stream stream_ssl/)->plan(24);
+
+my $rtmp = has_register($t);
+
+$t->write_file_expand('nginx.conf', <<'EOF' . ($rtmp ? <<'EOF_RTMP' : ''));
 
 %%TEST_GLOBALS%%
 
@@ -105,11 +109,40 @@ http {
             allow 127.0.0.0/8;
             deny all;
         }
+        location /status {
+            rtmp_route_status;
+            allow 127.0.0.0/8;
+            deny all;
+        }
+        location /metrics {
+            rtmp_route_status format=prometheus;
+            allow 127.0.0.0/8;
+            deny all;
+        }
         location = /ping { rtmp_route_ping; }
     }
 }
 
 EOF
+
+rtmp_route fleet {
+    zone      fleet 1m;
+    register  open allow=127.0.0.0/8;
+}
+
+rtmp {
+    access_log off;
+
+    server {
+        listen 127.0.0.1:8084;
+        rtmp_route_register
+            http://127.0.0.1:%%PORT_8080%%/api/v1/srs/register/route=fleet
+            interval=9s token=SECRET id=here;
+        application live { live on; rtmp_route live pull push; }
+    }
+}
+
+EOF_RTMP
 
 $t->write_file_expand('custom.conf', "listen 127.0.0.1:8080;\n");
 
@@ -180,7 +213,29 @@ like(shown('servers/origin-b.example.com'), qr/"server"/, 'a name');
 # what others look after
 
 like(http_get('/ping'), qr/"pong"/, 'ping');
+like(http_get('/status'), qr/^Content-Type: text\/html/m, 'status');
+like(http_get('/metrics'), qr/^nginx_rtmp_route_servers\{.*"live"/m,
+    'metrics');
 ok(until_true(sub { -s "$dir/state/live.json" }), 'state');
+
+SKIP: {
+skip 'no nginx-rtmp, or built without its headers', 4 unless $rtmp;
+
+# nginx-rtmp: it registers, pushes what it has, pulls what it has not
+
+ok(until_true(sub { http_get('/api/1/routes/fleet/servers/here')
+    =~ /"state":"up"/ }), 'nginx-rtmp has registered');
+
+my $c = rtmp_publish(port(8084), 'live', 'ours');
+is($c->{code}, 'NetStream.Publish.Start', 'publish at nginx-rtmp');
+ok(until_true(sub { shown('sessions/?type=publish') =~ /nginx-rtmp push/ }),
+    'pushed');
+
+my $p = rtmp_play(port(8084), 'live', 'cam1');
+ok(until_true(sub { shown('sessions/?type=play') =~ /nginx-rtmp pull/ }),
+    'pulled');
+
+}
 
 ###############################################################################
 

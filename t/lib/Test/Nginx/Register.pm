@@ -21,25 +21,33 @@ use Test::Nginx::RTMP;
 use Time::HiRes qw/ sleep /;
 
 
-our @EXPORT = qw/ need_register register_origin /;
+our @EXPORT = qw/ has_register need_register register_origin /;
 
 
 # Skips the test without nginx-rtmp, or if it was built without its headers.
 
 sub need_register {
     my ($t) = @_;
-    my $dir = $t->testdir();
 
     need_rtmp_module($t);
+
+    Test::More::plan(skip_all => 'built without headers of nginx-rtmp')
+        unless has_register($t);
+
+    return $t;
+}
+
+sub has_register {
+    my ($t) = @_;
+    my $dir = $t->testdir();
+
+    return 0 unless $t->has_module('rtmp');
 
     $t->write_file('probe.conf', $t->test_globals() . "events {}\nrtmp {\n"
         . "access_log off; rtmp_route_register http://127.0.0.1/;\n}\n");
 
-    Test::More::plan(skip_all => 'built without headers of nginx-rtmp')
-        if `$Test::Nginx::NGINX -t -p $dir -c $dir/probe.conf 2>&1`
-            =~ /unknown directive "rtmp_route_register"/;
-
-    return $t;
+    return `$Test::Nginx::NGINX -t -p $dir -c $dir/probe.conf 2>&1`
+        !~ /unknown directive "rtmp_route_register"/;
 }
 
 sub register_origin {
