@@ -21,7 +21,7 @@ use Test::Nginx::Route;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy sni/)
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite sni/)
     ->has_daemon('openssl')->plan(8);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');

@@ -25,7 +25,7 @@ use Time::HiRes qw/ time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream/);
+my $t = Test::Nginx->new()->has(qw/http rewrite stream/);
 
 need_rtmp_module($t)->plan(35);
 

@@ -25,7 +25,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream http_ssl/)
+my $t = Test::Nginx->new()->has(qw/http stream http_ssl rewrite/)
     ->has_daemon('openssl');
 
 need_rtmp_module($t)->plan(56);

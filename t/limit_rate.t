@@ -25,7 +25,7 @@ use Time::HiRes qw/ sleep time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream stream_ssl/)
+my $t = Test::Nginx->new()->has(qw/http pcre stream stream_ssl/)
     ->has_daemon('openssl')->plan(37);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');

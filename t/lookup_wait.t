@@ -24,7 +24,7 @@ use Time::HiRes qw/ sleep time /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy ssi/)->plan(15);
+my $t = Test::Nginx->new()->has(qw/http proxy rewrite ssi/)->plan(15);
 
 $t->write_file_expand('nginx.conf', <<'EOF_CONF');
 

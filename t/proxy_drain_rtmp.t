@@ -25,7 +25,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http stream proxy/)->plan(47);
+my $t = Test::Nginx->new()->has(qw/http stream proxy rewrite/)->plan(47);
 
 $t->{_ignore_alerts} = qr/exited on signal 9/;
 

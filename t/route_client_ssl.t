@@ -27,7 +27,8 @@ use Test::Nginx::Module;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http http_ssl proxy/)->has_daemon('openssl');
+my $t = Test::Nginx->new()->has(qw/http http_ssl proxy rewrite/)
+    ->has_daemon('openssl');
 
 test_module($t, 'ngx_http_route_client_test_module');
 

@@ -23,7 +23,7 @@ use Test::Nginx::RTMP qw/ wait_until /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http/)->plan(36);
+my $t = Test::Nginx->new()->has(qw/http pcre/)->plan(36);
 
 my $conf = <<'EOF_CONF';
 
