@@ -26,7 +26,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http/);
+my $t = Test::Nginx->new()->has(qw/http rewrite/);
 
 need_register($t)->plan(39)->write_file_expand('nginx.conf', <<'EOF_CONF');
 
