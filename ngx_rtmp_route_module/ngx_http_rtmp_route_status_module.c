@@ -641,7 +641,9 @@ ngx_http_rtmp_route_status_update(ngx_http_request_t *r,
 
     ctx->route = NULL;
 
-    if (rc == NGX_OK || name.len) {
+    /* a name that is empty, as of a variable that is not set, is no route */
+
+    if (rc == NGX_OK || r->args.len) {
 
         ctx->route = ngx_rtmp_route_find(&name);
 

@@ -25,7 +25,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy stream rewrite/)->plan(76);
+my $t = Test::Nginx->new()->has(qw/http proxy stream rewrite/)->plan(77);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -311,6 +311,7 @@ like(patch_status('/write?route=open&server=quote%22d', '1'), qr/ 400 /,
     'no boolean');
 like(patch_status('/write?route=open&server=none', 'true'), qr/ 404 /,
     'no server');
+like(patch_status('/write?route=', 'true'), qr/ 404 /, 'no route');
 like(patch_status('/write?route=open&server=quote%22d', 'false'),
     qr/ 200 .*"state":"up"/s, 'drains no more');
 
