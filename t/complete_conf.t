@@ -29,7 +29,7 @@ select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()
-    ->has(qw/http http_ssl proxy access stream stream_ssl/)->plan(24);
+    ->has(qw/http http_ssl proxy access pcre stream stream_ssl/)->plan(24);
 
 my $rtmp = has_register($t);
 
