@@ -365,6 +365,11 @@ ngx_rtmp_route_pull_retry_handler(ngx_event_t *ev)
 }
 
 
+/*
+ * After all that a client has sent: one that plays a thousand streams at once
+ * waits for the last one, and no connections are made for the others
+ */
+
 static void
 ngx_rtmp_route_pull_event_handler(ngx_event_t *ev)
 {
@@ -379,7 +384,10 @@ ngx_rtmp_route_pull_event_handler(ngx_event_t *ev)
 
     if (pull->over || ngx_rtmp_route_pull_ends(pull)) {
         ngx_rtmp_route_pull_end(pull);
+        return;
     }
+
+    ngx_rtmp_route_pull_look(pull);
 }
 
 

@@ -138,7 +138,7 @@ ngx_rtmp_route_pull_hold(ngx_rtmp_session_t *s, ngx_rtmp_play_t *v)
 
     ngx_queue_insert_tail(&pull->held, &play->queue);
 
-    ngx_rtmp_route_pull_look(pull);
+    ngx_post_event(&pull->event, &ngx_posted_events);
 
     return NGX_OK;
 }
@@ -264,7 +264,7 @@ ngx_rtmp_route_pull_join(ngx_rtmp_session_t *s, ngx_rtmp_live_stream_t *stream,
         ngx_rtmp_route_pull_stop(pull);
     }
 
-    ngx_rtmp_route_pull_look(pull);
+    ngx_post_event(&pull->event, &ngx_posted_events);
 }
 
 

@@ -2,8 +2,8 @@
 
 # Copyright (C) The nginx-osp authors
 
-# Tests for "rtmp_route NAME" of nginx-rtmp: servers that do what they should
-# not.
+# Tests for "rtmp_route NAME" of nginx-rtmp: servers, and players, that do what
+# they should not.
 
 ###############################################################################
 
@@ -28,7 +28,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http/);
 
-need_register($t)->plan(7);
+need_register($t)->plan(10);
 
 ###############################################################################
 
@@ -52,6 +52,12 @@ rtmp {
         application push {
             live on;
             rtmp_route live push;
+        }
+
+        application off {
+            live on;
+            idle_streams off;
+            rtmp_route live pull;
         }
 
         application other {
@@ -97,6 +103,21 @@ $p = rtmp_play($edge, 'live', 'close');
 sleep 3;
 my $n = () = $o->events(event => 'command', name => 'play');
 cmp_ok($n, '<', 12, 'pauses between tries');
+$p->close();
+
+# a player that asks for many streams at once gets none of the worker's
+# connections but one
+
+$n = $o->connections();
+$p = rtmp_play($edge, 'off', 'first');
+$p->write_raw(join '', map {
+    $p->command('play', 4, undef, amf_str("again$_"), -2000,
+        \{ csid => 8, msid => 1 })
+} 1 .. 700);
+ok($o->wait(event => 'command', name => 'play', count => 2), 'played');
+sleep 0.5;
+cmp_ok($o->connections() - $n, '<', 100, 'few connections');
+ok($e->log() !~ /worker_connections are not enough/, 'enough of them');
 
 ###############################################################################
 
