@@ -20,7 +20,7 @@ use Test::Nginx;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new();
+my $t = Test::Nginx->new()->has(qw/pcre/);
 
 my @refused = (
     # arguments, message

@@ -234,8 +234,14 @@ sub has_module {
 
     return $args !~ /--without-http(?!\S)/ if $feature eq 'http';
     return $args !~ /--without-http-cache/ if $feature eq 'cache';
-    return $args !~ /--without-pcre/ if $feature eq 'pcre';
     return $args =~ /TLS SNI support enabled/ if $feature eq 'sni';
+
+    # it is looked for if something of nginx needs it
+
+    return $args !~ /--without-pcre/
+        && ($args =~ /--with-pcre(?![^\s=])/
+            || $args !~ /--without-http(_rewrite_module)?(?!\S)/)
+        if $feature eq 'pcre';
 
     for my $name ($feature, "http_$feature") {
         next unless $standard{$name};
