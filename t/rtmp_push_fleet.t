@@ -80,6 +80,11 @@ rtmp_route origins {
     server    origin.example.com rtmp=%%PORT_8082%% proxy_protocol=v1;
 }
 
+rtmp_route fixed {
+    zone    fixed 1m;
+    server  127.0.0.1 rtmp=%%PORT_8083%%;
+}
+
 rtmp {
     rtmp_route_register $uri interval=1h id=a;
 
@@ -89,6 +94,11 @@ rtmp {
         application live {
             live on;
             rtmp_route origins push;
+        }
+
+        application fixed {
+            live on;
+            rtmp_route fixed push;
         }
     }
 }
@@ -105,6 +115,10 @@ rtmp {
         application live {
             live on;
         }
+
+        application fixed {
+            live on;
+        }
     }
 }
 EOF_CONF
@@ -118,63 +132,21 @@ is($c->{code}, 'NetStream.Publish.Start', 'publish');
 is(stream('live/one'), 'none', 'not here');
 ok(told('live/one', 'a', 8), 'after some seconds it is');
 
-# ... then there
+# ... then there, some seconds after it has one; other things meanwhile
 
 write_names($t, 'origin.example.com' => ['127.0.0.1']);
-ok(told('live/one', 'b', 15), 'then where it is pushed to');
-is(publishes('one'), 1, 'by one of the workers');
-$c->close();
-ok(told('live/one', 'none'), 'unpublished');
-
-# from the start
-
-$c = rtmp_publish(port(8081), 'live', 'two');
-my %seen;
-ok(wait_until(sub { $seen{stream('live/two')}++; $seen{b} }), 'at the origin');
-sleep 0.5;
-$seen{stream('live/two')}++;
-is(join(' ', grep { $_ ne 'none' } sort keys %seen), 'b', 'never here');
-is(conflicts(), 0, 'no conflict');
 
 # media of an encoder, for who joins later
 
 my $file = media_file($t, 'media.flv', seconds => 8);
 my $ffmpeg = publish($t, 'publish', $file,
-    'rtmp://127.0.0.1:' . port(8081) . '/live/real', '-re');
+    'rtmp://127.0.0.1:' . port(8081) . '/fixed/real', '-re');
 
-ok(told('live/real', 'b', 10), 'encoder');
+ok(told('fixed/real', 'b', 10), 'encoder');
 sleep 1;
 is(probe(port(8083)), 'aac,44100 h264,320', 'its media at the origin');
 
 $ffmpeg->stop();
-
-# a reload: the old worker goes on
-
-$c->send_media(media_messages(20));
-
-my @old = $a->workers();
-
-$a->signal('HUP');
-ok(wait_until(sub { 3 == grep { my $pid = $_; !grep { $pid == $_ } @old }
-    $a->workers() }, 10), 'reloaded');
-sleep 0.5;
-ok($c->write_raw(''), 'publisher stays');
-is(publishes('two'), 1, 'and its push');
-ok(told('live/two', 'b'), 'at the origin');
-
-my $d = rtmp_publish(port(8081), 'live', 'three');
-ok(told('live/three', 'b'), 'by a new worker');
-$c->close();
-ok(told('live/two', 'none'), 'by the old one no more');
-ok(wait_until(sub { 3 == (() = $a->workers()) }, 10), 'old workers have left');
-
-# killed
-
-kill 'KILL', $a->workers();
-ok(told('live/three', 'none', 10), 'killed');
-ok(wait_until(sub { 3 == (() = $a->workers()) }, 10), 'new workers');
-$d = rtmp_publish(port(8081), 'live', 'three');
-ok(told('live/three', 'b', 10), 'published again');
 
 # with rtmp_auto_push all workers have the stream, and one of them pushes it;
 # old workers of nginx-rtmp do not outlive a reload with it
@@ -201,12 +173,56 @@ rtmp {
 }
 EOF_CONF
 
-$c = rtmp_publish(port(8084), 'live', 'auto');
+my $d = rtmp_publish(port(8084), 'live', 'auto');
 ok(told('live/auto', 'b'), 'auto push');
 sleep 0.5;
 is(publishes('auto'), 1, 'one push');
-$c->close();
+$d->close();
 ok(told('live/auto', 'none'), 'ends');
+
+ok(told('live/one', 'b', 15), 'then where it is pushed to');
+is(publishes('one'), 1, 'by one of the workers');
+$c->close();
+ok(told('live/one', 'none'), 'unpublished');
+
+# from the start
+
+$c = rtmp_publish(port(8081), 'live', 'two');
+my %seen;
+ok(wait_until(sub { $seen{stream('live/two')}++; $seen{b} }), 'at the origin');
+sleep 0.5;
+$seen{stream('live/two')}++;
+is(join(' ', grep { $_ ne 'none' } sort keys %seen), 'b', 'never here');
+is(conflicts(), 0, 'no conflict');
+
+# a reload: the old worker goes on
+
+$c->send_media(media_messages(20));
+
+my @old = $a->workers();
+
+$a->signal('HUP');
+ok(wait_until(sub { 3 == grep { my $pid = $_; !grep { $pid == $_ } @old }
+    $a->workers() }, 10), 'reloaded');
+sleep 0.5;
+ok($c->write_raw(''), 'publisher stays');
+is(publishes('two'), 1, 'and its push');
+ok(told('live/two', 'b'), 'at the origin');
+
+$d = rtmp_publish(port(8081), 'live', 'three');
+ok(told('live/three', 'b'), 'by a new worker');
+$c->close();
+ok(told('live/two', 'none'), 'by the old one no more');
+ok(wait_until(sub { 3 == (() = $a->workers()) }, 10), 'old workers have left');
+
+# killed
+
+kill 'KILL', $a->workers();
+ok(told('live/three', 'none', 10), 'killed');
+ok(wait_until(sub { 3 == (() = $a->workers()) }, 10), 'new workers');
+$d = rtmp_publish(port(8081), 'live', 'three');
+ok(told('live/three', 'b', 10), 'published again');
+
 unlike($_->log(), qr/ exited on signal 11/, 'no crash') for $a, $b, $e;
 
 # the origin goes
@@ -251,7 +267,7 @@ sub probe {
 
     my $out = `timeout 10 ffprobe -v error \\
         -analyzeduration 500000 -of csv=p=0 -show_entries \\
-        stream=codec_name,width,sample_rate rtmp://127.0.0.1:$port/live/real`;
+        stream=codec_name,width,sample_rate rtmp://127.0.0.1:$port/fixed/real`;
 
     return join(' ', sort split(/\n/, $out));
 }
