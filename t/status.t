@@ -25,7 +25,7 @@ use Test::Nginx::RTMP;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http proxy stream rewrite/)->plan(77);
+my $t = Test::Nginx->new()->has(qw/http proxy stream rewrite/)->plan(80);
 
 $t->write_file_expand('nginx.conf', <<'EOC');
 
@@ -153,6 +153,9 @@ is($s->{write}, JSON::PP::false, 'read only');
 is($s->{proxy}{publishers}, 1, 'of the proxy');
 
 is(metric('sessions', type => 'publish', state => 'relay'), 1, 'as a metric');
+is($live->{zone}{cells}{used} + $live->{zone}{cells}{free},
+    metric('zone_cells', state => 'used') + metric('zone_cells',
+    state => 'free'), 'records of the zone');
 is(metric('servers', state => 'down'), 1, 'servers by state');
 is(metric('server_up', server => '127.0.0.1'), 1, 'up');
 is(metric('server_up', server => '127.0.0.2'), 0, 'down');
@@ -175,6 +178,8 @@ $c->close();
 wait_sessions('live', 0);
 
 is(metric('sessions', type => 'publish', state => 'relay'), 0, 'ended');
+is(metric('published_streams') . metric('streams'), '01',
+    'a stream that is known, and not published');
 is(metric('in_bytes_total'), $sent, 'bytes in');
 is(metric('server_in_bytes_total', server => '127.0.0.1'), $sent,
     'of the server');
@@ -228,7 +233,8 @@ is(metric('servers', route => 'open', state => 'draining'), 1, 'draining');
 
 # the cache
 
-hls_get('/live/secretname/index.m3u8') for 1 .. 3;
+my $bytes = 0;
+$bytes += length(hls_get('/live/secretname/index.m3u8')->{body}) for 1 .. 3;
 
 ok(wait_until(sub { hls('requests_total', status => 'hit') == 2 }), 'hits');
 is(hls('requests_total', status => 'miss'), 1, 'a miss');
@@ -236,7 +242,7 @@ is(hls('fills_total', result => 'ok'), 1, 'a fill');
 is(hls('viewers'), 1, 'a viewer');
 is(hls('objects'), 1, 'an object');
 is(status()->{caches}{hls}{requests}{hit}, 2, 'in JSON');
-cmp_ok(hls('sent_bytes_total'), '>', 100, 'bytes');
+is(hls('sent_bytes_total'), $bytes, 'bytes');
 unlike(metrics() . http_get('/json'), qr/secretname/, 'no names');
 
 # cores
@@ -309,6 +315,8 @@ like(request('PATCH', '/write?route=open&server=quote%22d',
     'what forms of other sites send');
 like(patch_status('/write?route=open&server=quote%22d', '1'), qr/ 400 /,
     'no boolean');
+like(patch_status('/write?route=open&server=quote%22d', 'true,"down":true'),
+    qr/ 400 /, 'nothing else is changed');
 like(patch_status('/write?route=open&server=none', 'true'), qr/ 404 /,
     'no server');
 like(patch_status('/write?route=', 'true'), qr/ 404 /, 'no route');

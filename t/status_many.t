@@ -24,7 +24,7 @@ select STDOUT; $| = 1;
 
 use constant N => 700;
 
-my $t = Test::Nginx->new()->has(qw/http/)->plan(14);
+my $t = Test::Nginx->new()->has(qw/http/)->plan(16);
 
 my $servers = join '', map {
     sprintf("    server  127.%d.%d.1 rtmp=1935%s;\n", $_ / 250, $_ % 250 + 1,
@@ -79,6 +79,9 @@ is(scalar(() = $m =~ /^nginx_rtmp_route_server_up\{.*\} 1$/mg), N - N / 100,
     'servers that are up');
 is(scalar(() = $m =~ /^nginx_rtmp_route_server_selected_total\{/mg), N,
     'each server once');
+is(scalar(() = $m =~ /_downtime_seconds_total\{.*\} \d+\.\d{3}$/mg), N,
+    'in seconds');
+unlike($m, qr/_health_check_seconds/, 'no time of checks that were not made');
 
 # lines of a metric follow each other, and none is there twice
 
