@@ -28,7 +28,7 @@ select STDOUT; $| = 1;
 
 my $t = Test::Nginx->new()->has(qw/http/);
 
-need_register($t)->plan(10);
+need_register($t)->plan(14);
 
 ###############################################################################
 
@@ -38,6 +38,16 @@ worker_processes 1;
 rtmp_route live {
     zone     live 1m;
     server   127.0.0.1 rtmp=%%PORT_8081%%;
+}
+
+rtmp_route v2 {
+    zone     v2 1m;
+    server   127.0.0.1 rtmp=%%PORT_8082%% proxy_protocol=v2;
+}
+
+rtmp_route srs {
+    zone     srs 1m;
+    server   127.0.0.1 rtmp=%%PORT_8083%% proxy_protocol=srs;
 }
 
 rtmp {
@@ -52,6 +62,16 @@ rtmp {
         application push {
             live on;
             rtmp_route live push;
+        }
+
+        application v2 {
+            live on;
+            rtmp_route v2 push;
+        }
+
+        application srs {
+            live on;
+            rtmp_route srs push;
         }
 
         application off {
@@ -118,6 +138,20 @@ ok($o->wait(event => 'command', name => 'play', count => 2), 'played');
 sleep 0.5;
 cmp_ok($o->connections() - $n, '<', 100, 'few connections');
 ok($e->log() !~ /worker_connections are not enough/, 'enough of them');
+
+# servers that want to know who publishes
+
+my %told = (v2 => [8082, qr/^TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ $edge$/],
+    srs => [8083, qr/^127\.0\.0\.1$/]);
+
+for my $type (sort keys %told) {
+    $o = rtmp_origin($t, port($told{$type}[0]), like => 'srs');
+    $p = rtmp_publish($edge, $type, 'x');
+
+    like(($o->wait(event => 'preamble', type => $type) || {})->{text},
+        $told{$type}[1], "$type publisher");
+    ok($o->wait(event => 'ready', op => 'publish'), "$type pushed");
+}
 
 ###############################################################################
 
