@@ -22,7 +22,7 @@ use Test::Nginx::Route qw/ :DEFAULT register /;
 select STDERR; $| = 1;
 select STDOUT; $| = 1;
 
-my $t = Test::Nginx->new()->has(qw/http/);
+my $t = Test::Nginx->new()->has(qw/http rewrite/);
 
 need_page($t)->plan(35);
 
