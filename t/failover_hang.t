@@ -104,6 +104,9 @@ ok(wait_sessions('live', 0), 'none');
 $c = rtmp_publish(port(8086), 'live', 'cam', timeout => 20);
 is($c->{code}, 'NetConnection.Connect.Rejected', 'all hang');
 
+$c->close();
+wait_log($t, 'stream.log', qr/\|502\|/);
+
 # one goes on
 
 $origins[3]->signal('CONT');
