@@ -104,7 +104,10 @@ for my $prefix ('', '/plain') {
     @r = hls_gets(map { { uri => "$prefix/live/$name/index.m3u8" } } 1 .. 200);
 
     is(scalar(grep { $_->{status} == 200 } @r), 200, "$name: all are served");
-    is($core->count('rtmpCheck'), 1, "$name: one question");
+
+    # who comes when the answer has just come may ask once more
+
+    cmp_ok($core->count('rtmpCheck'), '<=', 2, "$name: not a question each");
 }
 
 $core->forget();
